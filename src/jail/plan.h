@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plan: everything that a jail will be, as data, before anything is done.
+ *
+ * Made by the keeper from the policy and the machine, printed by
+ * `bawn run --plan`, executed by init.  Pure.  Strings live in the arena that
+ * made the plan.
+ */
+#pragma once
+
+#include <netinet/in.h>
+
+#include "base/arena.h"
+#include "base/base.h"
+#include "base/buf.h"
+
+#define PLAN_MAX_BYTES   ((size_t)4 * 1024 * 1024) /* as JSON */
+#define PLAN_MAX_MOUNTS  512u
+#define PLAN_MAX_GLOBS   256u
+#define PLAN_MAX_ENV     1024u
+#define PLAN_MAX_CLASSES 64u
+#define PLAN_MAX_CIDRS   256u
+#define PLAN_MAX_PORTS   64u /* of one class or CIDR */
+
+enum plan_op {
+	PLAN_BIND = 1, /* src (file or directory) at dst, recursively */
+	PLAN_DIR,      /* an empty directory of ours */
+	PLAN_FILE,     /* text; covers what the host has there */
+	PLAN_SYMLINK,  /* dst -> text */
+	PLAN_TMPFS,    /* size bytes */
+	PLAN_PROC,
+	PLAN_DEV,
+	PLAN_SOCKET,   /* listener at dst, connected to host socket src */
+	PLAN_OP_MAX_,
+};
+
+/*
+ * In order; parents that are missing are made (0755) in our own root.  A dst
+ * whose parent lies in a host directory must exist there.
+ */
+struct plan_mount {
+	enum plan_op op;
+	char *src, *dst;
+	char *text; /* PLAN_FILE content, PLAN_SYMLINK target */
+	size_t text_len;
+	uint32_t mode;
+	uint64_t size;
+	bool writable; /* PLAN_BIND */
+	bool optional; /* a missing src, or a dst that cannot be, is no error */
+	bool noexec;
+};
+
+/*
+ * Synthetic addresses of one set of ports.  A name whose allowed ports are
+ * exactly ports[] gets an address from these ranges, so that the kernel itself
+ * refuses the other ports at connect().
+ */
+struct plan_class {
+	struct in_addr v4;
+	struct in6_addr v6;
+	uint8_t v4_bits, v6_bits; /* prefix lengths */
+	uint16_t ports[PLAN_MAX_PORTS];
+	size_t n_ports;
+};
+
+/* A range the policy names; v4 as ::ffff:a.b.c.d with bits + 96. */
+struct plan_cidr {
+	struct in6_addr addr;
+	uint8_t bits;
+	bool deny; /* all ports; comes before every allow */
+	uint16_t ports[PLAN_MAX_PORTS];
+	size_t n_ports;
+};
+
+struct plan_limits { /* 0 = none */
+	uint64_t memory;    /* bytes */
+	uint32_t cpu_milli; /* 1000 = one CPU */
+	uint32_t processes;
+	uint64_t disk;   /* bytes */
+	uint64_t time_s; /* seconds */
+};
+
+struct plan {
+	char *session;     /* id */
+	char *policy_hash; /* SHA-256, hex */
+	char *project;     /* the workspace, absolute */
+	char *cwd, *home, *hostname;
+	uint32_t inside_uid, inside_gid; /* as the jail sees itself */
+	uint32_t host_uid, host_gid;     /* the same on the host; never 0 */
+	/*
+	 * Root only: host files of owner_uid appear as host_uid's through an
+	 * idmapped mount.  Equal to host_uid when no mapping is needed.
+	 */
+	uint32_t owner_uid, owner_gid;
+	struct plan_mount *mounts;
+	size_t n_mounts;
+	/*
+	 * Paths and globs that must not be readable.  A glob is absolute, its
+	 * first components fixed ("/home/u/p/" + "**" + "/.env").
+	 */
+	char **hide;
+	size_t n_hide;
+	char **env_pass; /* names, with * patterns */
+	size_t n_env_pass;
+	char **env_set; /* "K=V" */
+	size_t n_env_set;
+	struct plan_class *classes;
+	size_t n_classes;
+	struct plan_cidr *cidrs;
+	size_t n_cidrs;
+	struct plan_limits limits;
+};
+
+/* One JSON object (the --plan form is the same).  b->failed on no room. */
+void plan_format(const struct plan *p, struct buf *b);
+/*
+ * Strict: unknown members, wrong types and limits are refused.
+ * 0, -ENOMEM, or 1 = not a plan (@reterr, may be NULL).
+ */
+must_check int plan_parse(struct arena *a, struct str json, struct plan *ret,
+			  struct diag *reterr);

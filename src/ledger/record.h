@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * record: how a writer words one record.  Pure.
+ *
+ * The writer gives kind, verdict, trust, rule and the fields of the kind; the
+ * scribe alone adds v, seq, at, session, user, task and prev, so that no
+ * writer can speak for another.  The result is one flat JSON object; the rule
+ * is the members rule.layer, rule.file, rule.line.
+ */
+#pragma once
+
+#include "base/base.h"
+#include "base/buf.h"
+#include "base/json.h"
+
+#define RECORD_MAX_BYTES ((size_t)32 * 1024) /* of one stored line */
+
+enum record_kind {
+	RECORD_LEDGER_START = 1, /* scribe */
+	RECORD_LEDGER_TORN,      /* scribe: bytes cut at start */
+	RECORD_DAEMON_START,     /* keeper */
+	RECORD_DAEMON_STOP,
+	RECORD_PEER_KILLED,      /* keeper, scribe: a peer broke its table */
+	RECORD_SESSION_OPEN,     /* keeper */
+	RECORD_SESSION_CLOSE,    /* keeper */
+	RECORD_SESSION_START,    /* supervisor: pid and layers in force */
+	RECORD_NET_GRANT,        /* relay */
+	RECORD_NET_REFUSE,       /* relay */
+	RECORD_LIMIT_HIT,        /* supervisor */
+	RECORD_SYSCALL_REFUSE,   /* supervisor */
+	RECORD_FILE_HIDE,        /* supervisor: something appeared, was covered */
+	RECORD_SOCKET_GRANT,     /* supervisor: a named host socket was used */
+	RECORD_KIND_MAX_,
+};
+
+enum record_trust {
+	RECORD_KERNEL = 1, /* seen or done by us or the kernel */
+	RECORD_CLAIMED,    /* a string read from a process */
+};
+
+/* A set of kinds a writer may send; checked by the scribe. */
+enum record_role {
+	RECORD_ROLE_SCRIBE = 1,
+	RECORD_ROLE_KEEPER,
+	RECORD_ROLE_SUPERVISOR, /* through the keeper */
+	RECORD_ROLE_RELAY,
+	RECORD_ROLE_MAX_,
+};
+
+const char *record_kind_name(enum record_kind k); /* "session.open" */
+bool record_kind_find(struct str name, enum record_kind *ret);
+bool record_role_may(enum record_role r, enum record_kind k);
+const char *record_role_name(enum record_role r);
+
+struct record_rule {
+	struct str layer, file;
+	uint32_t line;
+};
+
+/*
+ * Opens the object on @w, which the caller fills with json_k*() and closes
+ * with record_end().  @verdict "allow", "deny" or "none".  @rule may be NULL.
+ * @count >= 1: how many times, for folded records.
+ */
+void record_begin(struct json_out *w, enum record_kind k, const char *verdict,
+		  enum record_trust t, const struct record_rule *rule,
+		  uint64_t count);
+void record_end(struct json_out *w);
+
+/* The fields every record has, as read back. */
+struct record_head {
+	enum record_kind kind;
+	struct str verdict, trust, session;
+	uint64_t seq, at, count;
+};

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net: the network part of an effective policy, decided without asking anyone.
+ *
+ * Pure: no I/O, no clock, no globals.  The relay decides with it, the keeper
+ * derives the plan's address classes from it, `policy why` explains with it.
+ */
+#pragma once
+
+#include <netinet/in.h>
+
+#include "base/arena.h"
+#include "base/base.h"
+#include "base/buf.h"
+
+#define NET_MAX_RULES  1024u
+#define NET_MAX_PORTS  32u
+#define NET_NAME_MAX   253u /* bytes of a host name, RFC 1035 2.3.4 */
+#define NET_MAX_CLASSES 64u
+
+/* DENY is zero on purpose: zeroed or forgotten memory refuses. */
+enum verdict {
+	VERDICT_DENY = 0,
+	VERDICT_ALLOW,
+};
+
+/* Where a decision comes from; all borrowed from the policy. */
+struct origin {
+	struct str layer; /* "builtin", "user", ... */
+	struct str file;
+	uint32_t line; /* 0 = no line */
+};
+
+struct net_rule {
+	/*
+	 * host: lower case ASCII without a trailing dot, or empty for a CIDR.
+	 * subdomains: one or more labels below host, not host itself.
+	 */
+	struct str host;
+	bool subdomains;
+	struct in6_addr addr; /* CIDR; v4 as ::ffff:0:0/96 */
+	uint8_t bits;
+	uint16_t ports[NET_MAX_PORTS]; /* sorted, unique; none = all (deny) */
+	size_t n_ports;
+	/* connect: where to dial; port 0 = no pin */
+	struct in6_addr connect_addr;
+	uint16_t connect_port;
+	bool preset; /* made by a preset: 203.0.113.0/24 may be dialled */
+	struct origin origin;
+};
+
+struct net_resolver {
+	struct in6_addr addr;
+	uint16_t port;
+};
+
+struct net_policy {
+	struct net_rule *allow, *deny;
+	size_t n_allow, n_deny;
+	struct net_resolver dns[8];
+	size_t n_dns; /* 0 = the host's */
+	struct origin fallback; /* what decides when no rule matches */
+};
+
+struct net_verdict {
+	enum verdict verdict;
+	const struct net_rule *rule; /* NULL = the fallback decided */
+	struct origin origin;
+};
+
+/*
+ * A host name as a program spells it -> lower case, no trailing dot.  Refuses
+ * (false) anything but letters, digits, hyphen, underscore-free dots, empty or
+ * overlong labels, and IP literals in any spelling.
+ */
+must_check bool net_name_parse(struct str s, char ret[NET_NAME_MAX + 1]);
+
+/* @name as net_name_parse() made it.  @port 0 asks "on any port at all?". */
+struct net_verdict net_decide_name(const struct net_policy *p, struct str name,
+				   uint16_t port);
+/* A raw address; v4 mapped.  @port 0: on any port. */
+struct net_verdict net_decide_addr(const struct net_policy *p,
+				   const struct in6_addr *addr, uint16_t port);
+/*
+ * May the relay dial @addr, found by resolving a name allowed by @rule?  False
+ * for private, loopback, link-local, metadata, multicast, documentation and
+ * other special ranges (and v4 embedded in NAT64, 6to4, mapped forms) unless
+ * an allow rule's CIDR covers it on @port, or @rule is a preset and the
+ * address is in 203.0.113.0/24.
+ */
+bool net_may_dial(const struct net_policy *p, const struct net_rule *rule,
+		  const struct in6_addr *addr, uint16_t port);
+
+/*
+ * The distinct sets of ports that names can have under @p (closed under union,
+ * at most NET_MAX_CLASSES; beyond that the last class is the union of all, and
+ * the relay alone refuses the difference).  Deterministic, so keeper and relay
+ * agree.  Classes share 198.18.0.0/15 and fd18::/48 in equal parts.
+ */
+struct net_class {
+	uint16_t ports[64];
+	size_t n_ports;
+	struct in_addr v4;
+	struct in6_addr v6;
+	uint8_t v4_bits, v6_bits;
+};
+must_check int net_classes(const struct net_policy *p,
+			   struct net_class ret[NET_MAX_CLASSES],
+			   size_t *ret_n);
+/* Index of the class for @name; false: no port is allowed. */
+must_check bool net_class_of(const struct net_policy *p,
+			     const struct net_class *classes, size_t n,
+			     struct str name, size_t *ret);
+
+/* JSON for the relay and back; strict, 1 = not a network policy. */
+void net_format(const struct net_policy *p, struct buf *b);
+must_check int net_parse(struct arena *a, struct str json,
+			 struct net_policy *ret, struct diag *reterr);
