@@ -51,6 +51,7 @@ const char *record_kind_name(enum record_kind k); /* "session.open" */
 bool record_kind_find(struct str name, enum record_kind *ret);
 bool record_role_may(enum record_role r, enum record_kind k);
 const char *record_role_name(enum record_role r);
+bool record_role_find(struct str name, enum record_role *ret);
 
 struct record_rule {
 	struct str layer, file;
@@ -69,7 +70,19 @@ void record_end(struct json_out *w);
 
 /* The fields every record has, as read back. */
 struct record_head {
-	enum record_kind kind;
+	enum record_kind kind; /* 0: a kind of a later version */
 	struct str verdict, trust, session;
 	uint64_t seq, at, count;
 };
+
+struct record {
+	struct record_head head;
+	const struct json *fields; /* the flat object, with the head's */
+};
+
+/*
+ * One stored line, without its LF, as fields in @a.  0; 1: not a record (cut,
+ * not flat, not JSON, a missing head field); -ENOMEM when @a is full.
+ */
+must_check int record_read(struct arena *a, struct str line,
+			   struct record *ret);

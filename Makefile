@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+# A thin front: the work is done by meson and by the scripts in tools/.
+# HACKING.md says what each target is for.
+
+CMD ?=
+MINUTES ?=
+
+.PHONY: all deps build run check analyze bench install clean
+
+all: build
+
+# Installs what is missing of Debian's packages; does nothing when all is there.
+deps:
+	@tools/deps build
+
+build:
+	@tools/deps build
+	@tools/build
+
+# The tour; or, with CMD='claude', that command, governed.
+run: build
+	@tools/deps tour
+	@if [ -n '$(value CMD)' ]; then build/bawn run -- $(CMD); else tools/tour; fi
+
+check:
+	@tools/deps build tour test
+	@tools/check
+
+analyze:
+	@tools/deps build test
+	@tools/deps-analyze
+	@tools/analyze
+
+bench: build
+	@tools/deps bench
+	@bench/run
+
+install: build
+	@meson install -C build
+
+clean:
+	rm -rf build build-*

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store: the only writer of the ledger's files.
+ *
+ * Records are added to a group and become durable together with
+ * store_commit(); what a successful commit covered is there after kill -9 or
+ * power loss at any byte.  The layout is in doc/PROTOCOL.ledger.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/base.h"
+
+#define STORE_FILE_BYTES  ((uint64_t)64 * 1024 * 1024) /* then the next file */
+#define STORE_GROUP_BYTES ((size_t)4 * 1024 * 1024)    /* waiting to be written */
+
+struct store;
+
+/* For tests: what the store asks of the world.  NULL members: the real one. */
+struct store_world {
+	ssize_t (*pwrite)(int fd, const void *p, size_t len, off_t at);
+	int (*fdatasync)(int fd);
+	int (*ftruncate)(int fd, off_t len);
+	int (*create)(int dirfd, const char *name);
+};
+
+struct store_options {
+	const struct store_world *world; /* may be NULL */
+	uint64_t file_bytes;             /* 0: STORE_FILE_BYTES */
+	uint32_t lock_wait_ms;           /* for a writer that is ending */
+};
+
+/* What store_open() found amiss; all of it is on the ledger's next record. */
+struct store_repair {
+	uint64_t torn_bytes; /* never acknowledged; moved to `torn-SEQ` */
+	uint64_t lost;       /* records that had been acknowledged */
+	const char *damage;  /* NULL, or what is wrong with durable data */
+};
+
+/*
+ * Create or recover the ledger in directory @dir, which is made when absent.
+ * When something had to be repaired a ledger.torn record waits for the first
+ * commit.  -EBUSY: another writer holds it.  @o, @ret_repair may be NULL.
+ */
+must_check int store_open(struct store **ret, const char *dir,
+			  const struct store_options *o,
+			  struct store_repair *ret_repair);
+/* Forgets what was not committed. */
+void store_free(struct store *s);
+DEFINE_AUTO(store, struct store, store_free);
+
+/* Of the directory; for confinement. */
+int store_dirfd(const struct store *s);
+
+struct store_record {
+	uint64_t at;         /* UTC ns */
+	struct str envelope; /* '"session":"..","user":"..","task":".."' */
+	struct str body;     /* accepted by record_check() */
+	/*
+	 * Stays in the group when a commit fails, to be tried again.  The others
+	 * are forgotten then: whoever asked is told, and does without.
+	 */
+	bool keep;
+};
+
+/*
+ * Copies @r to the end of the group; *ret_index (may be NULL) is its place.
+ * -ENOBUFS: STORE_GROUP_BYTES are waiting; -EMSGSIZE.
+ */
+must_check int store_add(struct store *s, const struct store_record *r,
+			 size_t *ret_index);
+size_t store_waiting(const struct store *s);       /* records in the group */
+size_t store_waiting_bytes(const struct store *s); /* their size */
+
+/*
+ * Write the group and make it durable.  0: record @i of the group has the
+ * number *ret_first_seq + i, and the group is empty.  -errno: nothing of it is
+ * in the ledger, only records to keep are still waiting.
+ */
+must_check int store_commit(struct store *s, uint64_t *ret_first_seq);
