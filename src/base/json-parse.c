@@ -1,395 +1,411 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Strict RFC 8259 reader.
+ * Theory of operation
  *
- *   value  = null / bool / number / string / array / object
- *   Deviations, all towards refusal: no duplicate member names (RFC 8259
- *   section 4 says SHOULD), at most JSON_MAX_DEPTH levels, no raw invalid
- *   UTF-8 (section 8.1), no surrogate but the pairs and \udc80..\udcff, which
- *   our own writer uses for a byte that is not UTF-8.
+ * The grammar is RFC 8259 section 2..7, with these deviations:
+ *   - one value, whitespace around it, nothing else (section 2);
+ *   - duplicate names of an object are refused (section 4 leaves it open);
+ *   - no more than JSON_MAX_DEPTH arrays and objects inside each other;
+ *   - the text is strict UTF-8 without a byte order mark (section 8.1);
+ *   - a \u escape that is half a surrogate pair is refused (section 8.2), but
+ *     for \udc80 .. \udcff, which stand for the byte 0x80 .. 0xff.
  *
- * Recursion is bounded by JSON_MAX_DEPTH.
+ * Recursion is bounded by the depth.  All memory comes from the arena, so its
+ * limit is the limit here.  Names are compared sorted: n log n, whatever the
+ * sender thought of.
  */
-#include "base/json.h"
+#include <stdlib.h>
 
+#include "base/json.h"
 #include "base/utf8.h"
 
-struct reader {
-	struct arena *a;
-	struct str all, rest;
-	struct diag *err;
+#define JSON_E_SYNTAX 1
+
+struct parser {
+	struct arena *arena;
+	struct str text; /* all of it */
+	size_t at;
 	unsigned depth;
+	struct diag *err;
 };
 
-enum { BAD = 1 };
+static int parse_value(struct parser *p, struct json *v);
 
-static int bad(struct reader *r, const char *what)
+/* For humans: where we are, counted in bytes. */
+static int refuse(struct parser *p, const char *why)
 {
-	size_t at = r->all.len - r->rest.len;
-	unsigned line = 1, column = 1;
+	unsigned line = 1;
+	unsigned column = 1;
 
-	for (size_t i = 0; i < at; i++) {
+	for (size_t i = 0; i < p->at && i < p->text.len; i++) {
 		column++;
-		if (r->all.ptr[i] == '\n') {
+		if (p->text.ptr[i] == '\n') {
 			line++;
 			column = 1;
 		}
 	}
-	diag_set(r->err, line, column, "%s", what);
-	return BAD;
+	diag_set(p->err, line, column, "%s", why);
+	return JSON_E_SYNTAX;
 }
 
-static void skip(struct reader *r, size_t n)
+/* The byte here, or -1 at the end. */
+static int peek(const struct parser *p)
 {
-	r->rest = str_skip(r->rest, n);
+	if (p->at == p->text.len)
+		return -1;
+	return (unsigned char)p->text.ptr[p->at];
 }
 
-static int peek(const struct reader *r)
+static bool accept(struct parser *p, char c)
 {
-	return r->rest.len > 0 ? (unsigned char)r->rest.ptr[0] : -1;
-}
-
-static void skip_space(struct reader *r)
-{
-	int c = peek(r);
-
-	while (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
-		skip(r, 1);
-		c = peek(r);
-	}
-}
-
-static bool take_word(struct reader *r, struct str word)
-{
-	if (!str_starts(r->rest, word))
+	if (peek(p) != (unsigned char)c)
 		return false;
-	skip(r, word.len);
+	p->at++;
 	return true;
 }
 
-static bool hex4(struct str s, uint32_t *ret)
+static struct str rest(const struct parser *p)
 {
-	uint32_t v = 0;
+	return str_skip(p->text, p->at);
+}
 
-	if (s.len < 4)
-		return false;
-	for (size_t i = 0; i < 4; i++) {
-		char c = s.ptr[i];
+static void skip_space(struct parser *p)
+{
+	while (accept(p, ' ') || accept(p, '\t') || accept(p, '\n') ||
+	       accept(p, '\r'))
+		;
+}
 
-		v <<= 4;
-		if (c >= '0' && c <= '9')
-			v |= (uint32_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			v |= (uint32_t)(c - 'a' + 10);
-		else if (c >= 'A' && c <= 'F')
-			v |= (uint32_t)(c - 'A' + 10);
-		else
+static size_t skip_digits(struct parser *p)
+{
+	size_t start = p->at;
+
+	while (peek(p) >= '0' && peek(p) <= '9')
+		p->at++;
+	return p->at - start;
+}
+
+/* False: does not fit.  Counts downwards, since INT64_MIN has no opposite. */
+static bool to_int64(struct str s, int64_t *ret)
+{
+	bool negative = s.len > 0 && s.ptr[0] == '-';
+	int64_t v = 0;
+
+	for (size_t i = negative ? 1 : 0; i < s.len; i++) {
+		if (ckd_mul(&v, v, 10) || ckd_sub(&v, v, s.ptr[i] - '0'))
 			return false;
 	}
+	if (!negative && ckd_sub(&v, 0, v))
+		return false;
 	*ret = v;
 	return true;
 }
 
-/* After "\u".  Writes at most 4 bytes. */
-static int take_unicode(struct reader *r, char *dst, size_t *n)
+/* number = [ "-" ] int [ "." 1*DIGIT ] [ ( "e" / "E" ) [ sign ] 1*DIGIT ] */
+static int parse_number(struct parser *p, struct json *v)
 {
-	uint32_t c = 0, low = 0;
+	size_t start = p->at;
+	bool whole = true;
 
-	if (!hex4(r->rest, &c))
-		return bad(r, "bad \\u escape");
-	if (c >= 0xdc80 && c <= 0xdcff) {
-		dst[(*n)++] = (char)(c & 0xff);
-		skip(r, 4);
+	(void)accept(p, '-');
+	if (!accept(p, '0') && skip_digits(p) == 0)
+		return refuse(p, "a digit is missing");
+	if (peek(p) >= '0' && peek(p) <= '9')
+		return refuse(p, "a number starts with 0");
+	if (accept(p, '.')) {
+		whole = false;
+		if (skip_digits(p) == 0)
+			return refuse(p, "a digit is missing");
+	}
+	if (accept(p, 'e') || accept(p, 'E')) {
+		whole = false;
+		if (!accept(p, '+'))
+			(void)accept(p, '-');
+		if (skip_digits(p) == 0)
+			return refuse(p, "a digit is missing");
+	}
+
+	struct str s = { p->text.ptr + start, p->at - start };
+
+	if (whole && to_int64(s, &v->integer)) {
+		v->type = JSON_INT;
 		return 0;
 	}
-	if (c >= 0xd800 && c <= 0xdbff) {
-		struct str next = str_skip(r->rest, 4);
+	v->type = JSON_NUMBER;
+	v->string = arena_str(p->arena, s);
+	return v->string.ptr ? 0 : -ENOMEM;
+}
 
-		if (!str_starts(next, STR("\\u")) ||
-		    !hex4(str_skip(next, 2), &low) || low < 0xdc00 ||
-		    low > 0xdfff)
-			return bad(r, "lone surrogate");
-		c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-		skip(r, 6);
-	} else if (c >= 0xdc00 && c <= 0xdfff) {
-		return bad(r, "lone surrogate");
+static int parse_hex4(struct parser *p, uint32_t *ret)
+{
+	uint32_t v = 0;
+
+	for (int i = 0; i < 4; i++) {
+		int c = peek(p);
+
+		if (c >= '0' && c <= '9')
+			v = v << 4 | (uint32_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			v = v << 4 | (uint32_t)(c - 'a' + 10);
+		else if (c >= 'A' && c <= 'F')
+			v = v << 4 | (uint32_t)(c - 'A' + 10);
+		else
+			return refuse(p, "four hexadecimal digits are missing");
+		p->at++;
 	}
-	skip(r, 4);
-	*n += utf8_encode(c, dst + *n);
+	*ret = v;
 	return 0;
 }
 
-static int take_escape(struct reader *r, char *dst, size_t *n)
+/* Behind "\u".  Writes up to 4 bytes. */
+static int parse_unicode(struct parser *p, char *dst, size_t *len)
+{
+	uint32_t c, low;
+	int r = parse_hex4(p, &c);
+
+	if (r != 0)
+		return r;
+	if (c >= 0xdc80 && c <= 0xdcff) {
+		dst[(*len)++] = (char)(c - 0xdc00);
+		return 0;
+	}
+	if (c >= 0xdc00 && c <= 0xdfff)
+		return refuse(p, "half a surrogate pair");
+	if (c >= 0xd800 && c <= 0xdbff) {
+		if (!accept(p, '\\') || !accept(p, 'u'))
+			return refuse(p, "half a surrogate pair");
+		r = parse_hex4(p, &low);
+		if (r != 0)
+			return r;
+		if (low < 0xdc00 || low > 0xdfff)
+			return refuse(p, "half a surrogate pair");
+		c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+	}
+	*len += utf8_encode(c, dst + *len);
+	return 0;
+}
+
+/* Behind a backslash. */
+static int parse_escape(struct parser *p, char *dst, size_t *len)
 {
 	static const char from[] = "\"\\/bfnrt";
 	static const char to[] = "\"\\/\b\f\n\r\t";
-	int c = peek(r);
-	const char *p;
+	int c = peek(p);
+	const char *at;
 
 	if (c == 'u') {
-		skip(r, 1);
-		return take_unicode(r, dst, n);
+		p->at++;
+		return parse_unicode(p, dst, len);
 	}
-	p = c > 0 ? strchr(from, c) : NULL;
-	if (!p)
-		return bad(r, "bad escape");
-	dst[(*n)++] = to[p - from];
-	skip(r, 1);
+	at = c > 0 ? strchr(from, c) : NULL;
+	if (!at)
+		return refuse(p, "unknown escape");
+	p->at++;
+	dst[(*len)++] = to[at - from];
 	return 0;
 }
 
-/* Where the string that starts at rest[0] == '"' ends at the latest. */
-static size_t string_span(const struct reader *r)
+/* Bytes to the closing quote, which must exist; an upper bound for the text. */
+static bool measure(const struct parser *p, size_t *ret)
 {
-	size_t i = 1;
-
-	while (i < r->rest.len && r->rest.ptr[i] != '"')
-		i += r->rest.ptr[i] == '\\' ? 2 : 1;
-	return i;
+	for (size_t i = p->at; i < p->text.len; i++) {
+		if (p->text.ptr[i] == '"') {
+			*ret = i - p->at;
+			return true;
+		}
+		if (p->text.ptr[i] == '\\')
+			i++;
+	}
+	return false;
 }
 
-static int take_string(struct reader *r, struct str *ret)
+/*
+ * Behind the opening quote.  No escape is shorter than what it stands for, so
+ * the encoded length bounds the decoded one.
+ */
+static int parse_string(struct parser *p, struct str *ret)
 {
+	size_t len = 0;
+	size_t max, n;
+	uint32_t c;
 	char *dst;
-	size_t n = 0;
+	int r;
 
-	if (peek(r) != '"')
-		return bad(r, "expected a string");
-	dst = arena_alloc(r->a, string_span(r) + 1);
+	if (!measure(p, &max))
+		return refuse(p, "the string is not closed");
+	dst = arena_alloc(p->arena, max + 1);
 	if (!dst)
 		return -ENOMEM;
-	skip(r, 1);
-	for (;;) {
-		uint32_t c = 0;
-		int b = peek(r), e;
-		size_t len;
 
-		if (b == '"')
-			break;
-		if (b < 0x20)
-			return bad(r, b < 0 ? "string not closed"
-					    : "control byte in a string");
-		if (b == '\\') {
-			skip(r, 1);
-			e = take_escape(r, dst, &n);
-			if (e != 0)
-				return e;
+	while (!accept(p, '"')) {
+		if (accept(p, '\\')) {
+			r = parse_escape(p, dst, &len);
+			if (r != 0)
+				return r;
 			continue;
 		}
-		len = utf8_decode(r->rest, &c);
-		if (len == 0)
-			return bad(r, "not UTF-8");
-		memcpy(dst + n, r->rest.ptr, len);
-		n += len;
-		skip(r, len);
+		n = utf8_decode(rest(p), &c);
+		if (n == 0)
+			return refuse(p, "not UTF-8");
+		if (c < 0x20)
+			return refuse(p, "a control character in a string");
+		memcpy(dst + len, p->text.ptr + p->at, n);
+		len += n;
+		p->at += n;
 	}
-	skip(r, 1);
-	*ret = (struct str){ .ptr = dst, .len = n };
+	*ret = (struct str){ .ptr = dst, .len = len };
 	return 0;
 }
 
-static size_t digits(struct str s)
+static int compare_keys(const void *a, const void *b)
 {
+	const struct json *const *x = a;
+	const struct json *const *y = b;
+
+	return str_cmp((*x)->key, (*y)->key);
+}
+
+static int check_unique(struct parser *p, const struct json *object)
+{
+	const struct json **sorted;
 	size_t n = 0;
 
-	while (n < s.len && s.ptr[n] >= '0' && s.ptr[n] <= '9')
-		n++;
-	return n;
-}
-
-static bool to_int(struct str text, int64_t *ret)
-{
-	bool minus = text.ptr[0] == '-';
-	uint64_t v = 0;
-
-	if (!str_u64(str_skip(text, minus), 0,
-		     (uint64_t)INT64_MAX + (minus ? 1 : 0), &v))
-		return false;
-	/* -(2^63) by way of unsigned arithmetic */
-	*ret = minus ? (int64_t)(0 - v) : (int64_t)v;
-	return true;
-}
-
-static int take_number(struct reader *r, struct json *j)
-{
-	struct str s = r->rest;
-	size_t n = s.ptr[0] == '-' ? 1 : 0, whole;
-	bool plain = true;
-
-	whole = digits(str_skip(s, n));
-	if (whole == 0 || (whole > 1 && s.ptr[n] == '0'))
-		return bad(r, "bad number");
-	n += whole;
-	if (n < s.len && s.ptr[n] == '.') {
-		size_t f = digits(str_skip(s, n + 1));
-
-		if (f == 0)
-			return bad(r, "bad number");
-		n += 1 + f;
-		plain = false;
-	}
-	if (n < s.len && (s.ptr[n] == 'e' || s.ptr[n] == 'E')) {
-		size_t k = n + 1, f;
-
-		if (k < s.len && (s.ptr[k] == '+' || s.ptr[k] == '-'))
-			k++;
-		f = digits(str_skip(s, k));
-		if (f == 0)
-			return bad(r, "bad number");
-		n = k + f;
-		plain = false;
-	}
-
-	struct str text = { .ptr = s.ptr, .len = n };
-
-	skip(r, n);
-	if (plain && to_int(text, &j->integer)) {
-		j->type = JSON_INT;
+	if (object->kids.n < 2)
 		return 0;
+	sorted = arena_array(p->arena, object->kids.n, sizeof(struct json *));
+	if (!sorted)
+		return -ENOMEM;
+	JSON_EACH (kid, object)
+		sorted[n++] = kid;
+	qsort(sorted, n, sizeof(*sorted), compare_keys);
+	for (size_t i = 1; i < n; i++) {
+		if (str_eq(sorted[i - 1]->key, sorted[i]->key))
+			return refuse(p, "a name occurs twice in this object");
 	}
-	j->type = JSON_NUMBER;
-	j->string = arena_str(r->a, text);
-	return j->string.ptr ? 0 : -ENOMEM;
+	return 0;
 }
 
-static int take_value(struct reader *r, struct json *j);
-
-static int take_member(struct reader *r, struct json *parent, struct json *kid)
+/* name ":" at the start of a member. */
+static int parse_key(struct parser *p, struct str *ret)
 {
-	int e = take_string(r, &kid->key);
+	int r;
 
-	if (e != 0)
-		return e;
-	/* Objects here are small; a quadratic check needs no table. */
-	for (const struct json *k = parent->kids.first; k; k = k->next) {
-		if (str_eq(k->key, kid->key))
-			return bad(r, "duplicate member");
-	}
-	skip_space(r);
-	if (!take_word(r, STR(":")))
-		return bad(r, "expected ':'");
-	return take_value(r, kid);
+	if (!accept(p, '"'))
+		return refuse(p, "a name in quotes is missing");
+	r = parse_string(p, ret);
+	if (r != 0)
+		return r;
+	skip_space(p);
+	if (!accept(p, ':'))
+		return refuse(p, "':' is missing");
+	skip_space(p);
+	return 0;
 }
 
-static int take_kids(struct reader *r, struct json *j, bool object)
+/* Behind the opening bracket. */
+static int parse_members(struct parser *p, struct json *v, char close)
 {
-	struct str end = object ? STR("}") : STR("]");
-	struct json **tail = &j->kids.first, *last = NULL;
+	struct json **tail = &v->kids.first;
+	int r;
 
-	j->type = object ? JSON_OBJECT : JSON_ARRAY;
-	j->kids.first = NULL;
-	j->kids.n = 0;
-	skip(r, 1);
-	skip_space(r);
-	if (take_word(r, end))
+	skip_space(p);
+	if (accept(p, close))
 		return 0;
 	for (;;) {
-		struct json *kid = arena_alloc(r->a, sizeof(*kid));
-		int e;
+		struct json *kid = arena_alloc(p->arena, sizeof(*kid));
 
 		if (!kid)
 			return -ENOMEM;
-		skip_space(r);
-		e = object ? take_member(r, j, kid) : take_value(r, kid);
-		if (e != 0)
-			return e;
+		r = close == '}' ? parse_key(p, &kid->key) : 0;
+		if (r == 0)
+			r = parse_value(p, kid);
+		if (r != 0)
+			return r;
 		*tail = kid;
-		last = kid;
-		tail = &last->next;
-		j->kids.n++;
-		skip_space(r);
-		if (take_word(r, end))
+		tail = &kid->next;
+		v->kids.n++;
+
+		skip_space(p);
+		if (accept(p, close))
 			return 0;
-		if (!take_word(r, STR(",")))
-			return bad(r, object ? "expected ',' or '}'"
-					     : "expected ',' or ']'");
+		if (!accept(p, ','))
+			return refuse(p, "',' or a closing bracket is missing");
+		skip_space(p);
 	}
 }
 
-static int take_literal(struct reader *r, struct json *j)
+static int parse_container(struct parser *p, struct json *v, bool is_object)
 {
-	if (take_word(r, STR("null"))) {
-		j->type = JSON_NULL;
-		return 0;
-	}
-	j->type = JSON_BOOL;
-	j->boolean = take_word(r, STR("true"));
-	if (j->boolean || take_word(r, STR("false")))
-		return 0;
-	return bad(r, r->rest.len ? "expected a value" : "text ends early");
+	int r;
+
+	if (p->depth == JSON_MAX_DEPTH)
+		return refuse(p, "too many levels");
+	p->depth++;
+	v->type = is_object ? JSON_OBJECT : JSON_ARRAY;
+	r = parse_members(p, v, is_object ? '}' : ']');
+	p->depth--;
+	if (r == 0 && is_object)
+		r = check_unique(p, v);
+	return r;
 }
 
-static int take_value(struct reader *r, struct json *j)
+static int parse_word(struct parser *p, struct json *v)
 {
-	int c, e;
+	static const struct {
+		struct str word;
+		enum json_type type;
+		bool boolean;
+	} words[] = {
+		{ STR("null"), JSON_NULL, false },
+		{ STR("true"), JSON_BOOL, true },
+		{ STR("false"), JSON_BOOL, false },
+	};
 
-	skip_space(r);
-	c = peek(r);
-	if (c == '{' || c == '[') {
-		if (r->depth >= JSON_MAX_DEPTH)
-			return bad(r, "nested too deeply");
-		r->depth++;
-		e = take_kids(r, j, c == '{');
-		r->depth--;
-		return e;
+	for (size_t i = 0; i < N_ELEMS(words); i++) {
+		if (!str_starts(rest(p), words[i].word))
+			continue;
+		p->at += words[i].word.len;
+		v->type = words[i].type;
+		v->boolean = words[i].boolean;
+		return 0;
 	}
-	if (c == '"') {
-		j->type = JSON_STRING;
-		return take_string(r, &j->string);
-	}
+	return refuse(p, p->at == p->text.len ? "the text ends too early"
+					      : "not a value");
+}
+
+static int parse_value(struct parser *p, struct json *v)
+{
+	int c = peek(p);
+
 	if (c == '-' || (c >= '0' && c <= '9'))
-		return take_number(r, j);
-	return take_literal(r, j);
+		return parse_number(p, v);
+	if (accept(p, '{'))
+		return parse_container(p, v, true);
+	if (accept(p, '['))
+		return parse_container(p, v, false);
+	if (accept(p, '"')) {
+		v->type = JSON_STRING;
+		return parse_string(p, &v->string);
+	}
+	return parse_word(p, v);
 }
 
 int json_parse(struct arena *a, struct str text, struct json **ret,
 	       struct diag *reterr)
 {
-	struct reader r = { .a = a, .all = text, .rest = text, .err = reterr };
-	struct json *j = arena_alloc(a, sizeof(*j));
-	int e;
+	struct parser p = { .arena = a, .text = text, .err = reterr };
+	struct json *v = arena_alloc(a, sizeof(*v));
+	int r;
 
-	if (!j)
+	if (!v)
 		return -ENOMEM;
-	e = take_value(&r, j);
-	if (e != 0)
-		return e;
-	skip_space(&r);
-	if (r.rest.len > 0)
-		return bad(&r, "bytes after the value");
-	*ret = j;
+	skip_space(&p);
+	r = parse_value(&p, v);
+	if (r != 0)
+		return r;
+	skip_space(&p);
+	if (p.at != text.len)
+		return refuse(&p, "something follows the value");
+	*ret = v;
 	return 0;
-}
-
-const struct json *json_find(const struct json *o, const char *key)
-{
-	if (!json_is(o, JSON_OBJECT))
-		return NULL;
-	JSON_EACH(k, o)
-	{
-		if (str_eq(k->key, str_of(key)))
-			return k;
-	}
-	return NULL;
-}
-
-struct str json_find_str(const struct json *o, const char *key)
-{
-	const struct json *k = json_find(o, key);
-
-	return json_is(k, JSON_STRING) ? k->string : (struct str){ 0 };
-}
-
-int64_t json_find_int(const struct json *o, const char *key, int64_t absent)
-{
-	const struct json *k = json_find(o, key);
-
-	return json_is(k, JSON_INT) ? k->integer : absent;
-}
-
-bool json_find_bool(const struct json *o, const char *key, bool absent)
-{
-	const struct json *k = json_find(o, key);
-
-	return json_is(k, JSON_BOOL) ? k->boolean : absent;
 }

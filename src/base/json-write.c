@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One spelling: no spaces, the shortest escape, and \u for whatever could steer
+ * a terminal, so that a ledger can be looked at with cat(1).
+ */
 #include <inttypes.h>
 
 #include "base/json.h"
@@ -8,104 +12,116 @@ static void before_value(struct json_out *w)
 {
 	if (w->comma && !w->after_key)
 		(void)buf_addc(w->b, ',');
-	w->after_key = false;
 	w->comma = true;
+	w->after_key = false;
 }
 
 void json_open(struct json_out *w, char kind)
 {
 	ASSERT(kind == '{' || kind == '[');
 	before_value(w);
-	(void)buf_addc(w->b, kind);
+	/* What json_parse() would refuse is not written.  Not an assertion:
+	 * the value may be somebody else's, put inside one of ours. */
+	if (w->depth == JSON_MAX_DEPTH)
+		w->b->failed = true;
 	w->depth++;
 	w->comma = false;
+	(void)buf_addc(w->b, kind);
 }
 
 void json_close(struct json_out *w, char kind)
 {
-	ASSERT(w->depth > 0 && !w->after_key && (kind == '}' || kind == ']'));
-	(void)buf_addc(w->b, kind);
+	ASSERT(kind == '}' || kind == ']');
+	ASSERT(w->depth > 0 && !w->after_key);
 	w->depth--;
 	w->comma = true;
+	(void)buf_addc(w->b, kind);
 }
 
-/* The bytes of @s that need no escape, from its start. */
-static size_t plain_run(struct str s)
+/* The short escape for @c, or 0. */
+static char short_escape(uint32_t c)
 {
-	size_t n = 0;
-
-	while (n < s.len) {
-		unsigned char c = (unsigned char)s.ptr[n];
-
-		if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
-			break;
-		n++;
+	switch (c) {
+	case '"':
+	case '\\':
+		return (char)c;
+	case '\b':
+		return 'b';
+	case '\f':
+		return 'f';
+	case '\n':
+		return 'n';
+	case '\r':
+		return 'r';
+	case '\t':
+		return 't';
+	default:
+		return 0;
 	}
-	return n;
 }
 
-static size_t add_special(struct buf *b, struct str s)
+static void write_escaped(struct buf *b, uint32_t c)
 {
-	unsigned char c = (unsigned char)s.ptr[0];
-	uint32_t u = 0;
-	size_t len;
+	char e = short_escape(c);
 
-	if (c == '"' || c == '\\') {
+	if (e) {
 		(void)buf_addc(b, '\\');
-		(void)buf_addc(b, (char)c);
-		return 1;
+		(void)buf_addc(b, e);
+		return;
 	}
-	if (c == '\n' || c == '\t' || c == '\r') {
-		(void)buf_addc(b, '\\');
-		(void)buf_addc(b, c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
-		return 1;
+	if (c > 0xffff) {
+		c -= 0x10000;
+		(void)buf_printf(b, "\\u%04" PRIx32, 0xd800 + (c >> 10));
+		c = 0xdc00 + (c & 0x3ff);
 	}
-	len = utf8_decode(s, &u);
-	if (len > 0 && u >= 0xa0) {
-		(void)buf_add(b, (struct str){ .ptr = s.ptr, .len = len });
-		return len;
-	}
-	if (len > 0) { /* C0, DEL, C1 */
-		(void)buf_printf(b, "\\u%04x", u);
-		return len;
-	}
-	(void)buf_printf(b, "\\udc%02x", c);
-	return 1;
+	(void)buf_printf(b, "\\u%04" PRIx32, c);
 }
 
-static void add_quoted(struct buf *b, struct str s)
+static void write_string(struct buf *b, struct str s)
 {
+	struct str plain = { .ptr = s.ptr, .len = 0 };
+
 	(void)buf_addc(b, '"');
 	while (s.len > 0) {
-		size_t n = plain_run(s);
+		uint32_t c = 0;
+		size_t n = utf8_decode(s, &c);
 
-		(void)buf_add(b, (struct str){ .ptr = s.ptr, .len = n });
+		if (n > 0 && !short_escape(c) && utf8_is_printable(c)) {
+			plain.len += n;
+			s = str_skip(s, n);
+			continue;
+		}
+		if (n == 0) {
+			c = 0xdc00 + (unsigned char)s.ptr[0];
+			n = 1;
+		}
+		(void)buf_add(b, plain);
+		write_escaped(b, c);
 		s = str_skip(s, n);
-		if (s.len > 0)
-			s = str_skip(s, add_special(b, s));
+		plain = (struct str){ .ptr = s.ptr, .len = 0 };
 	}
+	(void)buf_add(b, plain);
 	(void)buf_addc(b, '"');
-}
-
-static void add_key(struct json_out *w, struct str key)
-{
-	ASSERT(!w->after_key);
-	if (w->comma)
-		(void)buf_addc(w->b, ',');
-	add_quoted(w->b, key);
-	(void)buf_addc(w->b, ':');
-	w->after_key = true;
 }
 
 void json_key(struct json_out *w, const char *key)
 {
-	add_key(w, str_of(key));
+	json_key_str(w, str_of(key));
+}
+
+void json_key_str(struct json_out *w, struct str key)
+{
+	ASSERT(w->depth > 0 && !w->after_key);
+	before_value(w);
+	write_string(w->b, key);
+	(void)buf_addc(w->b, ':');
+	w->after_key = true;
 }
 
 void json_str(struct json_out *w, struct str s)
 {
 	before_value(w);
-	add_quoted(w->b, s);
+	write_string(w->b, s);
 }
 
 void json_int(struct json_out *w, int64_t v)
@@ -162,18 +178,17 @@ void json_kbool(struct json_out *w, const char *key, bool v)
 	json_bool(w, v);
 }
 
-static void kids(struct json_out *w, const struct json *j)
+static void write_container(struct json_out *w, const struct json *j)
 {
-	bool object = j->type == JSON_OBJECT;
+	bool is_object = j->type == JSON_OBJECT;
 
-	json_open(w, object ? '{' : '[');
-	JSON_EACH(k, j)
-	{
-		if (object)
-			add_key(w, k->key);
-		json_value(w, k);
+	json_open(w, is_object ? '{' : '[');
+	JSON_EACH (kid, j) {
+		if (is_object)
+			json_key_str(w, kid->key);
+		json_value(w, kid);
 	}
-	json_close(w, object ? '}' : ']');
+	json_close(w, is_object ? '}' : ']');
 }
 
 void json_value(struct json_out *w, const struct json *j)
@@ -181,22 +196,23 @@ void json_value(struct json_out *w, const struct json *j)
 	switch (j->type) {
 	case JSON_NULL:
 		json_null(w);
-		break;
+		return;
 	case JSON_BOOL:
 		json_bool(w, j->boolean);
-		break;
+		return;
 	case JSON_INT:
 		json_int(w, j->integer);
-		break;
+		return;
 	case JSON_NUMBER:
 		json_raw(w, j->string);
-		break;
+		return;
 	case JSON_STRING:
 		json_str(w, j->string);
-		break;
+		return;
 	case JSON_ARRAY:
 	case JSON_OBJECT:
-		kids(w, j);
-		break;
+		write_container(w, j);
+		return;
 	}
+	ASSERT(false); /* no such type */
 }

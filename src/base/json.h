@@ -77,6 +77,7 @@ struct json_out {
 void json_open(struct json_out *w, char kind); /* '{' or '[' */
 void json_close(struct json_out *w, char kind); /* '}' or ']' */
 void json_key(struct json_out *w, const char *key);
+void json_key_str(struct json_out *w, struct str key);
 void json_str(struct json_out *w, struct str s);
 void json_int(struct json_out *w, int64_t v);
 void json_uint(struct json_out *w, uint64_t v);

@@ -2,45 +2,51 @@
 /*
  * Theory of operation
  *
- * epoll data is {slot, generation}.  A slot names a handle; removing the handle
- * empties the slot and raises its generation, so an event that was already
- * fetched for it finds no match and is dropped.  Free slots are chained.
+ * The kernel is told {slot, generation} of a handle, never its address.  A
+ * removal takes the handle out of its slot and raises the slot's generation,
+ * so an event that was fetched before the removal, or that comes later because
+ * somebody holds a copy of the descriptor, names a generation that is gone and
+ * is dropped; so is one for a slot that has a new tenant.
  *
- * Timers are a binary heap of pointers, position kept in the timer (1-based,
- * 0 = not armed), so that clearing is O(log n) too.
+ * A round is: wait; read the clock once; serve the descriptors; then the timers
+ * that were due at that moment.  A timer armed in the round for the past waits
+ * for the next round, so timers cannot starve descriptors.
  *
- * Invariants: slots[i].io is NULL or io->slot == i + 1;  heap[i]->heap_pos ==
- * i + 1.
+ * Invariants: slots[0] and heap[0] stay empty, so that 0 can mean "not here";
+ * heap[t->heap_pos] == t; slots[io->slot].io == io.
+ *
+ * The epoll descriptor is shared over fork(2): a child may free its copy of
+ * the loop but must not add, change or remove.
  */
 #include "base/loop.h"
 
+#include <limits.h>
+
 #include "base/clock.h"
 
-#define EVENTS_MAX 64 /* fetched by one wait */
+#define EVENTS_PER_ROUND 64
+#define SLOTS_MAX        (1u << 20)
 
 struct slot {
 	struct loop_io *io;
 	uint32_t generation;
-	uint32_t next_free; /* index + 1 */
+	uint32_t next_free;
 };
 
 struct loop {
-	int epoll_fd;
+	int epfd;
 	struct loop_world world;
 	uint64_t now_ns;
+
 	struct slot *slots;
-	size_t n_slots;
-	uint32_t free_slot; /* index + 1 */
+	uint32_t n_slots, first_free;
+
 	struct loop_timer **heap;
-	size_t n_heap, size_heap;
+	size_t n_heap, heap_size; /* both count heap[0] */
+
 	bool stopped;
 	int code;
 };
-
-static int real_wait(int epfd, struct epoll_event *ev, int n, int timeout_ms)
-{
-	return epoll_wait(epfd, ev, n, timeout_ms);
-}
 
 int loop_new(struct loop **ret, const struct loop_world *w)
 {
@@ -48,11 +54,18 @@ int loop_new(struct loop **ret, const struct loop_world *w)
 
 	if (!l)
 		return -ENOMEM;
-	l->epoll_fd = -1;
-	l->world.now_ns = w && w->now_ns ? w->now_ns : clock_mono_ns;
-	l->world.wait = w && w->wait ? w->wait : real_wait;
-	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (l->epoll_fd == -1)
+	l->epfd = -1;
+	l->n_heap = 1;
+	l->n_slots = 1;
+	if (w)
+		l->world = *w;
+	if (!l->world.now_ns)
+		l->world.now_ns = clock_mono_ns;
+	if (!l->world.wait)
+		l->world.wait = epoll_wait;
+
+	l->epfd = epoll_create1(EPOLL_CLOEXEC);
+	if (l->epfd == -1)
 		return neg_errno();
 	l->now_ns = l->world.now_ns();
 	*ret = TAKE(l);
@@ -63,8 +76,8 @@ void loop_free(struct loop *l)
 {
 	if (!l)
 		return;
-	if (l->epoll_fd != -1)
-		(void)close(l->epoll_fd);
+	if (l->epfd != -1)
+		(void)close(l->epfd);
 	free(l->slots);
 	free(l->heap);
 	free(l);
@@ -75,251 +88,238 @@ uint64_t loop_now_ns(const struct loop *l)
 	return l->now_ns;
 }
 
-static int slot_take(struct loop *l, uint32_t *ret)
+void loop_stop(struct loop *l, int code)
 {
-	if (l->free_slot == 0) {
-		size_t n = l->n_slots ? 2 * l->n_slots : 16;
-		struct slot *s = reallocarray(l->slots, n, sizeof(*s));
+	l->stopped = true;
+	l->code = code;
+}
 
-		if (!s)
-			return -ENOMEM;
-		l->slots = s;
-		for (size_t i = l->n_slots; i < n; i++)
-			s[i] = (struct slot){ .next_free = (uint32_t)i + 2 };
-		s[n - 1].next_free = 0;
-		l->free_slot = (uint32_t)l->n_slots + 1;
-		l->n_slots = n;
+/* A free slot, still on the free list; 0 = no memory. */
+static uint32_t find_slot(struct loop *l)
+{
+	uint32_t n = l->n_slots < 16 ? 16 : l->n_slots * 2;
+	struct slot *p;
+
+	if (l->first_free)
+		return l->first_free;
+	if (n > SLOTS_MAX)
+		return 0;
+	p = reallocarray(l->slots, n, sizeof(*p));
+	if (!p)
+		return 0;
+	l->slots = p;
+	if (l->n_slots == 1)
+		p[0] = (struct slot){ 0 };
+	for (uint32_t i = n - 1; i >= l->n_slots; i--) {
+		p[i] = (struct slot){ .next_free = l->first_free };
+		l->first_free = i;
 	}
-	*ret = l->free_slot;
-	l->free_slot = l->slots[*ret - 1].next_free;
-	return 0;
+	l->n_slots = n;
+	return l->first_free;
 }
 
-static void slot_drop(struct loop *l, uint32_t slot)
+static int control(struct loop *l, int op, const struct loop_io *io,
+		   uint32_t slot, uint32_t events)
 {
-	struct slot *s = &l->slots[slot - 1];
+	uint64_t generation = l->slots[slot].generation;
+	struct epoll_event e = { .events = events,
+				 .data.u64 = generation << 32 | slot };
 
-	s->io = NULL;
-	s->generation++;
-	s->next_free = l->free_slot;
-	l->free_slot = slot;
-}
-
-static struct epoll_event event_of(const struct loop *l,
-				   const struct loop_io *io)
-{
-	uint64_t gen = l->slots[io->slot - 1].generation;
-
-	return (struct epoll_event){ .events = io->events,
-				     .data.u64 = gen << 32 | io->slot };
+	return epoll_ctl(l->epfd, op, io->fd, &e) == -1 ? neg_errno() : 0;
 }
 
 int loop_io_add(struct loop *l, struct loop_io *io)
 {
-	struct epoll_event ev;
-	uint32_t slot = 0;
+	uint32_t slot;
 	int r;
 
 	ASSERT(io->slot == 0 && io->run);
-	r = slot_take(l, &slot);
+	slot = find_slot(l);
+	if (!slot)
+		return -ENOMEM;
+	r = control(l, EPOLL_CTL_ADD, io, slot, io->events);
 	if (r != 0)
 		return r;
+	l->first_free = l->slots[slot].next_free;
+	l->slots[slot].io = io;
 	io->slot = slot;
-	l->slots[slot - 1].io = io;
-	ev = event_of(l, io);
-	if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, io->fd, &ev) == -1) {
-		r = neg_errno();
-		slot_drop(l, slot);
-		io->slot = 0;
-		return r;
-	}
 	return 0;
 }
 
 int loop_io_set(struct loop *l, struct loop_io *io, uint32_t events)
 {
-	struct epoll_event ev;
+	int r;
 
-	ASSERT(io->slot != 0);
-	if (io->events == events)
+	ASSERT(io->slot != 0 && l->slots[io->slot].io == io);
+	if (events == io->events)
 		return 0;
-	io->events = events;
-	ev = event_of(l, io);
-	if (epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, io->fd, &ev) == -1)
-		return neg_errno();
-	return 0;
+	r = control(l, EPOLL_CTL_MOD, io, io->slot, events);
+	if (r == 0)
+		io->events = events;
+	return r;
 }
 
 void loop_io_remove(struct loop *l, struct loop_io *io)
 {
-	if (io->slot == 0)
+	uint32_t slot = io->slot;
+
+	if (slot == 0)
 		return;
-	/* Fails only when the owner closed it first; nothing is left then. */
-	(void)epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, io->fd, NULL);
-	slot_drop(l, io->slot);
+	ASSERT(l->slots[slot].io == io);
+	/* Fails when the owner closed too early; the kernel has forgotten. */
+	(void)control(l, EPOLL_CTL_DEL, io, slot, 0);
+	l->slots[slot].io = NULL;
+	l->slots[slot].generation++;
+	l->slots[slot].next_free = l->first_free;
+	l->first_free = slot;
 	io->slot = 0;
 }
 
-static void heap_put(struct loop *l, size_t i, struct loop_timer *t)
+static void heap_put(struct loop *l, size_t pos, struct loop_timer *t)
 {
-	l->heap[i] = t;
-	t->heap_pos = i + 1;
+	l->heap[pos] = t;
+	t->heap_pos = pos;
 }
 
-static void heap_up(struct loop *l, size_t i)
+/* Let @t, which is to stand at @pos, move to where the order holds. */
+static void heap_settle(struct loop *l, size_t pos, struct loop_timer *t)
 {
-	struct loop_timer *t = l->heap[i];
-
-	while (i > 0 && l->heap[(i - 1) / 2]->at_ns > t->at_ns) {
-		heap_put(l, i, l->heap[(i - 1) / 2]);
-		i = (i - 1) / 2;
+	while (pos > 1 && l->heap[pos / 2]->at_ns > t->at_ns) {
+		heap_put(l, pos, l->heap[pos / 2]);
+		pos /= 2;
 	}
-	heap_put(l, i, t);
-}
-
-static void heap_down(struct loop *l, size_t i)
-{
-	struct loop_timer *t = l->heap[i];
-
 	for (;;) {
-		size_t kid = 2 * i + 1;
+		size_t kid = pos * 2;
 
-		if (kid >= l->n_heap)
-			break;
 		if (kid + 1 < l->n_heap &&
 		    l->heap[kid + 1]->at_ns < l->heap[kid]->at_ns)
 			kid++;
-		if (l->heap[kid]->at_ns >= t->at_ns)
+		if (kid >= l->n_heap || l->heap[kid]->at_ns >= t->at_ns)
 			break;
-		heap_put(l, i, l->heap[kid]);
-		i = kid;
+		heap_put(l, pos, l->heap[kid]);
+		pos = kid;
 	}
-	heap_put(l, i, t);
+	heap_put(l, pos, t);
 }
 
 int loop_timer_set(struct loop *l, struct loop_timer *t, uint64_t at_ns)
 {
 	ASSERT(t->run);
-	loop_timer_clear(l, t);
-	if (l->n_heap == l->size_heap) {
-		size_t n = l->size_heap ? 2 * l->size_heap : 16;
-		struct loop_timer **h =
+	if (t->heap_pos == 0 && l->n_heap >= l->heap_size) {
+		size_t n = l->heap_size < 16 ? 16 : l->heap_size * 2;
+		struct loop_timer **p =
 			reallocarray(l->heap, n, sizeof(struct loop_timer *));
 
-		if (!h)
+		if (!p)
 			return -ENOMEM;
-		l->heap = h;
-		l->size_heap = n;
+		p[0] = NULL;
+		l->heap = p;
+		l->heap_size = n;
 	}
 	t->at_ns = at_ns;
-	heap_put(l, l->n_heap++, t);
-	heap_up(l, l->n_heap - 1);
+	if (t->heap_pos == 0)
+		t->heap_pos = l->n_heap++;
+	heap_settle(l, t->heap_pos, t);
 	return 0;
 }
 
 void loop_timer_clear(struct loop *l, struct loop_timer *t)
 {
-	size_t i = t->heap_pos;
 	struct loop_timer *last;
+	size_t pos = t->heap_pos;
 
-	if (i == 0)
+	if (pos == 0)
 		return;
-	i--;
-	t->heap_pos = 0;
+	ASSERT(pos < l->n_heap && l->heap[pos] == t);
 	last = l->heap[--l->n_heap];
-	if (last == t)
-		return;
-	heap_put(l, i, last);
-	heap_up(l, i);
-	heap_down(l, last->heap_pos - 1);
+	t->heap_pos = 0;
+	if (last != t)
+		heap_settle(l, pos, last);
 }
 
-static int timeout_of(const struct loop *l, int timeout_ms)
+/* Milliseconds to sleep, rounded up so that we do not wake too early. */
+static int sleep_ms(const struct loop *l, int limit_ms)
 {
-	uint64_t ms;
+	uint64_t now, ms;
 
-	if (l->n_heap == 0)
-		return timeout_ms;
-	if (l->heap[0]->at_ns <= l->now_ns)
+	if (l->n_heap == 1)
+		return limit_ms;
+	now = l->world.now_ns();
+	if (l->heap[1]->at_ns <= now)
 		return 0;
-	/* Rounded up, so that a timer is never early. */
-	ms = (l->heap[0]->at_ns - l->now_ns + NS_PER_MS - 1) / NS_PER_MS;
-	if (ms > 3600 * 1000)
-		ms = 3600 * 1000;
-	return timeout_ms >= 0 && (uint64_t)timeout_ms < ms ? timeout_ms
-							     : (int)ms;
+	ms = (l->heap[1]->at_ns - now - 1) / NS_PER_MS + 1;
+	if (ms > INT_MAX)
+		ms = INT_MAX;
+	return limit_ms >= 0 && (uint64_t)limit_ms < ms ? limit_ms : (int)ms;
 }
 
-static int run_timers(struct loop *l)
+static void serve_io(struct loop *l, const struct epoll_event *e)
 {
-	/* Those armed by a callback for "now" wait for the next round. */
-	size_t most = l->n_heap;
-
-	while (!l->stopped && most-- > 0 && l->n_heap > 0 &&
-	       l->heap[0]->at_ns <= l->now_ns) {
-		struct loop_timer *t = l->heap[0];
-		int r;
-
-		loop_timer_clear(l, t);
-		r = t->run(t);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int deliver(struct loop *l, const struct epoll_event *ev)
-{
-	uint32_t slot = (uint32_t)ev->data.u64;
-	uint32_t generation = (uint32_t)(ev->data.u64 >> 32);
-	struct slot *s = &l->slots[slot - 1];
-	struct loop_io *io = s->io;
-	void (*on_error)(struct loop_io *, int);
+	uint32_t slot = (uint32_t)e->data.u64;
+	uint32_t generation = (uint32_t)(e->data.u64 >> 32);
+	struct loop_io *io;
 	int r;
 
-	if (!io || s->generation != generation)
-		return 0;
-	on_error = io->on_error;
-	r = io->run(io, ev->events);
-	if (r >= 0)
-		return 0;
+	if (slot >= l->n_slots || l->slots[slot].generation != generation)
+		return;
+	io = l->slots[slot].io;
+	if (!io)
+		return;
+
+	void (*on_error)(struct loop_io *, int) = io->on_error;
+
+	r = io->run(io, e->events);
+	if (r == 0)
+		return;
 	if (!on_error)
-		return r;
-	/* A callback that failed must not have removed its handle. */
-	s = &l->slots[slot - 1];
-	if (s->io == io && s->generation == generation)
+		loop_stop(l, r);
+	else if (l->slots[slot].generation == generation)
 		on_error(io, r);
-	return 0;
+	/* else: the callback ended its owner and then returned the reason */
+}
+
+static void serve_timers(struct loop *l)
+{
+	uint64_t due_ns = l->now_ns;
+	size_t n = l->n_heap - 1; /* at most what was armed before */
+
+	while (n-- > 0 && l->n_heap > 1 && !l->stopped) {
+		struct loop_timer *t = l->heap[1];
+		int r;
+
+		if (t->at_ns > due_ns)
+			return;
+		loop_timer_clear(l, t);
+		r = t->run(t);
+		if (r != 0)
+			loop_stop(l, r);
+	}
 }
 
 int loop_once(struct loop *l, int timeout_ms)
 {
-	struct epoll_event ev[EVENTS_MAX];
-	int n, r = 0;
+	struct epoll_event events[EVENTS_PER_ROUND];
+	int n = l->world.wait(l->epfd, events, EVENTS_PER_ROUND,
+			      sleep_ms(l, timeout_ms));
 
-	l->now_ns = l->world.now_ns();
-	n = l->world.wait(l->epoll_fd, ev, EVENTS_MAX,
-			  timeout_of(l, timeout_ms));
 	if (n == -1 && errno != EINTR)
 		return neg_errno();
 	l->now_ns = l->world.now_ns();
-	for (int i = 0; i < n && r == 0 && !l->stopped; i++)
-		r = deliver(l, &ev[i]);
-	return r < 0 ? r : run_timers(l);
+	for (int i = 0; i < n && !l->stopped; i++)
+		serve_io(l, &events[i]);
+	if (!l->stopped)
+		serve_timers(l);
+	return l->stopped ? l->code : 0;
 }
 
 int loop_run(struct loop *l)
 {
-	int r = 0;
+	while (!l->stopped) {
+		int r = loop_once(l, -1);
 
+		if (r != 0 && !l->stopped)
+			return r;
+	}
 	l->stopped = false;
-	while (r == 0 && !l->stopped)
-		r = loop_once(l, -1);
-	return r < 0 ? r : l->code;
-}
-
-void loop_stop(struct loop *l, int code)
-{
-	l->stopped = true;
-	l->code = code;
+	return l->code;
 }

@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A datagram is struct head and, unless FLAG_MEMFD is set, the body.  With
- * FLAG_MEMFD the first descriptor is a memfd of head.len bytes, sealed against
- * shrinking, growing and writing before it is sent, so that the receiver reads
- * what the sender meant.
+ * Theory of operation
+ *
+ *   frame = type:u32 id:u32 body          ; type < 2^31
+ *         / type|2^31 id:u32 length:u64   ; the body is in a memfd
+ *
+ * The memfd is the first descriptor of its frame, is not counted among those of
+ * the message, and is read from offset 0 with pread(2): a peer that kept a copy
+ * of the open file moves no offset of ours.  It must be sealed against
+ * shrinking, growing and writing, and be as long as the frame says.  That also
+ * keeps out pipes and files of slow or hostile file systems, since only memfds
+ * carry seals.  A short body in a memfd is refused: one spelling.
+ *
+ * Whatever goes wrong, no descriptor that arrived stays behind: they are first
+ * put into m->fds, and ipc_msg_done() closes what is there.
  */
 #include "ipc/ipc.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,42 +26,52 @@
 
 #include "base/fd.h"
 
-#define FLAG_MEMFD 1u
-#define SEALS      (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
+#define IN_MEMFD  (UINT32_C(1) << 31)
+#define WIRE_FDS  (IPC_FDS_MAX + 1) /* with the memfd */
+#define SEALS     (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define BACKLOG   64
 
-struct head {
-	uint32_t type, id, len, flags;
+struct header {
+	uint32_t type, id;
 };
 
 union control {
-	char room[CMSG_SPACE(sizeof(int) * (IPC_FDS_MAX + 1))];
 	struct cmsghdr align;
+	char bytes[CMSG_SPACE(WIRE_FDS * sizeof(int))];
 };
 
 void ipc_msg_init(struct ipc_msg *m)
 {
 	*m = (struct ipc_msg){ 0 };
+	for (size_t i = 0; i < IPC_FDS_MAX; i++)
+		m->fds[i] = -1;
 	buf_init(&m->body, IPC_BODY_MAX);
 }
 
-static void drop_fds(struct ipc_msg *m)
+static void drop_content(struct ipc_msg *m)
 {
 	for (size_t i = 0; i < m->n_fds; i++) {
 		if (m->fds[i] != -1)
 			(void)close(m->fds[i]);
+		m->fds[i] = -1;
 	}
 	m->n_fds = 0;
+	m->type = 0;
+	m->id = 0;
+	buf_clear(&m->body);
 }
 
 void ipc_msg_done(struct ipc_msg *m)
 {
-	drop_fds(m);
+	drop_content(m);
 	buf_done(&m->body);
 }
 
 int ipc_take_fd(struct ipc_msg *m, size_t i)
 {
-	return i < m->n_fds ? TAKE_FD(m->fds[i]) : -1;
+	if (i >= m->n_fds)
+		return -1;
+	return TAKE_FD(m->fds[i]);
 }
 
 int ipc_pair(int ret[2])
@@ -60,56 +81,74 @@ int ipc_pair(int ret[2])
 	return 0;
 }
 
-static int address(const char *path, struct sockaddr_un *ret)
+static int make_address(const char *path, struct sockaddr_un *ret)
 {
 	size_t len = strlen(path);
 
-	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (len == 0 || len >= sizeof(ret->sun_path))
 		return -ENAMETOOLONG;
-	memcpy(ret->sun_path, path, len + 1);
+	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	memcpy(ret->sun_path, path, len);
 	return 0;
+}
+
+static int new_socket(int flags)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
+
+	return fd == -1 ? neg_errno() : fd;
 }
 
 int ipc_listen(const char *path)
 {
+	struct sockaddr_un sa;
 	AUTO(fd) int fd = -1;
-	struct sockaddr_un a;
-	int r = address(path, &a);
+	struct stat st;
+	int r;
 
+	r = make_address(path, &sa);
 	if (r != 0)
 		return r;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd == -1)
+	r = new_socket(SOCK_NONBLOCK);
+	if (r < 0)
+		return r;
+	fd = r;
+
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+	    unlink(path) == -1)
 		return neg_errno();
-	(void)unlink(path); /* what an earlier daemon left, if anything */
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) == -1)
-		return neg_errno();
-	/* The directory is 0700 already; this is the second lock. */
-	if (chmod(path, 0600) == -1 || listen(fd, 256) == -1)
+	/* bind(2) gives the file the mode of the socket: never wider. */
+	if (fchmod(fd, 0600) == -1 ||
+	    bind(fd, (const struct sockaddr *)&sa, sizeof(sa)) == -1 ||
+	    listen(fd, BACKLOG) == -1)
 		return neg_errno();
 	return TAKE_FD(fd);
 }
 
 int ipc_connect(const char *path)
 {
+	struct sockaddr_un sa;
 	AUTO(fd) int fd = -1;
-	struct sockaddr_un a;
-	int r = address(path, &a);
+	int r;
 
+	r = make_address(path, &sa);
 	if (r != 0)
 		return r;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return neg_errno();
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == -1)
-		return neg_errno();
+	r = new_socket(0);
+	if (r < 0)
+		return r;
+	fd = r;
+	/* An interrupted connect(2) of a Unix socket has not happened. */
+	while (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == -1) {
+		if (errno != EINTR)
+			return neg_errno();
+	}
 	return TAKE_FD(fd);
 }
 
 int ipc_peer(int fd, uid_t *ret_uid, pid_t *ret_pid)
 {
-	struct ucred c = { 0 };
+	struct ucred c;
 	socklen_t len = sizeof(c);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c, &len) == -1)
@@ -119,10 +158,46 @@ int ipc_peer(int fd, uid_t *ret_uid, pid_t *ret_pid)
 	return 0;
 }
 
-static int body_to_memfd(struct str body, int *ret)
+static int gone_as_epipe(int r)
 {
-	AUTO(fd) int fd = memfd_create("bawn-ipc",
-				       MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return r == -ECONNRESET || r == -ENOTCONN || r == -ECONNREFUSED ? -EPIPE
+								       : r;
+}
+
+static int send_frame(int fd, struct header h, struct str body, const int *fds,
+		      size_t n_fds)
+{
+	union control control = { 0 };
+	struct iovec iov[2] = {
+		{ .iov_base = &h, .iov_len = sizeof(h) },
+		/* sendmsg(2) does not write to it; the type is POSIX's */
+		{ .iov_base = (void *)(uintptr_t)body.ptr,
+		  .iov_len = body.len },
+	};
+	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
+
+	if (n_fds > 0) {
+		m.msg_control = control.bytes;
+		m.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+
+		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
+	}
+	while (sendmsg(fd, &m, MSG_NOSIGNAL) == -1) {
+		if (errno != EINTR)
+			return gone_as_epipe(neg_errno());
+	}
+	return 0;
+}
+
+/* A sealed memfd that holds @body. */
+static int store_body(struct str body)
+{
+	AUTO(fd) int fd = memfd_create("ipc", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int r;
 
 	if (fd == -1)
@@ -130,172 +205,187 @@ static int body_to_memfd(struct str body, int *ret)
 	r = fd_write_full(fd, body.ptr, body.len);
 	if (r != 0)
 		return r;
-	if (fcntl(fd, F_ADD_SEALS, SEALS) == -1)
+	if (fcntl(fd, F_ADD_SEALS, SEALS | F_SEAL_SEAL) == -1)
 		return neg_errno();
-	*ret = TAKE_FD(fd);
-	return 0;
-}
-
-static void put_fds(struct msghdr *m, union control *c, const int *fds,
-		    size_t n)
-{
-	struct cmsghdr *h;
-
-	if (n == 0)
-		return;
-	memset(c, 0, sizeof(*c));
-	m->msg_control = c->room;
-	m->msg_controllen = CMSG_SPACE(sizeof(int) * n);
-	h = CMSG_FIRSTHDR(m);
-	h->cmsg_level = SOL_SOCKET;
-	h->cmsg_type = SCM_RIGHTS;
-	h->cmsg_len = CMSG_LEN(sizeof(int) * n);
-	memcpy(CMSG_DATA(h), fds, sizeof(int) * n);
+	return TAKE_FD(fd);
 }
 
 int ipc_send(int fd, uint32_t type, uint32_t id, struct str body,
 	     const int *fds, size_t n_fds)
 {
-	struct head head = { .type = type, .id = id };
+	struct header h = { type, id };
 	AUTO(fd) int memfd = -1;
-	int all[IPC_FDS_MAX + 1];
-	struct iovec iov[2];
-	struct msghdr m = { .msg_iov = iov };
-	union control c;
-	size_t n = 0;
+	int all[WIRE_FDS];
+	uint64_t len = body.len;
 	int r;
 
-	if (n_fds > IPC_FDS_MAX || body.len > IPC_BODY_MAX)
+	ASSERT(type < IN_MEMFD);
+	if (body.len > IPC_BODY_MAX || n_fds > IPC_FDS_MAX)
 		return -EMSGSIZE;
-	head.len = (uint32_t)body.len;
-	if (body.len > IPC_INLINE_MAX) {
-		r = body_to_memfd(body, &memfd);
-		if (r != 0)
-			return r;
-		head.flags = FLAG_MEMFD;
-		all[n++] = memfd;
-	}
-	for (size_t i = 0; i < n_fds; i++)
-		all[n++] = fds[i];
-	put_fds(&m, &c, all, n);
+	if (body.len <= IPC_INLINE_MAX)
+		return send_frame(fd, h, body, fds, n_fds);
 
-	iov[0] = (struct iovec){ &head, sizeof(head) };
-	/* sendmsg(2) only reads; the cast drops const for its C type. */
-	iov[1] = (struct iovec){ (void *)(uintptr_t)body.ptr, body.len };
-	m.msg_iovlen = head.flags || body.len == 0 ? 1 : 2;
-	while (sendmsg(fd, &m, MSG_NOSIGNAL) == -1) {
-		if (errno == EINTR)
-			continue;
-		return errno == ECONNRESET ? -EPIPE : neg_errno();
-	}
-	return 0;
+	r = store_body(body);
+	if (r < 0)
+		return r;
+	memfd = r;
+	all[0] = memfd;
+	if (n_fds > 0)
+		memcpy(all + 1, fds, n_fds * sizeof(int));
+	h.type |= IN_MEMFD;
+	body = (struct str){ .ptr = (const char *)&len, .len = sizeof(len) };
+	return send_frame(fd, h, body, all, n_fds + 1);
 }
 
-static void take_fds(struct msghdr *m, int *fds, size_t max, size_t *n,
-		     bool *too_many)
+/*
+ * Move the descriptors of @h to @fds.  False: there were too many; the rest is
+ * closed.
+ */
+static bool collect_fds(struct msghdr *h, int fds[WIRE_FDS], size_t *ret_n)
 {
-	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
-		size_t bytes = h->cmsg_len - CMSG_LEN(0);
+	bool fits = !(h->msg_flags & MSG_CTRUNC);
+	size_t n = 0;
 
-		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
-		for (size_t i = 0; i < bytes / sizeof(int); i++) {
+
+		size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		for (size_t i = 0; i < count; i++) {
 			int fd;
 
-			memcpy(&fd, CMSG_DATA(h) + i * sizeof(int),
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int),
 			       sizeof(fd));
-			if (*n < max) {
-				fds[(*n)++] = fd;
-			} else {
-				(void)close(fd);
-				*too_many = true;
+			if (n < WIRE_FDS) {
+				fds[n++] = fd;
+				continue;
 			}
+			(void)close(fd);
+			fits = false;
 		}
 	}
+	*ret_n = n;
+	return fits;
 }
 
-static int body_from_memfd(struct ipc_msg *m, const struct head *h)
+/* The body of @len bytes in @memfd, which a peer made. */
+static int load_body(int memfd, uint64_t len, struct buf *b)
 {
-	AUTO(fd) int fd = -1;
+	int seals = fcntl(memfd, F_GET_SEALS);
 	struct stat st;
 	char *p;
 
-	if (m->n_fds == 0)
+	if (seals == -1 || (seals & SEALS) != SEALS)
 		return -EPROTO;
-	fd = m->fds[0];
-	m->n_fds--;
-	memmove(m->fds, m->fds + 1, m->n_fds * sizeof(m->fds[0]));
-	if (fcntl(fd, F_GET_SEALS) != SEALS || fstat(fd, &st) == -1 ||
-	    st.st_size != (off_t)h->len)
+	if (fstat(memfd, &st) == -1)
+		return neg_errno();
+	if (st.st_size < 0 || (uint64_t)st.st_size != len)
 		return -EPROTO;
-	p = buf_reserve(&m->body, h->len);
+
+	p = buf_reserve(b, len);
 	if (!p)
 		return -ENOMEM;
-	if (pread(fd, p, h->len, 0) != (ssize_t)h->len)
-		return -EPROTO;
-	buf_added(&m->body, h->len);
+	for (size_t at = 0; at < len;) {
+		ssize_t n = pread(memfd, p + at, len - at, (off_t)at);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n == 0 ? -EPROTO : neg_errno();
+		at += (size_t)n;
+	}
+	buf_added(b, len);
 	return 0;
+}
+
+/* Put @payload, as it came, into @m->body. */
+static int take_body(struct ipc_msg *m, int memfd, struct str payload,
+		     size_t max_body)
+{
+	uint64_t len;
+
+	if (memfd == -1) {
+		if (payload.len > max_body)
+			return -EPROTO;
+		return buf_add(&m->body, payload) ? 0 : -ENOMEM;
+	}
+	if (payload.len != sizeof(len))
+		return -EPROTO;
+	memcpy(&len, payload.ptr, sizeof(len));
+	if (len <= IPC_INLINE_MAX || len > max_body || len > IPC_BODY_MAX)
+		return -EPROTO;
+	return load_body(memfd, len, &m->body);
+}
+
+/* Sort out a frame of @len bytes; @fds are ours to keep or close. */
+static int take_frame(struct ipc_msg *m, struct header h, struct str payload,
+		      const int *fds, size_t n_fds, size_t max_body)
+{
+	AUTO(fd) int memfd = -1;
+	bool in_memfd = h.type & IN_MEMFD;
+	size_t first = in_memfd && n_fds > 0 ? 1 : 0;
+	bool fits = n_fds - first <= IPC_FDS_MAX;
+	int r;
+
+	if (first == 1)
+		memfd = fds[0];
+	for (size_t i = first; i < n_fds; i++) {
+		if (m->n_fds < IPC_FDS_MAX)
+			m->fds[m->n_fds++] = fds[i];
+		else
+			(void)close(fds[i]);
+	}
+	if (!fits || (in_memfd && memfd == -1))
+		return -EPROTO;
+
+	r = take_body(m, memfd, payload, max_body);
+	if (r != 0)
+		return r;
+	m->type = h.type & ~IN_MEMFD;
+	m->id = h.id;
+	return buf_cstr(&m->body) ? 0 : -ENOMEM;
 }
 
 int ipc_recv(int fd, struct ipc_msg *m, size_t max_body)
 {
-	struct head h = { 0 };
-	int all[IPC_FDS_MAX + 1];
-	union control c;
-	struct iovec iov[2];
-	struct msghdr hdr = { .msg_iov = iov,
-			      .msg_iovlen = 2,
-			      .msg_control = c.room,
-			      .msg_controllen = sizeof(c.room) };
-	bool too_many = false;
-	size_t n = 0;
-	ssize_t got;
-	char *p;
-	int r = 0;
+	/* One thread: copied out before anybody else can come by. */
+	static char payload[IPC_INLINE_MAX];
+	union control control;
+	struct header h = { 0 };
+	struct iovec iov[2] = {
+		{ .iov_base = &h, .iov_len = sizeof(h) },
+		{ .iov_base = payload, .iov_len = sizeof(payload) },
+	};
+	struct msghdr mh = { .msg_iov = iov,
+			     .msg_iovlen = 2,
+			     .msg_control = control.bytes,
+			     .msg_controllen = sizeof(control.bytes) };
+	int fds[WIRE_FDS];
+	size_t n_fds = 0;
+	ssize_t n;
+	int r;
 
-	drop_fds(m);
-	buf_clear(&m->body);
-	p = buf_reserve(&m->body, IPC_INLINE_MAX);
-	if (!p)
-		return -ENOMEM;
-	iov[0] = (struct iovec){ &h, sizeof(h) };
-	iov[1] = (struct iovec){ p, IPC_INLINE_MAX };
-	do {
-		got = recvmsg(fd, &hdr, MSG_CMSG_CLOEXEC);
-	} while (got == -1 && errno == EINTR);
-	if (got == -1)
-		return errno == ECONNRESET ? -EPIPE : neg_errno();
-	take_fds(&hdr, all, N_ELEMS(all), &n, &too_many);
-	for (size_t i = 0; i < n; i++) {
-		if (i < IPC_FDS_MAX || (h.flags & FLAG_MEMFD)) {
-			if (i < IPC_FDS_MAX)
-				m->fds[m->n_fds++] = all[i];
-			else
-				r = -EPROTO;
-		} else {
-			r = -EPROTO;
-		}
-		if (i >= IPC_FDS_MAX)
-			(void)close(all[i]);
-	}
-	if (got == 0 && n == 0)
+	drop_content(m);
+	do
+		n = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC);
+	while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return gone_as_epipe(neg_errno());
+
+	bool fits = collect_fds(&mh, fds, &n_fds);
+
+	/* An empty frame looks like the end, and is as good as that. */
+	if (n == 0 && n_fds == 0 && fits)
 		return -EPIPE;
-	if (r != 0 || too_many || (size_t)got < sizeof(h) ||
-	    (hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || h.len > max_body ||
-	    (h.flags & ~FLAG_MEMFD)) {
+
+	size_t len = (size_t)n < sizeof(h) ? 0 : (size_t)n - sizeof(h);
+
+	r = take_frame(m, h, (struct str){ .ptr = payload, .len = len }, fds,
+		       n_fds, max_body);
+	if (!fits || (mh.msg_flags & MSG_TRUNC) || (size_t)n < sizeof(h))
 		r = -EPROTO;
-	} else if (h.flags & FLAG_MEMFD) {
-		r = (size_t)got == sizeof(h) ? body_from_memfd(m, &h) : -EPROTO;
-	} else if ((size_t)got != sizeof(h) + h.len) {
-		r = -EPROTO;
-	} else {
-		buf_added(&m->body, h.len);
-	}
-	if (r != 0) {
-		drop_fds(m);
-		return r;
-	}
-	m->type = h.type;
-	m->id = h.id;
-	return buf_cstr(&m->body) ? 0 : -ENOMEM;
+	if (r != 0)
+		drop_content(m);
+	return r;
 }
