@@ -13,9 +13,9 @@
 #include "base/base.h"
 #include "base/buf.h"
 
-#define NET_MAX_RULES  1024u
-#define NET_MAX_PORTS  32u
-#define NET_NAME_MAX   253u /* bytes of a host name, RFC 1035 2.3.4 */
+#define NET_MAX_RULES   1024u
+#define NET_MAX_PORTS   32u
+#define NET_NAME_MAX    253u /* bytes of a host name, RFC 1035 2.3.4 */
 #define NET_MAX_CLASSES 64u
 
 /* DENY is zero on purpose: zeroed or forgotten memory refuses. */
@@ -58,7 +58,7 @@ struct net_policy {
 	struct net_rule *allow, *deny;
 	size_t n_allow, n_deny;
 	struct net_resolver dns[8];
-	size_t n_dns; /* 0 = the host's */
+	size_t n_dns;           /* 0 = the host's */
 	struct origin fallback; /* what decides when no rule matches */
 };
 
@@ -70,35 +70,59 @@ struct net_verdict {
 
 /*
  * A host name as a program spells it -> lower case, no trailing dot.  Refuses
- * (false) anything but letters, digits, hyphen, underscore-free dots, empty or
- * overlong labels, and IP literals in any spelling.
+ * (false) anything but letters, digits, hyphen and dot, labels that are empty,
+ * overlong or have a hyphen at an end, and IP literals in any spelling.
  */
 must_check bool net_name_parse(struct str s, char ret[NET_NAME_MAX + 1]);
 
-/* @name as net_name_parse() made it.  @port 0 asks "on any port at all?". */
+/* A host rule that is about @name, whatever its ports. */
+bool net_rule_matches(const struct net_rule *r, struct str name);
+/* @port is among those it lists. */
+bool net_rule_has_port(const struct net_rule *r, uint16_t port);
+
+/*
+ * @name as net_name_parse() made it.  @port 0 asks "on any port at all?".  Deny
+ * wins; among allow rules the most specific decides, then the first.
+ */
 struct net_verdict net_decide_name(const struct net_policy *p, struct str name,
 				   uint16_t port);
-/* A raw address; v4 mapped.  @port 0: on any port. */
+/*
+ * A raw address; v4 mapped.  @port 0: on any port.  Special ranges must be
+ * named, see net_may_dial().
+ */
 struct net_verdict net_decide_addr(const struct net_policy *p,
 				   const struct in6_addr *addr, uint16_t port);
 /*
  * May the relay dial @addr, found by resolving a name allowed by @rule?  False
  * for private, loopback, link-local, metadata, multicast, documentation and
  * other special ranges (and v4 embedded in NAT64, 6to4, mapped forms) unless
- * an allow rule's CIDR covers it on @port, or @rule is a preset and the
- * address is in 203.0.113.0/24.
+ * an allow rule's CIDR names it on @port, or it is what @rule pins, or @rule is
+ * a preset and the address is in 203.0.113.0/24.  A deny rule's CIDR wins over
+ * all of these.  A CIDR names an address of a special range when it lies inside
+ * that range: 0.0.0.0/0 opens neither 10.0.0.0/8 nor the metadata address.
  */
 bool net_may_dial(const struct net_policy *p, const struct net_rule *rule,
 		  const struct in6_addr *addr, uint16_t port);
 
 /*
- * The distinct sets of ports that names can have under @p (closed under union,
- * at most NET_MAX_CLASSES; beyond that the last class is the union of all, and
- * the relay alone refuses the difference).  Deterministic, so keeper and relay
- * agree.  Classes share 198.18.0.0/15 and fd18::/48 in equal parts.
+ * The special range that @addr is in ("loopback", "private", "metadata", ...),
+ * for messages; NULL: an ordinary public address.
  */
+const char *net_special(const struct in6_addr *addr);
+
+/*
+ * The distinct sets of ports that names can have under @p: exactly those that
+ * some name has, where rules overlap their union, less what is denied.  At most
+ * NET_MAX_CLASSES; beyond that the last class is the union of the rest, and the
+ * relay alone refuses the difference.  Deterministic, so keeper and relay
+ * agree.  Classes share 198.18.0.0/15 and fd18::/48 in equal parts.
+ *
+ * 0, or 1 = a class would have more than NET_CLASS_PORTS ports.
+ */
+#define NET_CLASS_PORTS 64u
+
 struct net_class {
-	uint16_t ports[64];
+	uint16_t ports[NET_CLASS_PORTS]; /* sorted, unique */
 	size_t n_ports;
 	struct in_addr v4;
 	struct in6_addr v6;
@@ -107,7 +131,10 @@ struct net_class {
 must_check int net_classes(const struct net_policy *p,
 			   struct net_class ret[NET_MAX_CLASSES],
 			   size_t *ret_n);
-/* Index of the class for @name; false: no port is allowed. */
+/*
+ * Index of the class for @name, as net_name_parse() made it; false: no port is
+ * allowed.
+ */
 must_check bool net_class_of(const struct net_policy *p,
 			     const struct net_class *classes, size_t n,
 			     struct str name, size_t *ret);
@@ -116,3 +143,12 @@ must_check bool net_class_of(const struct net_policy *p,
 void net_format(const struct net_policy *p, struct buf *b);
 must_check int net_parse(struct arena *a, struct str json,
 			 struct net_policy *ret, struct diag *reterr);
+
+/*
+ * Appends, on one line, what would let the request through: the policy line to
+ * add, as "network.allow: - {host: api.example, ports: [8443]}", or, when @v
+ * was decided by a deny rule, the line to remove.  @v may be NULL; with an
+ * empty @host the line is about @addr.
+ */
+void net_hint(struct buf *b, const struct net_verdict *v, struct str host,
+	      const struct in6_addr *addr, uint16_t port);
