@@ -1,0 +1,189 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a session can read and write, and what it cannot."""
+
+import os
+import subprocess
+import time
+
+from harness import (World, check, contains, equal, main, test, wait_for)
+
+w = World()
+
+
+@test('writes in the project reach the host')
+def write_inside():
+    r = w.sh('mkdir -p d && echo text > d/f && mv d/f d/g && ln -s g d/l && '
+             'chmod 600 d/g && rm -f d/none')
+    equal(r.code, 0, f'{r}')
+    equal(open(w.project + '/d/l').read(), 'text\n', 'content')
+
+
+@test('writes outside are refused', 30)
+def write_outside():
+    outside = w.top + '/outside'
+    os.mkdir(outside)
+    os.chmod(outside, 0o777)
+    for path in ('/etc/bawn-test', '/usr/bawn-test', '/bawn-test',
+                 outside + '/x', '/var/tmp/bawn-test-x', '/opt/bawn-test'):
+        w.sh(f'mkdir -p $(dirname {path}); echo x > {path}')
+        check(not os.path.exists(path), f'{path} was written on the host')
+    for path in ('/etc/bawn-test', '/usr/bawn-test'):
+        check(w.sh(f'echo x > {path}').code != 0, f'{path}: no refusal')
+    check(w.sh('rm -rf /usr/bin/env /etc/hostname').code != 0, 'rm -rf')
+    check(os.path.exists('/usr/bin/env'), 'rm -rf reached the host')
+
+
+@test('~/.ssh and what else is in the home do not exist')
+def home_is_private():
+    w.write(w.home + '/.aws/credentials', 'secret\n')
+    w.write(w.home + '/other-project/code.c', 'int x;\n')
+    for path in ('.ssh/id_secret', '.aws/credentials', 'other-project/code.c'):
+        r = w.sh(f'cat ~/{path}')
+        check(r.code != 0 and 'secret' not in r.out.lower(), f'{path}: {r}')
+        contains(r.err, 'No such file', path)
+
+
+@test('the rest of the disk does not exist')
+def rest_of_disk():
+    r = w.sh('ls /root /home /mnt /srv /boot /sys/firmware /var/log 2>&1; '
+             'find / -xdev -name id_secret 2>/dev/null')
+    check('id_secret' not in r.out, f'found: {r.out}')
+    w.write(w.top + '/neighbour', 'secret neighbour\n')
+    check('secret' not in w.sh(f'cat {w.top}/neighbour').out, 'neighbour')
+
+
+@test('.env is hidden, in subdirectories too')
+def dotenv():
+    w.write('.env', 'TOKEN=very-secret\n')
+    w.write('sub/dir/.env.production', 'TOKEN=very-secret\n')
+    w.write('sub/environment', 'public\n')
+    r = w.sh('cat .env sub/dir/.env.production; cat sub/environment; '
+             'grep -r very-secret . ; cp .env copy; cat copy')
+    check('very-secret' not in r.out, f'the secret was read: {r.out}')
+    contains(r.out, 'public', 'a name that only begins alike')
+
+
+@test('a hidden file cannot be reached by other ways')
+def dotenv_ways():
+    w.write('.env', 'TOKEN=very-secret\n')
+    script = ('cat /proc/self/cwd/.env; cat /proc/1/root$PWD/.env; '
+              'ln .env hard; cat hard; ln -s .env soft; cat soft; '
+              'mv .env moved; cat moved; rm -f .env; cat .env; '
+              'umount .env; cat .env; tar cf - . | grep -a very-secret')
+    r = w.sh(script)
+    check('very-secret' not in r.out, f'the secret was read: {r.out}')
+    equal(open(w.project + '/.env').read(), 'TOKEN=very-secret\n',
+          'the file on the host')
+
+
+@test('a .env that appears later is covered within 100 ms, and recorded')
+def dotenv_later():
+    p = w.popen(['sh', '-c', 'echo ready; read go; cat later/.env'],
+                stdin=subprocess.PIPE)
+    equal(p.stdout.readline(), b'ready\n', 'start')
+    w.write('later/.env', 'TOKEN=very-secret\n')
+    time.sleep(0.25)
+    out, _ = p.communicate(b'go\n', timeout=20)
+    check(b'very-secret' not in out, 'the secret was read')
+    check(w.having('file.hide'), 'no file.hide record')
+
+
+@test("an editor's atomic save does not uncover it")
+def dotenv_saved():
+    w.write('saved/.env', 'TOKEN=first-secret\n')
+    p = w.popen(['sh', '-c', 'echo ready; read go; cat saved/.env'],
+                stdin=subprocess.PIPE)
+    equal(p.stdout.readline(), b'ready\n', 'start')
+    w.write('saved/.env.tmp~', 'TOKEN=second-secret\n')
+    os.rename(w.project + '/saved/.env.tmp~', w.project + '/saved/.env')
+    time.sleep(0.25)
+    out, _ = p.communicate(b'go\n', timeout=20)
+    check(b'secret' not in out, f'the secret was read: {out}')
+
+
+@test('hide, read and write of the policy')
+def policy_files():
+    w.write(w.top + '/data/table', 'rows\n')
+    w.write(w.top + '/drop/.keep', '')
+    w.write('notes/private.txt', 'private words\n')
+    w.policy('version: 1\nfiles:\n'
+             f'  read: [/usr, /etc, /opt, {w.top}/data]\n'
+             f'  write: [., {w.top}/drop]\n'
+             '  hide: ["**/private.txt"]\n')
+    r = w.sh(f'cat {w.top}/data/table; cat notes/private.txt; '
+             f'echo x > {w.top}/data/new; echo x > {w.top}/drop/new')
+    w.policy('version: 1\n')
+    contains(r.out, 'rows', 'files.read')
+    check('private words' not in r.out, 'files.hide')
+    check(not os.path.exists(w.top + '/data/new'), 'files.read was written')
+    check(os.path.exists(w.top + '/drop/new'), f'files.write: {r}')
+
+
+@test('a symlink out of the project leads nowhere')
+def symlink_out():
+    link = w.project + '/link'
+    os.symlink(w.home + '/.ssh/id_secret', link)
+    r = w.run('cat', 'link')
+    os.unlink(link)
+    check(r.code != 0 and 'SECRET' not in r.out, f'{r}')
+
+
+@test('git worktree: the common directory is writable, commits work')
+def worktree():
+    main_tree = w.home + '/main-tree'
+    for cmd in (['git', 'init', '-q', '-b', 'main', main_tree],
+                ['git', '-C', main_tree, 'commit', '-q', '--allow-empty',
+                 '-m', 'root'],
+                ['git', '-C', main_tree, 'worktree', 'add', '-q',
+                 w.home + '/wt', '-b', 'side']):
+        equal(w.call(cmd).code, 0, f'{cmd}')
+    r = w.run('sh', '-c', 'git commit -q --allow-empty -m inside && '
+              'git log --format=%s -1', cwd=w.home + '/wt')
+    equal((r.code, r.out), (0, 'inside\n'), f'{r}')
+
+
+@test('/proc and /dev are the minimum')
+def proc_and_dev():
+    r = w.sh('for f in /proc/sysrq-trigger /proc/sys/kernel/core_pattern '
+             '/proc/sys/vm/drop_caches; do (echo x > $f) 2>/dev/null && '
+             'echo written $f; done; head -c 1 /proc/kcore 2>/dev/null && '
+             'echo kcore; ls /dev')
+    check('written' not in r.out and 'kcore' not in r.out, r.out)
+    names = set(r.out.split())
+    check({'null', 'zero', 'urandom', 'tty'} <= names, f'/dev: {names}')
+    check(not names & {'mem', 'kmsg', 'fuse', 'kvm', 'vda', 'sda'},
+          f'/dev: {names}')
+
+
+@test('host sockets in the project are covered')
+def host_sockets():
+    import socket
+    path = w.project + '/host.sock'
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(path)
+    s.listen(1)
+    r = w.run('/usr/bin/python3', '-c', 'import socket; '
+              's = socket.socket(socket.AF_UNIX); s.connect("host.sock"); '
+              'print("connected")')
+    s.close()
+    os.unlink(path)
+    check('connected' not in r.out, f'{r}')
+
+
+@test('changes by the host are seen at once')
+def shared_view():
+    p = w.popen(['sh', '-c', 'echo ready; read go; cat fresh'],
+                stdin=subprocess.PIPE)
+    equal(p.stdout.readline(), b'ready\n', 'start')
+    w.write('fresh', 'from the host\n')
+    out, _ = p.communicate(b'go\n', timeout=20)
+    equal(out, b'from the host\n', 'content')
+    p = w.popen(['sh', '-c', 'echo inside > out-now; echo ready; read go'],
+                stdin=subprocess.PIPE)
+    equal(p.stdout.readline(), b'ready\n', 'start')
+    wait_for('the file', 1, lambda: os.path.exists(w.project + '/out-now'))
+    p.communicate(b'go\n', timeout=20)
+
+
+main()
