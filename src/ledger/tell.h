@@ -17,7 +17,7 @@ struct tell {
 	bool show_session; /* the first letters of the id in a column */
 };
 
-#define TELL_LINE_MAX 1024u /* bytes, LF included */
+#define TELL_LINE_MAX ((size_t)32 * 1024) /* bytes, LF included */
 
-/* One line with LF.  Failure is b->failed. */
+/* One line with LF, at most TELL_LINE_MAX.  Failure is b->failed. */
 void tell_record(const struct tell *t, const struct record *r, struct buf *b);
