@@ -16,7 +16,10 @@ struct arena {
 	bool failed;
 };
 
-#define ARENA_NULL { 0 }
+#define ARENA_NULL \
+	{          \
+		0  \
+	}
 
 /* @max bounds the sum of all allocations.  Allocates nothing yet. */
 void arena_init(struct arena *a, size_t max);

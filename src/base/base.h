@@ -43,12 +43,12 @@
 	})
 
 /* The same for a descriptor: leaves -1 behind. */
-#define TAKE_FD(fd)                      \
-	({                               \
-		int *take_p_ = &(fd);    \
-		int take_v_ = *take_p_;  \
-		*take_p_ = -1;           \
-		take_v_;                 \
+#define TAKE_FD(fd)                     \
+	({                              \
+		int *take_p_ = &(fd);   \
+		int take_v_ = *take_p_; \
+		*take_p_ = -1;          \
+		take_v_;                \
 	})
 
 static inline void auto_fd(int *fd)
@@ -76,9 +76,9 @@ static inline int neg_errno(void)
 #define ckd_mul(ret, a, b) __builtin_mul_overflow(a, b, ret)
 
 /* Never compiled out; for our own mistakes, never for input. */
-#define ASSERT(cond)                                        \
-	do {                                                \
-		if (!(cond))                                \
+#define ASSERT(cond)                                              \
+	do {                                                      \
+		if (!(cond))                                      \
 			assert_failed(#cond, __FILE__, __LINE__); \
 	} while (0)
 noreturn_fn void assert_failed(const char *what, const char *file, int line);

@@ -17,7 +17,10 @@ struct buf {
 	bool failed;
 };
 
-#define BUF_NULL { 0 }
+#define BUF_NULL  \
+	{         \
+		0 \
+	}
 
 void buf_init(struct buf *b, size_t max);
 void buf_done(struct buf *b);

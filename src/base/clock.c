@@ -50,8 +50,8 @@ static void civil(uint64_t days, unsigned *ret_year, unsigned *ret_month,
 		year++;
 	}
 	for (;;) {
-		unsigned n = lengths[month] +
-			     (month == 1 && is_leap(year) ? 1 : 0);
+		unsigned n =
+			lengths[month] + (month == 1 && is_leap(year) ? 1 : 0);
 
 		if (days < n)
 			break;
@@ -71,6 +71,6 @@ void clock_format_utc(uint64_t utc_ns, char *dst, unsigned long size)
 
 	civil(s / S_PER_DAY, &year, &month, &day);
 	(void)snprintf(dst, size, "%04u-%02u-%02uT%02u:%02u:%02u.%09uZ", year,
-		       month, day, of_day / 3600, of_day / 60 % 60,
-		       of_day % 60, (unsigned)(utc_ns % NS_PER_S));
+		       month, day, of_day / 3600, of_day / 60 % 60, of_day % 60,
+		       (unsigned)(utc_ns % NS_PER_S));
 }

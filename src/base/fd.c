@@ -104,8 +104,8 @@ int fd_dup(int fd)
 static int open_retry(int dirfd, const char *path, int flags, mode_t mode)
 {
 	for (;;) {
-		int fd = openat(dirfd, path, flags | O_CLOEXEC | O_NOCTTY,
-				mode);
+		int fd =
+			openat(dirfd, path, flags | O_CLOEXEC | O_NOCTTY, mode);
 
 		if (fd != -1)
 			return fd;

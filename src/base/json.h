@@ -55,9 +55,9 @@ const struct json *json_find(const struct json *o, const char *key);
 struct str json_find_str(const struct json *o, const char *key);
 int64_t json_find_int(const struct json *o, const char *key, int64_t absent);
 bool json_find_bool(const struct json *o, const char *key, bool absent);
-#define JSON_EACH(it, container)                                       \
+#define JSON_EACH(it, container)                                           \
 	for (const struct json *it = (container) ? (container)->kids.first \
-						 : NULL;                \
+						 : NULL;                   \
 	     it; it = it->next)
 static inline bool json_is(const struct json *j, enum json_type t)
 {
@@ -74,7 +74,7 @@ struct json_out {
 
 #define JSON_OUT(buf) ((struct json_out){ .b = (buf) })
 
-void json_open(struct json_out *w, char kind); /* '{' or '[' */
+void json_open(struct json_out *w, char kind);  /* '{' or '[' */
 void json_close(struct json_out *w, char kind); /* '}' or ']' */
 void json_key(struct json_out *w, const char *key);
 void json_key_str(struct json_out *w, struct str key);

@@ -296,7 +296,8 @@ static void serve_timers(struct loop *l)
 	}
 }
 
-int loop_once(struct loop *l, int timeout_ms)
+/* 0, or -errno when waiting failed; callbacks report through loop_stop(). */
+static int serve_round(struct loop *l, int timeout_ms)
 {
 	struct epoll_event events[EVENTS_PER_ROUND];
 	int n = l->world.wait(l->epfd, events, EVENTS_PER_ROUND,
@@ -309,17 +310,32 @@ int loop_once(struct loop *l, int timeout_ms)
 		serve_io(l, &events[i]);
 	if (!l->stopped)
 		serve_timers(l);
-	return l->stopped ? l->code : 0;
+	return 0;
+}
+
+/* What loop_stop() was told, so that the loop can go on later; 0 = nothing. */
+static int take_code(struct loop *l)
+{
+	int code = l->stopped ? l->code : 0;
+
+	l->stopped = false;
+	return code;
+}
+
+int loop_once(struct loop *l, int timeout_ms)
+{
+	int r = l->stopped ? 0 : serve_round(l, timeout_ms);
+
+	return r != 0 ? r : take_code(l);
 }
 
 int loop_run(struct loop *l)
 {
 	while (!l->stopped) {
-		int r = loop_once(l, -1);
+		int r = serve_round(l, -1);
 
-		if (r != 0 && !l->stopped)
+		if (r != 0)
 			return r;
 	}
-	l->stopped = false;
-	return l->code;
+	return take_code(l);
 }

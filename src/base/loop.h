@@ -6,6 +6,8 @@
  * is handed to the handle's on_error if set (the owner ends itself there), else
  * ends the loop.  A callback may remove any handle, its own too, and free its
  * owner: events already fetched for a removed handle are not delivered.
+ *
+ * After fork(2) a child may only free its copy: the epoll is shared.
  */
 #pragma once
 
@@ -62,6 +64,9 @@ uint64_t loop_now_ns(const struct loop *l);
 
 /* Until loop_stop() or an unhandled error.  Returns the code given there. */
 must_check int loop_run(struct loop *l);
-/* Waits and serves one round; @timeout_ms -1 = until something happens. */
+/*
+ * Waits and serves one round; @timeout_ms -1 = until something happens.
+ * Returns as loop_run(), and 0 when nobody stopped the loop.
+ */
 must_check int loop_once(struct loop *l, int timeout_ms);
 void loop_stop(struct loop *l, int code);

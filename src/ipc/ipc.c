@@ -26,10 +26,10 @@
 
 #include "base/fd.h"
 
-#define IN_MEMFD  (UINT32_C(1) << 31)
-#define WIRE_FDS  (IPC_FDS_MAX + 1) /* with the memfd */
-#define SEALS     (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
-#define BACKLOG   64
+#define IN_MEMFD (UINT32_C(1) << 31)
+#define WIRE_FDS (IPC_FDS_MAX + 1) /* with the memfd */
+#define SEALS    (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define BACKLOG  64
 
 struct header {
 	uint32_t type, id;
@@ -114,8 +114,7 @@ int ipc_listen(const char *path)
 		return r;
 	fd = r;
 
-	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) &&
-	    unlink(path) == -1)
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && unlink(path) == -1)
 		return neg_errno();
 	/* bind(2) gives the file the mode of the socket: never wider. */
 	if (fchmod(fd, 0600) == -1 ||
@@ -161,7 +160,7 @@ int ipc_peer(int fd, uid_t *ret_uid, pid_t *ret_pid)
 static int gone_as_epipe(int r)
 {
 	return r == -ECONNRESET || r == -ENOTCONN || r == -ECONNREFUSED ? -EPIPE
-								       : r;
+									: r;
 }
 
 static int send_frame(int fd, struct header h, struct str body, const int *fds,
@@ -255,8 +254,7 @@ static bool collect_fds(struct msghdr *h, int fds[WIRE_FDS], size_t *ret_n)
 		for (size_t i = 0; i < count; i++) {
 			int fd;
 
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int),
-			       sizeof(fd));
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
 			if (n < WIRE_FDS) {
 				fds[n++] = fd;
 				continue;

@@ -6,14 +6,14 @@ enum msg_type {
 	/* keeper -> client, first thing on every connection */
 	MSG_HELLO = 1,
 	/* client -> keeper */
-	MSG_OPEN,      /* open a session, or only plan one */
-	MSG_EVENT,     /* supervisor: a record for the ledger */
-	MSG_CLOSE,     /* supervisor: the command ended */
-	MSG_LIST,      /* sessions */
-	MSG_KILL,      /* end a session */
-	MSG_DRAIN,     /* another build wants to take over */
-	MSG_STATUS,    /* for doctor */
-	MSG_STARTED,   /* supervisor: command runs; pid, layers in force */
+	MSG_OPEN,    /* open a session, or only plan one */
+	MSG_EVENT,   /* supervisor: a record for the ledger */
+	MSG_CLOSE,   /* supervisor: the command ended */
+	MSG_LIST,    /* sessions */
+	MSG_KILL,    /* end a session */
+	MSG_DRAIN,   /* another build wants to take over */
+	MSG_STATUS,  /* for doctor */
+	MSG_STARTED, /* supervisor: command runs; pid, layers in force */
 	/* keeper -> client */
 	MSG_REFUSED,   /* {"code":1|2|64,"text":"..."} */
 	MSG_GRANT,     /* the plan; descriptor: channel to the relay */
@@ -23,21 +23,21 @@ enum msg_type {
 	MSG_SESSIONS,
 	MSG_OK,
 	/* keeper -> scribe */
-	MSG_CHANNEL,   /* descriptor: a new writer, {session,user,task,role} */
+	MSG_CHANNEL, /* descriptor: a new writer, {session,user,task,role} */
 	/* any writer -> scribe, and its answer */
 	MSG_APPEND,
 	MSG_APPENDED,
 	/* keeper -> zygote, and its answers */
-	MSG_FORK,      /* descriptors: supervisor, scribe, keeper channels */
+	MSG_FORK, /* descriptors: supervisor, scribe, keeper channels */
 	MSG_FORKED,
 	MSG_EXITED,
 	/* keeper -> relay */
 	MSG_RESOLVERS, /* new nameservers, search list, hosts */
 	/* supervisor -> relay */
-	MSG_SOCKETS,   /* descriptors made inside the jail */
+	MSG_SOCKETS, /* descriptors made inside the jail */
 	/* relay -> supervisor */
 	MSG_READY,
-	MSG_NOTICE,    /* a refusal, for the user */
+	MSG_NOTICE, /* a refusal, for the user */
 	MSG_STATS,
 	/* supervisor <-> init */
 	MSG_PLAN,
