@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * In this order: what a later step needs is still allowed.
+ *
+ *   1. no core dump, not traceable by others of the user, no new privileges
+ *   2. Landlock: only files in the ledger's directory; no network, and no
+ *      signals and abstract sockets outside where the kernel can
+ *   3. seccomp: the system calls below, the rest kills
+ *
+ * Debian 12's headers know Landlock up to ABI 2; later bits are given here.
+ */
+#include "ledger/confine.h"
+
+#include <linux/landlock.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#define FS_TRUNCATE   (UINT64_C(1) << 14) /* ABI 3 */
+#define FS_IOCTL_DEV  (UINT64_C(1) << 15) /* ABI 5 */
+#define NET_ALL       UINT64_C(3)         /* ABI 4: bind, connect */
+#define SCOPE_ALL     UINT64_C(3)         /* ABI 6: abstract sockets, signals */
+#define FS_ABI1       ((UINT64_C(1) << 13) - 1)
+#define FS_REFER      (UINT64_C(1) << 13) /* ABI 2 */
+
+/* struct landlock_ruleset_attr of ABI 6; an older kernel is told less of it. */
+struct ruleset {
+	uint64_t fs, net, scoped;
+};
+
+static uint64_t fs_rights(int abi)
+{
+	uint64_t all = FS_ABI1;
+
+	if (abi >= 2)
+		all |= FS_REFER;
+	if (abi >= 3)
+		all |= FS_TRUNCATE;
+	if (abi >= 5)
+		all |= FS_IOCTL_DEV;
+	return all;
+}
+
+static int landlock_enter(int dirfd, int abi)
+{
+	struct ruleset rs = { .fs = fs_rights(abi) };
+	struct landlock_path_beneath_attr rule = { .parent_fd = dirfd };
+	size_t size = sizeof(rs.fs);
+	AUTO(fd) int fd = -1;
+
+	if (abi >= 4) {
+		rs.net = NET_ALL;
+		size += sizeof(rs.net);
+	}
+	if (abi >= 6) {
+		rs.scoped = SCOPE_ALL;
+		size += sizeof(rs.scoped);
+	}
+	fd = (int)syscall(SYS_landlock_create_ruleset, &rs, size, 0);
+	if (fd == -1)
+		return neg_errno();
+
+	/* REMOVE_FILE: rename(2) over the old `head`. */
+	rule.allowed_access =
+		rs.fs & (LANDLOCK_ACCESS_FS_READ_FILE |
+			 LANDLOCK_ACCESS_FS_READ_DIR |
+			 LANDLOCK_ACCESS_FS_WRITE_FILE |
+			 LANDLOCK_ACCESS_FS_MAKE_REG |
+			 LANDLOCK_ACCESS_FS_REMOVE_FILE | FS_TRUNCATE);
+	if (syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH,
+		    &rule, 0) == -1 ||
+	    syscall(SYS_landlock_restrict_self, fd, 0) == -1)
+		return neg_errno();
+	return 0;
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED true
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED false
+#endif
+
+/* #syscalls scribe: recvmsg sendmsg epoll_wait epoll_pwait epoll_ctl close */
+/* #syscalls scribe: pwrite64 fdatasync fsync ftruncate openat fchmod fcntl */
+/* #syscalls scribe: fstat newfstatat rename renameat renameat2 unlinkat */
+/* #syscalls scribe: write clock_gettime clock_nanosleep getpid gettid tgkill */
+/* #syscalls scribe: brk munmap mremap madvise futex restart_syscall */
+/* #syscalls scribe: rt_sigreturn rt_sigprocmask exit exit_group */
+/* And mmap, mprotect where nothing becomes executable. */
+static const int allowed[] = {
+	SCMP_SYS(recvmsg),	  SCMP_SYS(sendmsg),
+	SCMP_SYS(epoll_wait),	  SCMP_SYS(epoll_pwait),
+	SCMP_SYS(epoll_ctl),	  SCMP_SYS(close),
+	SCMP_SYS(pwrite64),	  SCMP_SYS(fdatasync),
+	SCMP_SYS(fsync),	  SCMP_SYS(ftruncate),
+	SCMP_SYS(openat),	  SCMP_SYS(fchmod),
+	SCMP_SYS(fcntl),	  SCMP_SYS(fstat),
+	SCMP_SYS(newfstatat),	  SCMP_SYS(rename),
+	SCMP_SYS(renameat),	  SCMP_SYS(renameat2),
+	SCMP_SYS(unlinkat),	  SCMP_SYS(write),
+	SCMP_SYS(clock_gettime),  SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(getpid),	  SCMP_SYS(gettid),
+	SCMP_SYS(tgkill),	  SCMP_SYS(brk),
+	SCMP_SYS(munmap),	  SCMP_SYS(mremap),
+	SCMP_SYS(madvise),	  SCMP_SYS(futex),
+	SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(rt_sigprocmask), SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+};
+
+static int add_rules(scmp_filter_ctx c)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < N_ELEMS(allowed); i++)
+		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, allowed[i], 0);
+	if (r == 0)
+		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (r == 0)
+		r = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	return r;
+}
+
+static int seccomp_enter(void)
+{
+	scmp_filter_ctx c = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	r = add_rules(c);
+	if (r == 0)
+		r = seccomp_load(c);
+	seccomp_release(c);
+	return r;
+}
+
+int confine_scribe(int dirfd, struct confine_report *ret)
+{
+	const struct rlimit none = { 0, 0 };
+	long abi;
+	int r;
+
+	*ret = (struct confine_report){ .landlock_abi = 0 };
+	if (setrlimit(RLIMIT_CORE, &none) == -1 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		return neg_errno();
+
+	abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
+		      LANDLOCK_CREATE_RULESET_VERSION);
+	if (abi >= 1) {
+		r = landlock_enter(dirfd, (int)abi);
+		if (r != 0)
+			return r;
+		ret->landlock_abi = (int)abi;
+	}
+	if (SANITIZED) /* its run time makes calls of its own */
+		return 0;
+	r = seccomp_enter();
+	ret->seccomp = r == 0;
+	return r;
+}

@@ -1,0 +1,713 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation
+ *
+ * One round of the loop reads what all writers have sent into the store's
+ * group; then, if anybody waits for an answer, one commit makes it durable and
+ * all are answered.  While the disk works the next group gathers in the
+ * sockets.  Records that nobody waits for ride along, or are committed by a
+ * timer (FLUSH_MS).
+ *
+ * Back-pressure: a writer that does not take its answers, or whose record finds
+ * no room, is not read from until that has changed.
+ *
+ *   reading --answer does not fit--> owing  --all sent--> reading
+ *   reading --no room for record---> held   --commit----> reading
+ *   any     --EOF or violation-----> gone
+ *
+ * Invariants
+ *   1. No answer with a number leaves before the record is durable.
+ *   2. Whoever was answered an error, or never, has no record in the ledger
+ *      that claims an effect: such records leave the group when a commit fails.
+ *      Records with id 0 stay, and are tried again (RETRY_MS).
+ *   3. s->asks is empty between rounds.
+ *   4. Only the keeper's word says whose session a record belongs to.
+ *
+ * Threats: writers are presumed hostile, all but the keeper.  Their bytes meet
+ * ipc_recv(), request_dispatch() and record_check(), and are then stored as
+ * they are.  What breaks any of the three ends the writer.
+ */
+#include "ledger/scribe.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "ipc/protocol.h"
+#include "ipc/request.h"
+#include "ledger/confine.h"
+#include "ledger/record-parse.h"
+#include "ledger/store.h"
+
+#define FLUSH_MS     50u   /* records that nobody waits for */
+#define RETRY_MS     500u  /* after a failed commit */
+#define LINGER_MS    2000u /* writers may finish after the keeper is gone */
+#define LOCK_WAIT_MS 5000u /* for the scribe of a daemon that is ending */
+#define READ_BURST   256u  /* messages of one writer in one round */
+#define ASKS_MAX     4096u /* answers that one commit may give */
+#define WRITERS_MAX  4096u
+#define CHANNEL_MAX  8192u /* bytes of a MSG_CHANNEL */
+#define ID_MAX       64u   /* bytes of a session id */
+#define NAME_MAX_    256u  /* bytes of user and of task */
+#define PHASE_SERVE  1u
+
+struct owed {
+	uint32_t id;
+	uint64_t seq; /* 0: could not be written */
+};
+
+struct writer {
+	struct scribe *scribe;
+	struct loop_io io;
+	int fd;
+	enum record_role role;
+	bool is_keeper; /* the daemon's own channel */
+	struct request_state state;
+	struct buf envelope; /* its members of every record */
+	struct buf held;     /* a record that found no room */
+	uint64_t held_at;
+	struct owed *owed; /* READ_BURST of them once needed */
+	size_t n_owed;
+	struct writer *next, **link;
+};
+
+struct ask {
+	struct writer *from; /* NULL: gone meanwhile */
+	uint32_t id;
+	size_t index; /* of its record in the group */
+};
+
+struct scribe {
+	struct loop *loop;
+	struct store *store;
+	struct writer *writers;
+	size_t n_writers; /* without the keeper */
+	struct ask *asks; /* ASKS_MAX of them */
+	size_t n_asks;
+	struct loop_timer flush, linger;
+	struct ipc_msg msg;
+	struct diag why; /* of the violation at hand */
+	bool urgent;     /* commit at the end of this round */
+	bool sick;       /* the last commit failed */
+	bool ending;     /* the keeper is gone */
+	int error;       /* the last failure of a commit */
+	int code;        /* to exit with */
+};
+
+static int read_writer(struct loop_io *io, uint32_t events);
+
+/* ---- writers ---- */
+
+/* What we wait for depends on what the writer's state is. */
+static int update_interest(struct writer *w)
+{
+	struct loop *l = w->scribe->loop;
+	uint32_t want = EPOLLIN;
+
+	if (w->n_owed > 0)
+		want = EPOLLOUT;
+	else if (w->held.len > 0)
+		want = 0;
+
+	if (want == 0) { /* a hang-up would be told again and again */
+		loop_io_remove(l, &w->io);
+		return 0;
+	}
+	if (w->io.slot != 0)
+		return loop_io_set(l, &w->io, want);
+	w->io.events = want;
+	return loop_io_add(l, &w->io);
+}
+
+static void end_writer(struct writer *w)
+{
+	struct scribe *s = w->scribe;
+
+	for (size_t i = 0; i < s->n_asks; i++) {
+		if (s->asks[i].from == w)
+			s->asks[i].from = NULL;
+	}
+	loop_io_remove(s->loop, &w->io);
+	(void)close(w->fd);
+	*w->link = w->next;
+	if (w->next)
+		w->next->link = w->link;
+	if (!w->is_keeper)
+		s->n_writers--;
+	s->urgent = true; /* what it wrote becomes durable now */
+	buf_done(&w->envelope);
+	buf_done(&w->held);
+	free(w->owed);
+	free(w);
+}
+
+/* Takes @fd in any case. */
+static int add_writer(struct scribe *s, int take_fd, enum record_role role,
+		      struct writer **ret)
+{
+	AUTO(fd) int fd = take_fd;
+	struct writer *w;
+	int r = fd_set_nonblock(fd, true);
+
+	if (r != 0)
+		return r;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	*w = (struct writer){
+		.scribe = s,
+		.role = role,
+		.fd = fd,
+		.io = { .fd = fd, .run = read_writer, .owner = w },
+		.state = { .phase = PHASE_SERVE },
+	};
+	buf_init(&w->envelope, RECORD_MAX_ENVELOPE);
+	buf_init(&w->held, RECORD_MAX_BODY);
+	r = update_interest(w);
+	if (r != 0) {
+		free(w);
+		return r;
+	}
+	(void)TAKE_FD(fd);
+	w->next = s->writers;
+	w->link = &s->writers;
+	if (w->next)
+		w->next->link = &w->next;
+	s->writers = w;
+	s->n_writers++;
+	*ret = w;
+	return 0;
+}
+
+static bool word_envelope(struct writer *w, struct str session, struct str user,
+			  struct str task)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out o = JSON_OUT(&b);
+	struct str text;
+
+	buf_init(&b, RECORD_MAX_ENVELOPE);
+	json_open(&o, '{');
+	json_kstr(&o, "session", session);
+	json_kstr(&o, "user", user);
+	json_kstr(&o, "task", task);
+	json_close(&o, '}');
+	if (b.failed)
+		return false;
+	text = buf_str(&b);
+	text = (struct str){ text.ptr + 1, text.len - 2 }; /* no braces */
+	return buf_add(&w->envelope, text);
+}
+
+/* ---- commits and answers ---- */
+
+static void answer(struct writer *w, uint32_t id, uint64_t seq);
+
+/* One MSG_APPENDED.  False: the socket is full. */
+static bool send_answer(struct writer *w, uint32_t id, uint64_t seq)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out o = JSON_OUT(&b);
+	char text[128];
+	int r;
+
+	buf_init(&b, 512);
+	json_open(&o, '{');
+	if (seq > 0) {
+		json_kuint(&o, "seq", seq);
+	} else {
+		(void)snprintf(text, sizeof(text),
+			       "the ledger cannot be written: %s",
+			       strerror(-w->scribe->error));
+		json_kstr(&o, "error", str_of(text));
+	}
+	json_close(&o, '}');
+	if (b.failed)
+		return false; /* no memory: try again when it is writable */
+	r = ipc_send(w->fd, MSG_APPENDED, id, buf_str(&b), NULL, 0);
+	/* A peer that is gone is seen as EOF, after what it sent before. */
+	return r != -EAGAIN;
+}
+
+static void answer(struct writer *w, uint32_t id, uint64_t seq)
+{
+	if (w->n_owed == 0 && send_answer(w, id, seq))
+		return;
+	if (!w->owed)
+		w->owed = calloc(READ_BURST, sizeof(*w->owed));
+	if (!w->owed || w->n_owed == READ_BURST) {
+		/* It waits for ever, which is as good as an error. */
+		log_error("an answer could not be sent");
+		return;
+	}
+	w->owed[w->n_owed++] = (struct owed){ id, seq };
+	if (update_interest(w) != 0)
+		log_error("a writer cannot be watched any more");
+}
+
+static void send_owed(struct writer *w)
+{
+	size_t n = 0;
+
+	while (n < w->n_owed && send_answer(w, w->owed[n].id, w->owed[n].seq))
+		n++;
+	w->n_owed -= n;
+	memmove(w->owed, w->owed + n, w->n_owed * sizeof(*w->owed));
+}
+
+static void arm_flush(struct scribe *s, uint32_t ms)
+{
+	if (s->flush.heap_pos == 0 &&
+	    loop_timer_set(s->loop, &s->flush,
+			   loop_now_ns(s->loop) + ms * NS_PER_MS) != 0)
+		s->urgent = true;
+}
+
+static int add_record(struct writer *w, uint64_t at, struct str body, bool keep,
+		      size_t *ret_index)
+{
+	return store_add(w->scribe->store,
+			 &(struct store_record){
+				 .at = at,
+				 .envelope = buf_str(&w->envelope),
+				 .body = body,
+				 .keep = keep,
+			 },
+			 ret_index);
+}
+
+/* There is room again. */
+static void release_held(struct scribe *s)
+{
+	for (struct writer *w = s->writers; w; w = w->next) {
+		if (w->held.len == 0)
+			continue;
+		arm_flush(s, FLUSH_MS); /* which comes by here again */
+		if (add_record(w, w->held_at, buf_str(&w->held), true, NULL) !=
+		    0)
+			return;
+		buf_done(&w->held);
+		if (update_interest(w) != 0)
+			log_error("a writer cannot be watched any more");
+	}
+}
+
+static void commit(struct scribe *s)
+{
+	uint64_t first = 0;
+	int r = store_commit(s->store, &first);
+
+	s->urgent = false;
+	s->error = r;
+	for (size_t i = 0; i < s->n_asks; i++) {
+		const struct ask *a = &s->asks[i];
+
+		if (a->from)
+			answer(a->from, a->id, r == 0 ? first + a->index : 0);
+	}
+	s->n_asks = 0;
+	loop_timer_clear(s->loop, &s->flush);
+
+	if (r != 0 && !s->sick)
+		log_error("the ledger cannot be written: %s", strerror(-r));
+	if (r == 0 && s->sick)
+		log_info("the ledger can be written again");
+	s->sick = r != 0;
+	if (r == 0)
+		release_held(s);
+	else if (store_waiting(s->store) > 0)
+		arm_flush(s, RETRY_MS);
+}
+
+static int flush_due(struct loop_timer *t)
+{
+	struct scribe *s = t->owner;
+
+	s->urgent = true;
+	return 0;
+}
+
+/* ---- requests ---- */
+
+static int violation(struct scribe *s, const char *text)
+{
+	diag_set(&s->why, 0, 0, "%s", text);
+	return -EPROTO;
+}
+
+/* @m's record found no room, even after a commit. */
+static int hold_or_refuse(struct writer *w, const struct ipc_msg *m,
+			  uint64_t at)
+{
+	if (m->id != 0) {
+		answer(w, m->id, 0);
+		return 0;
+	}
+	if (!buf_add(&w->held, buf_str(&m->body)))
+		return -ENOMEM;
+	w->held_at = at;
+	return update_interest(w);
+}
+
+static int answer_append(void *peer, struct ipc_msg *m)
+{
+	struct writer *w = peer;
+	struct scribe *s = w->scribe;
+	uint64_t at = clock_utc_ns();
+	enum record_kind kind;
+	size_t index = 0;
+	struct diag d = { 0 };
+	int r;
+
+	if (record_check(buf_str(&m->body), w->role, &kind, &d) != 0) {
+		diag_set(&s->why, 0, 0, "record, byte %u: %s", d.column,
+			 d.text);
+		return -EPROTO;
+	}
+	r = add_record(w, at, buf_str(&m->body), m->id == 0, &index);
+	if (r == -ENOBUFS) {
+		commit(s);
+		r = add_record(w, at, buf_str(&m->body), m->id == 0, &index);
+	}
+	if (r == -ENOBUFS || r == -ENOMEM)
+		return hold_or_refuse(w, m, at);
+	if (r != 0)
+		return violation(s, "record: too long");
+
+	if (m->id == 0) {
+		arm_flush(s, FLUSH_MS);
+		return 0;
+	}
+	s->asks[s->n_asks++] = (struct ask){ w, m->id, index };
+	s->urgent = true;
+	if (s->n_asks == ASKS_MAX)
+		commit(s);
+	return 0;
+}
+
+static bool is_id(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (!((s.ptr[i] >= 'a' && s.ptr[i] <= 'z') ||
+		      (s.ptr[i] >= '0' && s.ptr[i] <= '9')))
+			return false;
+	}
+	return s.len <= ID_MAX;
+}
+
+static bool get_string(const struct json *o, const char *key, size_t max,
+		       struct str *ret)
+{
+	if (!json_is(json_find(o, key), JSON_STRING))
+		return false;
+	*ret = json_find_str(o, key);
+	return ret->len <= max;
+}
+
+static int answer_channel(void *peer, struct ipc_msg *m)
+{
+	struct writer *keeper = peer, *w = NULL;
+	struct scribe *s = keeper->scribe;
+	AUTO(arena) struct arena a = ARENA_NULL;
+	struct str session, user, task, role;
+	enum record_role r_role = 0;
+	struct json *o = NULL;
+	int r;
+
+	arena_init(&a, (size_t)CHANNEL_MAX * 8);
+	r = json_parse(&a, buf_str(&m->body), &o, NULL);
+	if (r < 0)
+		return r;
+	if (r > 0 || !json_is(o, JSON_OBJECT) || o->kids.n != 4 ||
+	    !get_string(o, "session", ID_MAX, &session) || !is_id(session) ||
+	    !get_string(o, "user", NAME_MAX_, &user) ||
+	    !get_string(o, "task", NAME_MAX_, &task) ||
+	    !get_string(o, "role", NAME_MAX_, &role) ||
+	    !record_role_find(role, &r_role) || r_role == RECORD_ROLE_SCRIBE)
+		return violation(s, "channel: not as it must be");
+
+	/* The new writer finds its channel closed, which it must survive. */
+	if (s->n_writers == WRITERS_MAX) {
+		log_error("more than %u writers", WRITERS_MAX);
+		return 0;
+	}
+	r = add_writer(s, ipc_take_fd(m, 0), r_role, &w);
+	if (r != 0) {
+		log_error("a writer was not accepted: %s", strerror(-r));
+		return 0;
+	}
+	if (!word_envelope(w, session, user, task)) {
+		end_writer(w);
+		log_error("a writer was not accepted: its names are too long");
+	}
+	return 0;
+}
+
+static const struct request keeper_requests[MSG_MAX_] = {
+	[MSG_CHANNEL] = { "channel", answer_channel, CHANNEL_MAX, PHASE_SERVE,
+			  1, 1, false },
+	[MSG_APPEND] = { "append", answer_append, RECORD_MAX_BODY, PHASE_SERVE,
+			 0, 0, false },
+};
+
+static const struct request writer_requests[MSG_MAX_] = {
+	[MSG_APPEND] = { "append", answer_append, RECORD_MAX_BODY, PHASE_SERVE,
+			 0, 0, false },
+};
+
+/* ---- ends ---- */
+
+static void end_if_alone(struct scribe *s)
+{
+	if (s->ending && s->n_writers == 0)
+		loop_stop(s->loop, 0);
+}
+
+static void begin_end(struct scribe *s, int code)
+{
+	s->ending = true;
+	s->code = code;
+	s->urgent = true;
+	if (loop_timer_set(s->loop, &s->linger,
+			   loop_now_ns(s->loop) + LINGER_MS * NS_PER_MS) != 0)
+		loop_stop(s->loop, 0);
+	end_if_alone(s);
+}
+
+static int linger_over(struct loop_timer *t)
+{
+	struct scribe *s = t->owner;
+
+	log_warn("%zu writers are still there; going", s->n_writers);
+	loop_stop(s->loop, 0);
+	return 0;
+}
+
+/* s->why says what @w did.  It is on the ledger, under its session. */
+static void record_violation(struct writer *w)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out o = JSON_OUT(&b);
+	struct scribe *s = w->scribe;
+
+	log_error("a writer (%s) was ended: %s", record_role_name(w->role),
+		  s->why.text);
+	buf_init(&b, RECORD_MAX_BODY);
+	record_begin(&o, RECORD_PEER_KILLED, "deny", RECORD_KERNEL, NULL, 1);
+	json_kstr(&o, "peer", str_of(record_role_name(w->role)));
+	json_kstr(&o, "reason", str_of(s->why.text));
+	record_end(&o);
+	if (b.failed ||
+	    add_record(w, clock_utc_ns(), buf_str(&b), true, NULL) != 0)
+		log_error("and that could not be recorded");
+}
+
+/* @error: -EPIPE at its EOF, -EPROTO for a violation, or our trouble. */
+static void writer_over(struct writer *w, int error)
+{
+	struct scribe *s = w->scribe;
+	bool is_keeper = w->is_keeper;
+
+	if (error == -EPROTO)
+		record_violation(w);
+	else if (error != -EPIPE)
+		log_error("a writer (%s) was ended: %s",
+			  record_role_name(w->role), strerror(-error));
+	end_writer(w);
+	if (is_keeper)
+		begin_end(s, error == -EPIPE ? 0 : 2);
+	end_if_alone(s);
+}
+
+static int read_message(struct writer *w)
+{
+	struct scribe *s = w->scribe;
+	int r;
+
+	diag_set(&s->why, 0, 0, "not a message");
+	r = ipc_recv(w->fd, &s->msg, IPC_INLINE_MAX);
+	if (r != 0)
+		return r;
+	return request_dispatch(w->is_keeper ? keeper_requests
+					     : writer_requests,
+				MSG_MAX_, &w->state, w, &s->msg, &s->why);
+}
+
+static int read_writer(struct loop_io *io, uint32_t events)
+{
+	struct writer *w = io->owner;
+	int r = 0;
+
+	if (w->n_owed > 0) {
+		(void)events;
+		send_owed(w);
+		return update_interest(w);
+	}
+	/* Not reading any more once an answer is owed or a record held. */
+	for (unsigned i = 0; r == 0 && i < READ_BURST && w->n_owed == 0 &&
+			     w->held.len == 0;
+	     i++)
+		r = read_message(w);
+	if (r != 0 && r != -EAGAIN)
+		writer_over(w, r);
+	return 0;
+}
+
+/* ---- life ---- */
+
+static int add_start_record(struct scribe *s, const struct confine_report *c,
+			    struct writer *keeper)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out o = JSON_OUT(&b);
+
+	buf_init(&b, RECORD_MAX_BODY);
+	record_begin(&o, RECORD_LEDGER_START, "none", RECORD_KERNEL, NULL, 1);
+	json_kint(&o, "pid", getpid());
+	json_kint(&o, "layer.landlock", c->landlock_abi);
+	json_kbool(&o, "layer.seccomp", c->seccomp);
+	record_end(&o);
+	if (b.failed)
+		return -ENOMEM;
+	arm_flush(s, FLUSH_MS);
+	return add_record(keeper, clock_utc_ns(), buf_str(&b), true, NULL);
+}
+
+/* Signals are for the keeper; we end when it does. */
+static int ignore_signals(void)
+{
+	static const int all[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGQUIT };
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	for (size_t i = 0; i < N_ELEMS(all); i++) {
+		if (sigaction(all[i], &ignore, NULL) == -1)
+			return neg_errno();
+	}
+	return 0;
+}
+
+/* Whatever the daemon had open, its lock for instance, ends here. */
+static int close_others(int keep)
+{
+	if (keep <= STDERR_FILENO)
+		return -EBADF;
+	if ((keep > STDERR_FILENO + 1 &&
+	     close_range(STDERR_FILENO + 1, (unsigned)keep - 1, 0) == -1) ||
+	    close_range((unsigned)keep + 1, ~0u, 0) == -1)
+		return neg_errno();
+	return 0;
+}
+
+static int raise_file_limit(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) == -1)
+		return neg_errno();
+	l.rlim_cur = l.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &l) == -1 ? neg_errno() : 0;
+}
+
+static int open_ledger(struct scribe *s, const char *dir)
+{
+	const struct store_options o = { .lock_wait_ms = LOCK_WAIT_MS };
+	struct store_repair repair = { 0 };
+	int r = store_open(&s->store, dir, &o, &repair);
+
+	if (r != 0) {
+		log_error("the ledger %s cannot be opened: %s", dir,
+			  r == -EBUSY ? "another scribe has it"
+				      : strerror(-r));
+		return r;
+	}
+	if (repair.torn_bytes > 0)
+		log_warn("%" PRIu64 " bytes of unfinished records were cut",
+			 repair.torn_bytes);
+	if (repair.damage)
+		log_error("the ledger is damaged: %s; see 'bawn ledger verify'",
+			  repair.damage);
+	return 0;
+}
+
+/* All isolation in one place; after it the first foreign byte is read. */
+static int scribe_enter(struct scribe *s, int keeper_fd, const char *dir)
+{
+	static const struct str none = { "", 0 };
+	struct confine_report c = { 0 };
+	struct writer *keeper = NULL;
+	int r = close_others(keeper_fd);
+
+	if (r == 0)
+		r = ignore_signals();
+	if (r == 0)
+		r = raise_file_limit();
+	if (r == 0)
+		r = loop_new(&s->loop, NULL);
+	if (r == 0)
+		r = open_ledger(s, dir);
+	if (r == 0)
+		r = confine_scribe(store_dirfd(s->store), &c);
+	if (r == 0)
+		r = add_writer(s, keeper_fd, RECORD_ROLE_KEEPER, &keeper);
+	if (r != 0)
+		return r;
+	keeper->is_keeper = true;
+	s->n_writers--;
+	if (c.landlock_abi == 0)
+		log_warn("this kernel has no Landlock: the scribe could open "
+			 "other files");
+	if (!word_envelope(keeper, none, none, none))
+		return -ENOMEM;
+	return add_start_record(s, &c, keeper);
+}
+
+static int scribe_serve(struct scribe *s)
+{
+	bool over = false;
+	int r = 0;
+
+	while (!over) {
+		r = loop_once(s->loop, -1);
+		over = r != 0 || (s->ending && s->n_writers == 0) ||
+		       (s->ending && s->linger.heap_pos == 0);
+		if (s->urgent || over)
+			commit(s);
+	}
+	if (r != 0 || s->sick)
+		return 2;
+	return s->code;
+}
+
+static void scribe_done(struct scribe *s)
+{
+	while (s->writers)
+		end_writer(s->writers);
+	ipc_msg_done(&s->msg);
+	free(s->asks);
+	store_free(s->store);
+	loop_free(s->loop);
+}
+
+int scribe_run(int keeper_fd, const char *ledger_dir)
+{
+	struct scribe s = { .code = 0 };
+	int r;
+
+	log_init("bawnd[scribe]", STDERR_FILENO, LOG_LEVEL_INFO);
+	ipc_msg_init(&s.msg);
+	s.flush = (struct loop_timer){ .run = flush_due, .owner = &s };
+	s.linger = (struct loop_timer){ .run = linger_over, .owner = &s };
+	s.asks = calloc(ASKS_MAX, sizeof(*s.asks));
+	r = s.asks ? scribe_enter(&s, keeper_fd, ledger_dir) : -ENOMEM;
+	if (r != 0)
+		log_error("cannot start: %s", strerror(-r));
+	r = r == 0 ? scribe_serve(&s) : 2;
+	scribe_done(&s);
+	return r;
+}
