@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/schema.h"
+
+#include <stdio.h>
+
+#define KIB UINT64_C(1024)
+#define MIB (KIB * 1024)
+#define GIB (MIB * 1024)
+#define TIB (GIB * 1024)
+
+static const char *const workspaces[] = { "live", NULL };
+static const char *const workspaces_later[] = { "review", NULL };
+static const char *const defaults[] = { "deny", NULL };
+static const char *const defaults_later[] = { "ask", NULL };
+
+const char *const policy_presets[] = { "package-registries", NULL };
+
+const struct schema_row policy_schema[POLICY_KEY_MAX_] = {
+	[POLICY_VERSION] = { SECTION_VERSION, NULL, SCHEMA_VERSION, 1, 1, NULL,
+			     NULL, "of the language; every policy has it" },
+	[POLICY_WORKSPACE] = { SECTION_WORKSPACE, NULL, SCHEMA_CHOICE, 0, 0,
+			       workspaces, workspaces_later,
+			       "live: the session works on the project in "
+			       "place" },
+	[POLICY_FILES_READ] = { SECTION_FILES, "read", SCHEMA_PATHS, 0, 128,
+				NULL, NULL,
+				"may be read and executed; what is named "
+				"nowhere does not exist in the jail" },
+	[POLICY_FILES_WRITE] = { SECTION_FILES, "write", SCHEMA_PATHS, 0, 128,
+				 NULL, NULL, "may be read and changed" },
+	[POLICY_FILES_HIDE] = { SECTION_FILES, "hide", SCHEMA_GLOBS, 0, 256,
+				NULL, NULL,
+				"may not be seen; wins over read and write" },
+	[POLICY_ENV_PASS] = { SECTION_ENV, "pass", SCHEMA_NAMES, 0, 256, NULL,
+			      NULL,
+			      "variables that the session inherits, beside the "
+			      "built-in list; * stands for any characters" },
+	[POLICY_ENV_SET] = { SECTION_ENV, "set", SCHEMA_ASSIGN, 0, 256, NULL,
+			     NULL, "variables with fixed values" },
+	[POLICY_NETWORK_DEFAULT] = { SECTION_NETWORK, "default", SCHEMA_CHOICE,
+				     0, 0, defaults, defaults_later,
+				     "what happens where no rule matches" },
+	[POLICY_NETWORK_DENY] = { SECTION_NETWORK, "deny", SCHEMA_DENY, 0, 512,
+				  NULL, NULL, "wins over allow" },
+	[POLICY_NETWORK_ALLOW] = { SECTION_NETWORK, "allow", SCHEMA_ALLOW, 0,
+				   512, NULL, NULL,
+				   "what the session may reach" },
+	[POLICY_NETWORK_DNS] = { SECTION_NETWORK, "dns", SCHEMA_RESOLVERS, 1, 8,
+				 NULL, NULL,
+				 "resolvers to ask instead of the host's" },
+	[POLICY_NETWORK_CA] = { SECTION_NETWORK, "ca", SCHEMA_PATHS, 0, 32,
+				NULL, NULL,
+				"certificate files that are trusted besides "
+				"the host's" },
+	[POLICY_NETWORK_SOCKETS] = { SECTION_NETWORK, "sockets", SCHEMA_SOCKETS,
+				     0, 16, NULL, NULL,
+				     "Unix sockets of the host that the "
+				     "session may connect to" },
+	[POLICY_LIMITS_MEMORY] = { SECTION_LIMITS, "memory", SCHEMA_SIZE,
+				   16 * MIB, 1024 * TIB, NULL, NULL,
+				   "of all processes together" },
+	[POLICY_LIMITS_CPU] = { SECTION_LIMITS, "cpu", SCHEMA_CPU, 10, 1024000,
+				NULL, NULL, "CPUs, in parts too: 0.5" },
+	[POLICY_LIMITS_PROCESSES] = { SECTION_LIMITS, "processes", SCHEMA_COUNT,
+				      8, 4194304, NULL, NULL,
+				      "processes and threads at once" },
+	[POLICY_LIMITS_DISK] = { SECTION_LIMITS, "disk", SCHEMA_SIZE, MIB,
+				 1024 * TIB, NULL, NULL,
+				 "of private directories, and of one file in "
+				 "the workspace" },
+	[POLICY_LIMITS_TIME] = { SECTION_LIMITS, "time", SCHEMA_TIME, 1,
+				 365 * UINT64_C(86400), NULL, NULL,
+				 "from start to end" },
+};
+
+const struct schema_field_row policy_fields[FIELD_MAX_] = {
+	[FIELD_HOST] = { "host", true, true, false,
+			 "a name, or *. and a name: one or more labels below "
+			 "it, not itself" },
+	[FIELD_CIDR] = { "cidr", true, true, false,
+			 "addresses as ADDRESS/BITS; reached without a name, "
+			 "and what lifts the ban on special ranges" },
+	[FIELD_PRESET] = { "preset", true, false, false,
+			   "package-registries: the hosts that this machine's "
+			   "package managers use" },
+	[FIELD_PORTS] = { "ports", true, true, false,
+			  "numbers from 1 to 65535, at most 32; without: 80 "
+			  "and 443 in allow, all in deny" },
+	[FIELD_CONNECT] = { "connect", true, false, false,
+			    "where to dial instead of asking DNS, as "
+			    "ADDRESS:PORT; names that address" },
+	[FIELD_RULES] = { "rules", true, false, true, NULL },
+	[FIELD_TLS] = { "tls", true, false, true, NULL },
+};
+
+static const struct {
+	const char *name;
+	bool map;
+} sections[SECTION_MAX_] = {
+	[SECTION_VERSION] = { "version", false },
+	[SECTION_WORKSPACE] = { "workspace", false },
+	[SECTION_FILES] = { "files", true },
+	[SECTION_ENV] = { "env", true },
+	[SECTION_NETWORK] = { "network", true },
+	[SECTION_LIMITS] = { "limits", true },
+};
+
+/* Keys of the language that this version does not have. */
+static const struct {
+	enum schema_section section; /* SECTION_MAX_: at the top */
+	const char *name;
+} later[] = {
+	{ SECTION_MAX_, "backend" },  { SECTION_MAX_, "nested" },
+	{ SECTION_MAX_, "secrets" },  { SECTION_MAX_, "model" },
+	{ SECTION_MAX_, "inspect" },  { SECTION_MAX_, "mcp" },
+	{ SECTION_MAX_, "audit" },    { SECTION_NETWORK, "parent" },
+	{ SECTION_NETWORK, "proxy" }, { SECTION_NETWORK, "publish" },
+};
+
+static const char *const type_names[SCHEMA_TYPE_MAX_] = {
+	[SCHEMA_VERSION] = "the number 1",
+	[SCHEMA_CHOICE] = "a word",
+	[SCHEMA_PATHS] = "a list of paths",
+	[SCHEMA_GLOBS] = "a list of paths and globs",
+	[SCHEMA_SOCKETS] = "a list of paths",
+	[SCHEMA_NAMES] = "a list of names",
+	[SCHEMA_ASSIGN] = "a mapping of names to text",
+	[SCHEMA_ALLOW] = "a list of rules",
+	[SCHEMA_DENY] = "a list of rules",
+	[SCHEMA_RESOLVERS] = "a list of ADDRESS or ADDRESS:PORT",
+	[SCHEMA_SIZE] = "a size such as 512M or 8G",
+	[SCHEMA_CPU] = "a number such as 2 or 0.5",
+	[SCHEMA_COUNT] = "a whole number",
+	[SCHEMA_TIME] = "a duration such as 90s, 30m, 4h or 2d",
+};
+
+const char *schema_section_name(enum schema_section s)
+{
+	return s < SECTION_MAX_ ? sections[s].name : "";
+}
+
+bool schema_section_is_map(enum schema_section s)
+{
+	return s < SECTION_MAX_ && sections[s].map;
+}
+
+const char *schema_type_name(enum schema_type t)
+{
+	return type_names[t];
+}
+
+bool schema_is_list(enum schema_type t)
+{
+	return t >= SCHEMA_PATHS && t <= SCHEMA_RESOLVERS;
+}
+
+void schema_key_name(enum policy_key key, char *dst, size_t size)
+{
+	const struct schema_row *row = &policy_schema[key];
+
+	(void)snprintf(dst, size, "%s%s%s", sections[row->section].name,
+		       row->name ? "." : "", row->name ? row->name : "");
+}
+
+static bool is_later(enum schema_section s, struct str name)
+{
+	for (size_t i = 0; i < N_ELEMS(later); i++) {
+		if (later[i].section == s &&
+		    str_eq(str_of(later[i].name), name))
+			return true;
+	}
+	return false;
+}
+
+enum schema_found schema_find(enum schema_section s, struct str name,
+			      enum policy_key *ret_key)
+{
+	for (unsigned i = 0; i < POLICY_KEY_MAX_; i++) {
+		const struct schema_row *row = &policy_schema[i];
+
+		if (row->section == s && row->name &&
+		    str_eq(str_of(row->name), name)) {
+			*ret_key = (enum policy_key)i;
+			return SCHEMA_KEY;
+		}
+	}
+	return is_later(s, name) ? SCHEMA_LATER : SCHEMA_NONE;
+}
+
+enum schema_found schema_find_top(struct str name, enum policy_key *ret_key,
+				  enum schema_section *ret_section)
+{
+	for (unsigned s = 0; s < SECTION_MAX_; s++) {
+		if (str_eq(str_of(sections[s].name), name)) {
+			*ret_section = (enum schema_section)s;
+			break;
+		}
+		if (s == SECTION_MAX_ - 1)
+			return is_later(SECTION_MAX_, name) ? SCHEMA_LATER
+							    : SCHEMA_NONE;
+	}
+	if (sections[*ret_section].map)
+		return SCHEMA_SECTION;
+	for (unsigned i = 0; i < POLICY_KEY_MAX_; i++) {
+		if (policy_schema[i].section == *ret_section)
+			*ret_key = (enum policy_key)i;
+	}
+	return SCHEMA_KEY;
+}
+
+bool schema_find_field(struct str name, enum schema_field *ret)
+{
+	for (unsigned i = 0; i < FIELD_MAX_; i++) {
+		if (str_eq(str_of(policy_fields[i].name), name)) {
+			*ret = (enum schema_field)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+#define NEAR_MAX 24u /* bytes; longer names are near to nothing */
+#define NEAR_FAR 3u  /* from here on a key is not meant */
+
+static unsigned min3(unsigned a, unsigned b, unsigned c)
+{
+	unsigned m = a < b ? a : b;
+
+	return m < c ? m : c;
+}
+
+/* Edits (insert, delete, replace, swap neighbours) from @a to @b. */
+static unsigned distance(struct str a, struct str b)
+{
+	unsigned d[NEAR_MAX + 1][NEAR_MAX + 1];
+
+	if (a.len > NEAR_MAX || b.len > NEAR_MAX)
+		return NEAR_FAR;
+	for (unsigned i = 0; i <= a.len; i++)
+		d[i][0] = i;
+	for (unsigned j = 0; j <= b.len; j++)
+		d[0][j] = j;
+	for (unsigned i = 1; i <= a.len; i++) {
+		for (unsigned j = 1; j <= b.len; j++) {
+			unsigned same = a.ptr[i - 1] == b.ptr[j - 1] ? 0 : 1;
+
+			d[i][j] = min3(d[i - 1][j] + 1, d[i][j - 1] + 1,
+				       d[i - 1][j - 1] + same);
+			if (i > 1 && j > 1 && a.ptr[i - 1] == b.ptr[j - 2] &&
+			    a.ptr[i - 2] == b.ptr[j - 1] &&
+			    d[i - 2][j - 2] + 1 < d[i][j])
+				d[i][j] = d[i - 2][j - 2] + 1;
+		}
+	}
+	return d[a.len][b.len];
+}
+
+/* The best so far; a name in the same section wins a tie. */
+struct best {
+	struct str name;
+	enum schema_section here;
+	unsigned distance;
+	char *dst;
+	size_t size;
+};
+
+static void consider(struct best *best, enum schema_section s, const char *name)
+{
+	const char *prefix = schema_section_name(s);
+	unsigned d = 2 * distance(best->name, str_of(name)) +
+		     (s == best->here ? 0 : 1);
+
+	/* Half of a short name is not a slip. */
+	if (d >= best->distance || d > best->name.len + 1)
+		return;
+	best->distance = d;
+	(void)snprintf(best->dst, best->size, "%s%s%s", prefix,
+		       *prefix ? "." : "", name);
+}
+
+bool schema_nearest(enum schema_section s, struct str name, char *dst,
+		    size_t size)
+{
+	struct best best = { name, s, 2 * NEAR_FAR, dst, size };
+
+	for (unsigned i = 0; i < SECTION_MAX_; i++)
+		consider(&best, SECTION_MAX_, sections[i].name);
+	for (unsigned i = 0; i < POLICY_KEY_MAX_; i++) {
+		if (policy_schema[i].name)
+			consider(&best, policy_schema[i].section,
+				 policy_schema[i].name);
+	}
+	for (size_t i = 0; i < N_ELEMS(later); i++)
+		consider(&best, later[i].section, later[i].name);
+	return best.distance < 2 * NEAR_FAR;
+}
+
+bool schema_nearest_field(struct str name, bool allow, char *dst, size_t size)
+{
+	struct best best = { name, SECTION_MAX_, 2 * NEAR_FAR, dst, size };
+
+	for (unsigned i = 0; i < FIELD_MAX_; i++) {
+		if (allow ? policy_fields[i].allow : policy_fields[i].deny)
+			consider(&best, SECTION_MAX_, policy_fields[i].name);
+	}
+	return best.distance < 2 * NEAR_FAR;
+}
+
+void policy_reference(struct buf *b)
+{
+	char name[64];
+
+	for (unsigned i = 0; i < POLICY_KEY_MAX_; i++) {
+		const struct schema_row *row = &policy_schema[i];
+
+		schema_key_name((enum policy_key)i, name, sizeof(name));
+		buf_printf(b, "%-20s %s", name, type_names[row->type]);
+		for (size_t k = 0; row->choices && row->choices[k]; k++)
+			buf_printf(b, "%s %s", k ? "," : ":", row->choices[k]);
+		if (schema_is_list(row->type))
+			buf_printf(b, ", at most %u", (unsigned)row->max);
+		buf_printf(b, "\n%20s   %s\n", "", row->help);
+	}
+	buf_printf(b, "\nMembers of a rule in network.allow, network.deny\n\n");
+	for (unsigned i = 0; i < FIELD_MAX_; i++) {
+		const struct schema_field_row *f = &policy_fields[i];
+
+		if (!f->later)
+			buf_printf(b, "%-20s %s%s\n", f->name,
+				   f->deny ? "" : "(allow only) ", f->help);
+	}
+}
