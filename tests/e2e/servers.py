@@ -295,7 +295,8 @@ class Ssh:
         self.where = where
         self.p = subprocess.Popen(
             [sys.executable, '-W', 'ignore',
-             os.path.join(HERE, 'ssh-server.py'), where, git_root], stdout=subprocess.PIPE, text=True)
+             os.path.join(HERE, 'ssh-server.py'), where, git_root],
+            stdout=subprocess.PIPE, text=True)
         line = self.p.stdout.readline()
         if not line.strip().isdigit():
             raise RuntimeError('the ssh server did not start')

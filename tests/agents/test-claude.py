@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The real Claude Code, governed, driven by a scripted model: four turns in
+print mode and in its terminal UI, with one host in reach."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'e2e'))
+sys.path.insert(0, HERE)
+
+import cache
+from harness import (SANITIZED, Term, World, check, contains, equal, main,
+                     skip, test)
+
+VERSION = '2.1.329'  # the newest that was tried; a new one is tried by hand
+
+w = World()
+
+
+class Model:
+    def __init__(self):
+        node = shutil.which('node', path=w.env['PATH'])
+        if not node:
+            skip('no node')
+        self.requests = []
+        self.p = subprocess.Popen([node, HERE + '/model-server.mjs'],
+                                  stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, text=True)
+        self.port = int(self.p.stdout.readline())
+        threading.Thread(target=self.loop, daemon=True).start()
+
+    def loop(self):
+        for line in self.p.stdout:
+            self.requests.append(json.loads(line))
+
+    def close(self):
+        self.p.kill()
+        self.p.wait()
+
+
+_ready = []
+
+
+def ready():
+    """Claude's path and the model; the first call installs and starts."""
+    if not _ready:
+        claude = cache.npm_package('@anthropic-ai/claude-code', VERSION,
+                                   'claude', skip)
+        model = w.serve(Model())
+        where = os.path.dirname(os.path.dirname(os.path.dirname(claude)))
+        w.policy(f'''version: 1
+files:
+  read: [/usr, /etc, /opt, "{where}"]
+  write: [.]
+  hide: ["**/.env", "**/.env.*"]
+network:
+  allow:
+    - {{host: model.test, ports: [80], connect: "127.0.0.1:{model.port}"}}
+''')
+        _ready.append((claude, model))
+    return _ready[0]
+
+
+ENV = {
+    'ANTHROPIC_BASE_URL': 'http://model.test',
+    'ANTHROPIC_AUTH_TOKEN': 'no-real-token',
+    'CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC': '1',
+    'DISABLE_AUTOUPDATER': '1',
+}
+
+
+def options():
+    return [x for k, v in ENV.items() for x in ('-e', f'{k}={v}')]
+
+
+def prepare():
+    for name in ('seen.txt', 'out.txt'):
+        if os.path.exists(w.project + '/' + name):
+            os.unlink(w.project + '/' + name)
+    w.write('hello.txt', 'a file to read\n')
+
+
+def check_work(model, asked_before):
+    equal(open(w.project + '/seen.txt').read(), 'from-42\n', 'Bash')
+    equal(open(w.project + '/out.txt').read(), 'written in the yard\n',
+          'Write')
+    turns = [r['turn'] for r in model.requests[asked_before:]
+             if r['turn'] >= 0]
+    equal(sorted(set(turns)), [0, 1, 2, 3], 'turns')
+    grants = w.having('net.grant')
+    equal({(r['host'], r['port']) for r in grants}, {('model.test', 80)},
+          'grants')
+    equal(w.having('net.refuse'), [], 'refusals')
+    w.verify()
+
+
+@test('it starts in the jail', 300)
+def version():
+    claude, _ = ready()
+    r = w.run(claude, '--version', timeout=40)
+    equal(r.code, 0, f'{r}')
+    contains(r.out, VERSION, 'version')
+
+
+@test('print mode: Bash, Read, Write, text', 120)
+def print_mode():
+    claude, model = ready()
+    prepare()
+    before = len(model.requests)
+    r = w.run(claude, '-p', 'do the work', '--output-format', 'stream-json',
+              '--verbose', '--dangerously-skip-permissions',
+              options=options(), timeout=90)
+    equal(r.code, 0, f'{r.out[-1500:]} {r.err[-1500:]}')
+    contains(r.out, 'THE-FOUR-TURNS-ARE-DONE', 'the last turn')
+    contains(r.out, 'a file to read', 'Read')
+    check_work(model, before)
+
+
+@test('terminal UI on a pty: the same four turns', 120)
+def terminal_ui():
+    claude, model = ready()
+    prepare()
+    settings = {'hasCompletedOnboarding': True, 'theme': 'dark',
+                'projects': {w.project: {'hasTrustDialogAccepted': True}}}
+    r = w.run('sh', '-c', 'mkdir -p ~/.claude && '
+              'printf %s "$1" > ~/.claude.json && '
+              'printf %s "$2" > ~/.claude/settings.json', 'sh',
+              json.dumps(settings),
+              json.dumps({'skipDangerousModePermissionPrompt': True}))
+    equal(r.code, 0, f'seeding the private home: {r}')
+    before = len(model.requests)
+    t = Term(w.argv([claude, '--dangerously-skip-permissions', 'do the work'],
+                    options()), w.env, w.project, rows=40, cols=120)
+    t.expect('THE-FOUR-TURNS-ARE-DONE', 80)
+    t.send('\x03')
+    t.pump(0.5)
+    t.send('\x03')
+    t.pump(0.5)
+    t.send('\x04')
+    code = t.wait(20)
+    check(code in (0, 130), f'exit code {code}')
+    t.close()
+    check_work(model, before)
+
+
+@test('without its switch it asks other hosts, is refused, and works on', 150)
+def other_hosts():
+    claude, model = ready()
+    prepare()
+    mine = [x for x in options() if 'NONESSENTIAL' not in x]
+    mine = [x for i, x in enumerate(mine)
+            if x != '-e' or (i + 1 < len(mine) and mine[i + 1] != '-e')]
+    r = w.run(claude, '-p', 'do the work', '--dangerously-skip-permissions',
+              options=mine, timeout=120)
+    equal(r.code, 0, f'{r.out[-1500:]} {r.err[-1500:]}')
+    contains(r.out, 'THE-FOUR-TURNS-ARE-DONE', 'the last turn')
+    equal({x['host'] for x in w.having('net.grant')}, {'model.test'},
+          'grants')
+    check(w.having('net.refuse'), 'no refusal is recorded')
+
+
+main()
