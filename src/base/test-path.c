@@ -55,6 +55,8 @@ static void test_normalise_limit(void)
 	CHECK_EQ(
 		path_normalise(&a, STR("/"), (struct str){ p, PATH_LIMIT }).len,
 		PATH_LIMIT);
+	CHECK(!path_normalise(&a, STR("/"), (struct str){ p, PATH_LIMIT + 1 })
+		       .ptr);
 	CHECK(!path_normalise(&a, STR("/y"), (struct str){ p + 1, PATH_LIMIT })
 		       .ptr);
 }
@@ -115,6 +117,7 @@ static void test_glob(void)
 		  "\xe2\x82\xac"
 		  "a",
 		  false },
+		{ "*??", "\xe2\x82\xac", false },
 		/* any number of components */
 		{ "/a/**", "/a", true },
 		{ "/a/**", "/a/b", true },

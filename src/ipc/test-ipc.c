@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -238,6 +239,32 @@ static void test_hostile_frames(void)
 	close_pair(p);
 }
 
+/* No free number for some of the descriptors: the rest must not stay behind. */
+static void test_no_free_descriptors(void)
+{
+	AUTO(ipc_msg) struct ipc_msg m;
+	struct rlimit old, tight;
+	int p[2], highest, r;
+
+	ipc_msg_init(&m);
+	CHECK_EQ(ipc_pair(p), 0);
+	highest = fcntl(0, F_DUPFD_CLOEXEC, 0);
+	(void)close(highest);
+	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &old), 0);
+	tight = old;
+	tight.rlim_cur = (rlim_t)highest + 2;
+	send_raw(p[0], "12345678", 8, p[0], 5);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &tight), 0);
+	r = ipc_recv(p[1], &m, 100);
+	/* valgrind only pretends to set the limit: then all of them come */
+	CHECK(m.n_fds == (r == 0 ? 5 : 0));
+	CHECK(r == 0 || r == -EPROTO);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
+	ipc_msg_done(&m);
+	CHECK_EQ(fcntl(highest, F_GETFD), -1);
+	close_pair(p);
+}
+
 struct memfd_frame {
 	uint32_t type, id;
 	uint64_t len;
@@ -395,6 +422,7 @@ int main(void)
 		{ "descriptors", test_descriptors },
 		{ "full, and gone", test_ends },
 		{ "hostile frames", test_hostile_frames },
+		{ "no free descriptors", test_no_free_descriptors },
 		{ "hostile memfds", test_hostile_memfds },
 		{ "files that are no memfds", test_hostile_files },
 		{ "listen and connect", test_listen },
