@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "jail/landlock.h"
+
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <sys/stat.h>
+
+#include "jail/missing.h"
+
+/* The attribute of ABI 6; older kernels take its beginning. */
+struct attr {
+	uint64_t fs, net, scoped;
+};
+
+#define ALL_1 ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
+
+/* Rights that can be given for one file; the others are about directories. */
+#define OF_FILES                                                      \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | \
+	 LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_TRUNCATE | \
+	 LANDLOCK_ACCESS_FS_IOCTL_DEV)
+
+#define OF_READERS                                                   \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | \
+	 LANDLOCK_ACCESS_FS_READ_DIR)
+
+static uint64_t rights(int abi)
+{
+	uint64_t all = ALL_1;
+
+	if (abi >= 2)
+		all |= LANDLOCK_ACCESS_FS_REFER;
+	if (abi >= 3)
+		all |= LANDLOCK_ACCESS_FS_TRUNCATE;
+	if (abi >= 5)
+		all |= LANDLOCK_ACCESS_FS_IOCTL_DEV;
+	return all;
+}
+
+int landlock_abi(void)
+{
+	long r = syscall(SYS_landlock_create_ruleset, NULL, 0,
+			 LANDLOCK_CREATE_RULESET_VERSION);
+
+	return r > 0 ? (int)r : 0;
+}
+
+int landlock_new(int abi)
+{
+	struct attr a = { .fs = rights(abi) };
+	size_t size = abi >= 6 ? sizeof(a)
+		      : abi >= 4 ? offsetof(struct attr, scoped)
+				 : offsetof(struct attr, net);
+	long r;
+
+	if (abi >= 6)
+		a.scoped = LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET |
+			   LANDLOCK_SCOPE_SIGNAL;
+	r = syscall(SYS_landlock_create_ruleset, &a, size, 0);
+	return r == -1 ? neg_errno() : (int)r;
+}
+
+int landlock_allow(int ruleset, int abi, const char *path, bool writable)
+{
+	struct landlock_path_beneath_attr a = { 0 };
+	AUTO(fd) int fd = -1;
+	struct stat st;
+
+	fd = open(path, O_PATH | O_CLOEXEC);
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return neg_errno();
+	a.parent_fd = fd;
+	a.allowed_access = writable ? rights(abi) : OF_READERS;
+	if (!S_ISDIR(st.st_mode))
+		a.allowed_access &= OF_FILES & rights(abi);
+	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH,
+		    &a, 0) == -1)
+		return neg_errno();
+	return 0;
+}
+
+int landlock_enter(int ruleset)
+{
+	if (syscall(SYS_landlock_restrict_self, ruleset, 0) == -1)
+		return neg_errno();
+	return 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * landlock: a second wall behind the mounts, landlock(7): what of the jail's
+ * tree may be read, and what written.
+ */
+#pragma once
+
+#include "base/base.h"
+
+/* 0: not there.  Found by asking the kernel to make a ruleset. */
+int landlock_abi(void);
+
+/* A ruleset that handles all that @abi offers.  A descriptor or -errno. */
+must_check int landlock_new(int abi);
+/*
+ * Allow what is below @path, in the current root: reading and executing, with
+ * @writable everything.  -ENOENT when it is not there.
+ */
+must_check int landlock_allow(int ruleset, int abi, const char *path,
+			      bool writable);
+/* Needs no_new_privs.  For this process and all it starts. */
+must_check int landlock_enter(int ruleset);

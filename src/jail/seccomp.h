@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * seccomp: the jail's system call filter, made when bawn is built
+ * (tools/gen-seccomp.c has the table and the reasons).
+ */
+#pragma once
+
+#include "base/base.h"
+
+/* A call that is rare and forbidden: the supervisor records and refuses it. */
+struct seccomp_rare {
+	int nr;
+	int error; /* errno, positive */
+	const char *name;
+};
+
+/* NULL: not one of them.  Sorted by nr. */
+const struct seccomp_rare *seccomp_rare_find(int nr);
+
+/*
+ * Enter the filter; needs no_new_privs.  With @want_listener the result is the
+ * notification descriptor (seccomp_unotify(2)), else 0.  Without a listener the
+ * rare calls fail with ENOSYS.  -errno.
+ */
+must_check int seccomp_enter(bool want_listener);
