@@ -12,6 +12,9 @@
  * keeps out pipes and files of slow or hostile file systems, since only memfds
  * carry seals.  A short body in a memfd is refused: one spelling.
  *
+ * Programs of different builds meet in the first two messages, so this layout
+ * does not change.
+ *
  * Whatever goes wrong, no descriptor that arrived stays behind: they are first
  * put into m->fds, and ipc_msg_done() closes what is there.
  */
@@ -179,7 +182,7 @@ static int send_frame(int fd, struct header h, struct str body, const int *fds,
 		m.msg_control = control.bytes;
 		m.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
 
-		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+		struct cmsghdr *c = &control.align; /* the only one */
 
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* protocol: the message types.  Bodies are described in doc/PROTOCOL.ipc. */
+/*
+ * protocol: the message types.  Bodies are described in doc/PROTOCOL.ipc.
+ *
+ * New types go to the end: client and daemon of different builds must still
+ * understand each other's HELLO, first request, REFUSED and DRAIN.
+ */
 #pragma once
 
 enum msg_type {

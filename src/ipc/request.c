@@ -3,6 +3,14 @@
 
 #include <inttypes.h>
 
+#include "ipc/protocol.h"
+
+_Static_assert(MSG_MAX_ <= REQUEST_TYPES_MAX, "a bit per type in seen[]");
+_Static_assert(MSG_HELLO == 1 && MSG_OPEN == 2 && MSG_LIST == 5 &&
+		       MSG_KILL == 6 && MSG_DRAIN == 7 && MSG_STATUS == 8 &&
+		       MSG_REFUSED == 10,
+	       "other builds know these numbers");
+
 /* What @m breaks, in the words of the record; NULL = nothing. */
 static const char *violation(const struct request *q,
 			     const struct request_state *st,
