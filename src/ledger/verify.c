@@ -28,6 +28,7 @@
 #include "ledger/record-parse.h"
 
 #define HEAD_TRIES 5u  /* against reading head while it is written */
+#define PROGRESS_EVERY 4096u /* records */
 #define ARENA_MAX  (RECORD_MAX_BYTES * 8)
 
 struct verify {
@@ -40,6 +41,9 @@ struct verify {
 	bool head_seen;
 	bool lost_said; /* the first damage told by a record is in the report */
 	struct verify_report *out;
+	verify_progress progress; /* may be NULL */
+	void *progress_arg;
+	uint64_t all; /* bytes */
 };
 
 static int broken(struct verify *v, const char *file, uint64_t line,
@@ -231,15 +235,46 @@ static int check_all(struct verify *v, struct reader *rd, int dirfd)
 		if (r != 0)
 			return r;
 		v->file_end = l.offset + l.text.len + 1;
+		if (v->progress && v->out->records % PROGRESS_EVERY == 0)
+			v->progress(v->progress_arg, v->out->bytes, v->all);
 	}
 }
 
-int verify_dir(const char *dir, struct verify_report *ret)
+/* The size of all files, for the progress; nothing depends on it. */
+static uint64_t total_size(int dirfd)
+{
+	char name[LEDGER_NAME_SIZE];
+	uint64_t all = 0;
+	struct stat st;
+
+	for (uint32_t n = 1; n <= LEDGER_FILES_MAX; n++) {
+		ledger_file_name(n, name);
+		if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+			break;
+		all += (uint64_t)st.st_size;
+	}
+	return all;
+}
+
+/* A directory with neither records nor head: nothing has happened yet. */
+static bool is_fresh(int dirfd)
+{
+	struct stat st;
+
+	return fstatat(dirfd, LEDGER_HEAD_NAME, &st, AT_SYMLINK_NOFOLLOW) ==
+		       -1 &&
+	       errno == ENOENT && total_size(dirfd) == 0;
+}
+
+int verify_dir(const char *dir, verify_progress progress, void *arg,
+	       struct verify_report *ret)
 {
 	AUTO(reader) struct reader *rd = NULL;
 	AUTO(hash) struct hash *h = NULL;
 	AUTO(fd) int dirfd = -1;
-	struct verify v = { .out = ret };
+	struct verify v = { .out = ret,
+			    .progress = progress,
+			    .progress_arg = arg };
 	int r;
 
 	*ret = (struct verify_report){ .files = 0 };
@@ -253,6 +288,9 @@ int verify_dir(const char *dir, struct verify_report *ret)
 	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd == -1)
 		return neg_errno();
+	if (is_fresh(dirfd))
+		return -ENOENT;
+	v.all = progress ? total_size(dirfd) : 0;
 	r = load_head(&v, dirfd);
 	return r == 0 ? check_all(&v, rd, dirfd) : r;
 }

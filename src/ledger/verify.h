@@ -22,5 +22,12 @@ enum verify_error {
 	VERIFY_E_BROKEN = 1, /* @ret says where */
 };
 
-/* 0, VERIFY_E_BROKEN, -ENOENT when there is no ledger, or -errno. */
-must_check int verify_dir(const char *dir, struct verify_report *ret);
+/* Called now and then with @arg; @all is the size when verify began. */
+typedef void (*verify_progress)(void *arg, uint64_t done, uint64_t all);
+
+/*
+ * 0, VERIFY_E_BROKEN, -ENOENT when there is no ledger, or -errno.  @progress
+ * may be NULL.
+ */
+must_check int verify_dir(const char *dir, verify_progress progress, void *arg,
+			  struct verify_report *ret);

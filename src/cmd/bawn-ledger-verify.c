@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bawn ledger verify: is the ledger whole and unchanged? */
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "cmd/bawn-ledger.h"
+#include "ledger/reader.h"
+#include "ledger/verify.h"
+
+#define BAR_STEP_NS (100 * NS_PER_MS)
+
+/* A bar on a terminal, once it takes long enough to wonder. */
+struct bar {
+	uint64_t next_ns;
+	bool shown;
+};
+
+static void draw(void *arg, uint64_t done, uint64_t all)
+{
+	static const char full[] = "########################################";
+	struct bar *b = arg;
+	uint64_t now = clock_mono_ns();
+	int n = all > 0 ? (int)((double)done / (double)all * 40) : 0;
+
+	if (now < b->next_ns)
+		return;
+	b->next_ns = now + BAR_STEP_NS;
+	b->shown = true;
+	fprintf(stderr, "\rverifying [%-40.*s] %" PRIu64 " MB", n, full,
+		done / 1000000);
+}
+
+static void clear(const struct bar *b)
+{
+	if (b->shown)
+		fprintf(stderr, "\r%-70s\r", "");
+}
+
+static int show_json(const struct verify_report *rep, bool ok)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
+
+	buf_init(&b, 4096);
+	json_open(&w, '{');
+	json_kbool(&w, "ok", ok);
+	json_kuint(&w, "records", rep->records);
+	json_kuint(&w, "files", rep->files);
+	json_kuint(&w, "bytes", rep->bytes);
+	json_kuint(&w, "last_seq", rep->last_seq);
+	json_kuint(&w, "torn_bytes", rep->torn_bytes);
+	json_kuint(&w, "repairs", rep->repairs);
+	if (!ok) {
+		json_kstr(&w, "file", str_of(rep->file));
+		json_kuint(&w, "line", rep->line);
+		json_kstr(&w, "text", str_of(rep->text));
+	}
+	json_close(&w, '}');
+	(void)buf_addc(&b, '\n');
+	if (b.failed || fwrite(buf_str(&b).ptr, 1, b.len, stdout) != b.len)
+		return BAWN_EXIT_TROUBLE;
+	return 0;
+}
+
+static void show_text(const struct verify_report *rep, bool ok)
+{
+	if (!ok) {
+		if (rep->line > 0)
+			printf("%s:%" PRIu64 ": %s\n", rep->file, rep->line,
+			       rep->text);
+		else
+			printf("%s: %s\n", rep->file, rep->text);
+		printf("not whole: %" PRIu64 " records looked at\n",
+		       rep->records);
+		return;
+	}
+	printf("whole: %" PRIu64 " records in %" PRIu32 " files, the last is "
+	       "number %" PRIu64 "\n",
+	       rep->records, rep->files, rep->last_seq);
+	if (rep->repairs > 0)
+		printf("%" PRIu64 " times a write that was never acknowledged "
+		       "was cut short; see kind = ledger.torn\n",
+		       rep->repairs);
+	if (rep->torn_bytes > 0)
+		printf("%" PRIu64 " bytes at the end are not acknowledged: "
+		       "being written now, or to be cut at the next start\n",
+		       rep->torn_bytes);
+}
+
+int verb_verify(const struct verb *v, int argc, char *const argv[])
+{
+	AUTO(arena) struct arena a = ARENA_NULL;
+	struct bar bar = { .next_ns = clock_mono_ns() + 5 * BAR_STEP_NS };
+	struct verify_report rep;
+	struct verb_opts o = { 0 };
+	const char *dir;
+	int first = 0;
+	int r = verb_parse(v, argc, argv, &o, &first);
+
+	if (r >= 0)
+		return r;
+	arena_init(&a, 65536);
+	dir = reader_default_dir(&a);
+	if (!dir) {
+		ledger_error("neither HOME nor BAWN_STATE_DIR is set");
+		return BAWN_EXIT_TROUBLE;
+	}
+	r = verify_dir(dir, isatty(STDERR_FILENO) ? draw : NULL, &bar, &rep);
+	clear(&bar);
+	if (r < 0) {
+		if (r == -ENOENT)
+			ledger_error("no ledger in %s yet", dir);
+		else
+			ledger_error("%s: %s", dir, strerror(-r));
+		return BAWN_EXIT_TROUBLE;
+	}
+	if (!o.json)
+		show_text(&rep, r == 0);
+	else if (show_json(&rep, r == 0) != 0)
+		return BAWN_EXIT_TROUBLE;
+	if (fflush(stdout) != 0) {
+		ledger_error("cannot write: %s", strerror(errno));
+		return BAWN_EXIT_TROUBLE;
+	}
+	return r == 0 ? BAWN_EXIT_OK : BAWN_EXIT_REFUSED;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bawn-ledger: read and check the record.  `bawn ledger` executes it. */
+#include "cmd/bawn-ledger.h"
+
+#include <signal.h>
+#include <stdarg.h>
+
+#define HELP_MAX ((size_t)16 * 1024)
+
+static int verb_help(const struct verb *v, int argc, char *const argv[]);
+
+static const struct option tail_options[] = {
+	{ .name = "follow", .letter = 'f', .help = "go on as records come",
+	  .kind = OPTION_FLAG, .target = offsetof(struct verb_opts, follow) },
+	{ .name = "lines", .letter = 'n', .arg = "N",
+	  .help = "begin with the last N records (10)", .kind = OPTION_U32,
+	  .max = UINT32_MAX, .target = offsetof(struct verb_opts, lines) },
+	{ .name = "json", .help = "the records themselves, one a line",
+	  .kind = OPTION_FLAG, .target = offsetof(struct verb_opts, json) },
+};
+
+static const struct option query_options[] = {
+	{ .name = "json", .help = "the records themselves, one a line",
+	  .kind = OPTION_FLAG, .target = offsetof(struct verb_opts, json) },
+};
+
+static const struct option verify_options[] = {
+	{ .name = "json", .help = "the result as one JSON object",
+	  .kind = OPTION_FLAG, .target = offsetof(struct verb_opts, json) },
+};
+
+#define OPTIONS(table) .options = (table), .n_options = N_ELEMS(table)
+
+static const struct verb verbs[] = {
+	/* sorted by name */
+	{ .name = "export", .synopsis = "export",
+	  .help = "send the ledger elsewhere (not in this version)" },
+	{ .name = "help", .run = verb_help, .synopsis = "help",
+	  .help = "this list" },
+	{ .name = "prove", .synopsis = "prove N",
+	  .help = "a receipt for a record (not in this version)" },
+	{ .name = "query", .run = verb_query, .max_args = VERB_ARGS_MAX,
+	  .min_args = 1, .synopsis = "query [--json] EXPR",
+	  .help = "the records for which EXPR holds:\n"
+		  "    FIELD (= | != | ~ | < | >) VALUE, and, or, not, ( )",
+	  OPTIONS(query_options) },
+	{ .name = "tail", .run = verb_tail,
+	  .synopsis = "tail [-f] [-n N] [--json]",
+	  .help = "the last records", OPTIONS(tail_options) },
+	{ .name = "verify", .run = verb_verify, .synopsis = "verify [--json]",
+	  .help = "is the ledger whole and unchanged?",
+	  OPTIONS(verify_options) },
+};
+
+void ledger_error(const char *fmt, ...)
+{
+	char text[512], safe[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	str_sanitise(str_of(text), safe, sizeof(safe));
+	fprintf(stderr, "bawn ledger: %s\n", safe);
+}
+
+static int verb_help(const struct verb *v, int argc, char *const argv[])
+{
+	(void)v;
+	(void)argc;
+	(void)argv;
+	for (size_t i = 0; i < N_ELEMS(verbs); i++)
+		printf("  %-28s %s\n", verbs[i].synopsis, verbs[i].help);
+	return fflush(stdout) == 0 ? BAWN_EXIT_OK : BAWN_EXIT_TROUBLE;
+}
+
+static int help_of(const struct verb *v)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	const char *text;
+
+	buf_init(&b, HELP_MAX);
+	options_help(v->options, v->n_options, &b);
+	text = buf_cstr(&b);
+	printf("usage: bawn ledger %s\n%s\n%s", v->synopsis, v->help,
+	       text ? text : "");
+	return fflush(stdout) == 0 ? BAWN_EXIT_OK : BAWN_EXIT_TROUBLE;
+}
+
+int verb_parse(const struct verb *v, int argc, char *const argv[],
+	       struct verb_opts *ret, int *ret_first)
+{
+	struct diag d = { 0 };
+
+	if (argc == 2 && (strcmp(argv[1], "--help") == 0 ||
+			  strcmp(argv[1], "-h") == 0))
+		return help_of(v);
+	if (!options_parse(v->options, v->n_options, argc, argv, ret, ret_first,
+			   &d)) {
+		ledger_error("%s: %s", v->name, d.text);
+		return BAWN_EXIT_USAGE;
+	}
+	if (argc - *ret_first < v->min_args ||
+	    argc - *ret_first > v->max_args) {
+		ledger_error("usage: bawn ledger %s", v->synopsis);
+		return BAWN_EXIT_USAGE;
+	}
+	return -1;
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < N_ELEMS(verbs); i++) {
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	const struct sigaction by_default = { .sa_handler = SIG_DFL };
+	const struct verb *v;
+
+	/* A closed pipe ends us quietly, whoever started us. */
+	(void)sigaction(SIGPIPE, &by_default, NULL);
+	if (argc < 2) {
+		ledger_error("which of tail, query, verify? See 'bawn ledger "
+			     "help'");
+		return BAWN_EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return verb_help(NULL, 0, NULL);
+	v = find_verb(argv[1]);
+	if (!v) {
+		ledger_error("no '%.40s', see 'bawn ledger help'", argv[1]);
+		return BAWN_EXIT_USAGE;
+	}
+	if (!v->run) {
+		ledger_error("%s is not in this version", v->name);
+		return BAWN_EXIT_USAGE;
+	}
+	return v->run(v, argc - 1, argv + 1);
+}

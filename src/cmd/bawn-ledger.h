@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bawn-ledger: what its verbs share. */
+#pragma once
+
+#include <stdio.h>
+
+#include "base/options.h"
+#include "cmd/cmd.h"
+
+#define VERB_ARGS_MAX 256 /* words of an expression */
+
+struct verb_opts {
+	bool json, follow;
+	uint32_t lines;
+};
+
+struct verb {
+	const char *name;
+	/* argv[0] is the verb.  NULL: not in this version. */
+	int (*run)(const struct verb *v, int argc, char *const argv[]);
+	int min_args, max_args;
+	const char *synopsis, *help;
+	const struct option *options;
+	size_t n_options;
+};
+
+/* One line on stderr, sanitised. */
+void ledger_error(const char *fmt, ...) printf_like(1, 2);
+/*
+ * -1: go on with the arguments from argv[*ret_first]; else the exit code, after
+ * saying why.
+ */
+int verb_parse(const struct verb *v, int argc, char *const argv[],
+	       struct verb_opts *ret, int *ret_first);
+
+int verb_tail(const struct verb *v, int argc, char *const argv[]);
+int verb_query(const struct verb *v, int argc, char *const argv[]);
+int verb_verify(const struct verb *v, int argc, char *const argv[]);
