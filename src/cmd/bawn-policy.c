@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bawn-policy: the verbs of `bawn policy`, a program of its own since it loads
+ * libraries which the way to a session's start must not.  Reads files, asks no
+ * daemon, changes nothing.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/json.h"
+#include "cmd/cmd.h"
+#include "policy/policy.h"
+#include "policy/user-file.h"
+
+#define OUTPUT_MAX ((size_t)16 * 1024 * 1024)
+
+struct opts {
+	bool json, help;
+	const char *profile, *policy;
+};
+
+static const struct option show_options[] = {
+	{ .name = "json",
+	  .help = "one JSON object",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct opts, json) },
+	{ .name = "profile",
+	  .arg = "P",
+	  .help = "the user's layer is profiles/P.yaml",
+	  .kind = OPTION_STRING,
+	  .target = offsetof(struct opts, profile) },
+	{ .name = "policy",
+	  .arg = "FILE",
+	  .help = "the user's layer is FILE",
+	  .kind = OPTION_STRING,
+	  .target = offsetof(struct opts, policy) },
+	{ .name = "help",
+	  .letter = 'h',
+	  .help = "this",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct opts, help) },
+};
+
+static const struct option check_options[] = {
+	{ .name = "help",
+	  .letter = 'h',
+	  .help = "this",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct opts, help) },
+};
+
+struct verb {
+	const char *name, *synopsis, *help;
+	int (*run)(const struct opts *o, int argc, char *const argv[]);
+	const struct option *options;
+	size_t n_options;
+	int min_args, max_args;
+};
+
+/* "FILE:LINE:COLUMN: text" as editors read it. */
+static void say(const char *file, const struct diag *d)
+{
+	char shown[256];
+
+	str_sanitise(str_of(file), shown, sizeof(shown));
+	if (d->line == 0)
+		(void)fprintf(stderr, "%s: %s\n", shown, d->text);
+	else if (d->column == 0)
+		(void)fprintf(stderr, "%s:%u: %s\n", shown, d->line, d->text);
+	else
+		(void)fprintf(stderr, "%s:%u:%u: %s\n", shown, d->line,
+			      d->column, d->text);
+}
+
+static int trouble(const char *what, int r)
+{
+	struct diag d = { 0 };
+
+	diag_set(&d, 0, 0, "%s", strerror(-r));
+	say(what, &d);
+	return BAWN_EXIT_TROUBLE;
+}
+
+/* An exit code; on 0 *ret is the text's policy. */
+static int load(struct arena *a, const char *path, struct buf *text,
+		const struct policy_doc **ret)
+{
+	struct diag d = { 0 };
+	int r = user_file_read(path, text, NULL, &d);
+
+	if (r < 0)
+		return trouble(path, r);
+	if (r == 0)
+		r = policy_parse(a, buf_str(text), STR("user"), str_of(path),
+				 ret, &d);
+	else if (r == USER_FILE_E_NONE)
+		r = -ENOENT;
+	if (r < 0)
+		return trouble(path, r);
+	if (r > 0) {
+		say(path, &d);
+		return BAWN_EXIT_REFUSED;
+	}
+	return BAWN_EXIT_OK;
+}
+
+/* An exit code.  @user may be NULL. */
+static int join(struct arena *a, const char *path,
+		const struct policy_doc *user, struct policy *ret)
+{
+	const struct policy_doc *docs[2] = { NULL, user };
+	struct net_policy net;
+	struct diag d = { 0 };
+	int r = policy_builtin(a, &docs[0]);
+
+	if (r == 0)
+		r = policy_effective(a, docs, user ? 2 : 1, ret, &d);
+	if (r == 0)
+		r = policy_net(a, ret, NULL, NULL, &net, &d);
+	if (r < 0)
+		return trouble(path, r);
+	if (r > 0) {
+		say(path, &d);
+		return BAWN_EXIT_REFUSED;
+	}
+	return BAWN_EXIT_OK;
+}
+
+static int check_one(const char *path)
+{
+	AUTO(arena) struct arena a = ARENA_NULL;
+	AUTO(buf) struct buf text = BUF_NULL;
+	const struct policy_doc *user = NULL;
+	struct policy p;
+	int code;
+
+	arena_init(&a, POLICY_ARENA_MAX);
+	code = load(&a, path, &text, &user);
+	return code == BAWN_EXIT_OK ? join(&a, path, user, &p) : code;
+}
+
+static int verb_check(const struct opts *o, int argc, char *const argv[])
+{
+	int worst = BAWN_EXIT_OK;
+
+	(void)o;
+	for (int i = 0; i < argc; i++) {
+		int code = check_one(argv[i]);
+
+		worst = code > worst ? code : worst;
+	}
+	return worst;
+}
+
+static int print(const struct policy *p, bool json)
+{
+	AUTO(buf) struct buf out = BUF_NULL;
+	AUTO(buf) struct buf json_text = BUF_NULL;
+	struct json_out w = JSON_OUT(&out);
+	char hash[POLICY_HASH_TEXT];
+	int r = policy_hash(p, hash);
+
+	if (r != 0)
+		return trouble("bawn policy", r);
+	buf_init(&out, OUTPUT_MAX);
+	if (json) {
+		buf_init(&json_text, OUTPUT_MAX / 2);
+		policy_show_json(p, &json_text);
+		json_open(&w, '{');
+		json_kstr(&w, "sha256", str_of(hash));
+		json_key(&w, "policy");
+		json_raw(&w, buf_str(&json_text));
+		json_close(&w, '}');
+		buf_addc(&out, '\n');
+	} else {
+		buf_printf(&out, "# sha256 %s\n", hash);
+		policy_show(p, &out);
+	}
+	if (out.failed || json_text.failed)
+		return trouble("bawn policy", -ENOMEM);
+	if (fwrite(buf_str(&out).ptr, 1, out.len, stdout) != out.len ||
+	    fflush(stdout) != 0)
+		return trouble("standard output", neg_errno());
+	return BAWN_EXIT_OK;
+}
+
+/* An exit code; *ret stays NULL where there is no user's layer. */
+static int load_user(struct arena *a, const struct opts *o, struct buf *text,
+		     char **ret_path, const struct policy_doc **ret)
+{
+	AUTO(bytes) char *cwd = o->policy ? getcwd(NULL, 0) : NULL;
+	struct user_file_query q = { .home = getenv("HOME"),
+				     .profile = o->profile,
+				     .policy = o->policy,
+				     .cwd = cwd };
+	struct diag d = { 0 };
+	int r;
+
+	if (!o->policy && (!q.home || q.home[0] != '/')) {
+		cmd_error("HOME is not set; name the file with --policy");
+		return BAWN_EXIT_TROUBLE;
+	}
+	r = user_file_path(a, &q, ret_path, &d);
+	if (r < 0)
+		return trouble("bawn policy", r);
+	if (r > 0) {
+		say(o->policy ? o->policy : o->profile, &d);
+		return BAWN_EXIT_REFUSED;
+	}
+	if (!o->policy && !o->profile && access(*ret_path, F_OK) == -1 &&
+	    errno == ENOENT)
+		return BAWN_EXIT_OK;
+	return load(a, *ret_path, text, ret);
+}
+
+static int verb_show(const struct opts *o, int argc, char *const argv[])
+{
+	AUTO(arena) struct arena a = ARENA_NULL;
+	AUTO(buf) struct buf text = BUF_NULL;
+	const struct policy_doc *user = NULL;
+	char *path = NULL;
+	struct policy p;
+	int code;
+
+	(void)argc;
+	(void)argv;
+	if (o->policy && o->profile) {
+		cmd_error("--policy and --profile exclude each other");
+		return BAWN_EXIT_USAGE;
+	}
+	arena_init(&a, POLICY_ARENA_MAX);
+	code = load_user(&a, o, &text, &path, &user);
+	if (code == BAWN_EXIT_OK)
+		code = join(&a, path, user, &p);
+	return code == BAWN_EXIT_OK ? print(&p, o->json) : code;
+}
+
+static int verb_keys(const struct opts *o, int argc, char *const argv[])
+{
+	AUTO(buf) struct buf out = BUF_NULL;
+
+	(void)o;
+	(void)argc;
+	(void)argv;
+	buf_init(&out, OUTPUT_MAX);
+	policy_reference(&out);
+	(void)fputs(buf_cstr(&out), stdout);
+	return fflush(stdout) == 0 ? BAWN_EXIT_OK : BAWN_EXIT_TROUBLE;
+}
+
+#define LATER(word, text)                                          \
+	{                                                          \
+		.name = (word), .synopsis = (word), .help = (text) \
+	}
+
+static const struct verb verbs[] = {
+	/* sorted by name; without .run: not in this version */
+	LATER("accept", "accept what a project's policy asks for"),
+	{ .name = "check",
+	  .synopsis = "check FILE...",
+	  .help = "say whether policies are well formed",
+	  .run = verb_check,
+	  .options = check_options,
+	  .n_options = N_ELEMS(check_options),
+	  .min_args = 1,
+	  .max_args = INT32_MAX },
+	LATER("import", "make a policy from another tool's"),
+	{ .name = "keys",
+	  .synopsis = "keys",
+	  .help = "list every key of the language",
+	  .run = verb_keys,
+	  .options = check_options,
+	  .n_options = N_ELEMS(check_options) },
+	LATER("schema", "print the JSON Schema of policies"),
+	{ .name = "show",
+	  .synopsis = "show [--json] [--profile P | --policy FILE]",
+	  .help = "print what is in effect, and which line says so",
+	  .run = verb_show,
+	  .options = show_options,
+	  .n_options = N_ELEMS(show_options) },
+	LATER("suggest", "make a policy from what a session did"),
+	LATER("why", "explain a verdict"),
+};
+
+void cmd_error(const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap); /* cutting is fine */
+	va_end(ap);
+	(void)fprintf(stderr, "bawn policy: %s\n", text);
+}
+
+static void usage_of(const struct verb *v)
+{
+	AUTO(buf) struct buf out = BUF_NULL;
+	const char *text;
+
+	buf_init(&out, OUTPUT_MAX);
+	options_help(v->options, v->n_options, &out);
+	text = buf_cstr(&out);
+	printf("usage: bawn policy %s\n%s\n%s", v->synopsis, v->help,
+	       text ? text : "");
+}
+
+static int help(void)
+{
+	for (size_t i = 0; i < N_ELEMS(verbs); i++) {
+		if (verbs[i].run)
+			printf("  bawn policy %-44s %s\n", verbs[i].synopsis,
+			       verbs[i].help);
+	}
+	return BAWN_EXIT_OK;
+}
+
+static int run_verb(const struct verb *v, int argc, char *const argv[])
+{
+	struct opts o = { 0 };
+	struct diag d = { 0 };
+	int first = 0;
+
+	if (!v->run) {
+		cmd_error("%s: not in this version", v->name);
+		return BAWN_EXIT_USAGE;
+	}
+	if (!options_parse(v->options, v->n_options, argc, argv, &o, &first,
+			   &d)) {
+		cmd_error("%s: %s", v->name, d.text);
+		return BAWN_EXIT_USAGE;
+	}
+	if (o.help) {
+		usage_of(v);
+		return BAWN_EXIT_OK;
+	}
+	if (argc - first < v->min_args || argc - first > v->max_args) {
+		cmd_error("usage: bawn policy %s", v->synopsis);
+		return BAWN_EXIT_USAGE;
+	}
+	return v->run(&o, argc - first, argv + first);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		cmd_error("what? see 'bawn policy help'");
+		return BAWN_EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
+	    strcmp(argv[1], "-h") == 0)
+		return help();
+	for (size_t i = 0; i < N_ELEMS(verbs); i++) {
+		if (strcmp(verbs[i].name, argv[1]) == 0)
+			return run_verb(&verbs[i], argc - 1, argv + 1);
+	}
+	cmd_error("no verb '%s', see 'bawn policy help'", argv[1]);
+	return BAWN_EXIT_USAGE;
+}
