@@ -10,7 +10,8 @@ const MARK = 'toolu_bawn';
 
 function script(dir) {
 	return [
-		['Bash', { command: 'echo from-$((40+2)) > seen.txt; cat seen.txt', description: 'Look' }],
+		['Bash', { command: 'echo from-$((40+2)) > seen.txt; cat seen.txt',
+			description: 'Look' }],
 		['Read', { file_path: `${dir}/hello.txt` }],
 		['Write', { file_path: `${dir}/out.txt`, content: 'written in the yard\n' }],
 	];
