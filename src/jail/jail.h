@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * jail: the walled yard, as its supervisor handles it.
+ *
+ *   jail_spawn      init exists, in all namespaces, and already makes what
+ *                   depends on no plan
+ *   jail_configure  ids are mapped, init carries out the plan
+ *   MSG_INIT_READY  the walls stand; jail_cover() works from here on
+ *   jail_go         the command starts
+ *   MSG_INIT_EXIT   it ended, and so did everything it left behind
+ *   jail_free
+ *
+ * The bodies of init's messages (jail_recv):
+ *
+ *   MSG_INIT_READY    {"layers":{..},"sockets":N}; descriptors: TPROXY
+ *                     listener, UDP 53, TCP 53, nflog, pty master (only with
+ *                     tty), then a listener for each PLAN_SOCKET
+ *   MSG_INIT_FAILED   {"text","errno"}, before MSG_INIT_STARTED; init exits
+ *   MSG_INIT_STARTED  {"pid": as the jail counts}; the seccomp listener
+ *   MSG_INIT_SIGNAL   {"stopped": signal}: the command itself was stopped
+ *   MSG_INIT_EXIT     {"code","signal","exec_errno","utime_us","stime_us",
+ *                     "maxrss_kb"}: exec_errno != 0: it was never started, and
+ *                     code is 126 or 127
+ *
+ * Init dies with its supervisor, whatever kills that.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/base.h"
+#include "ipc/ipc.h"
+#include "jail/plan.h"
+
+#define JAIL_FDS_FIXED 4u /* before the pty and the sockets of the plan */
+
+struct jail;
+
+struct jail_config {
+	int cgroup_fd; /* v2 directory to be born in; -1 none; borrowed */
+	bool tty;      /* make a pty */
+};
+
+/*
+ * Clone init.  0, -errno, or 1 = namespaces are forbidden here; @reterr says
+ * what mends it (both cases).
+ */
+must_check int jail_spawn(struct jail **ret, const struct jail_config *c,
+			  struct diag *reterr);
+/* Kills what is left and waits for it.  NULL is a no-op. */
+void jail_free(struct jail *j);
+DEFINE_AUTO(jail, struct jail, jail_free);
+
+int jail_fd(const struct jail *j);    /* the socket to init, for a loop */
+int jail_pidfd(const struct jail *j); /* readable when init is dead */
+pid_t jail_pid(const struct jail *j); /* of init, as the host counts */
+
+/*
+ * Map the ids and send @plan_json, which is @p.  Once.  0, -errno, or 1 = the
+ * plan cannot be carried out here; @reterr says why (both cases).
+ */
+must_check int jail_configure(struct jail *j, const struct plan *p,
+			      struct str plan_json, struct diag *reterr);
+
+/* One message of init, as ipc_recv(). */
+must_check int jail_recv(struct jail *j, struct ipc_msg *m);
+
+struct jail_go {
+	const char *const *argv, *const *env;
+	size_t n_argv, n_env;
+	uint16_t cols, rows; /* of the pty; 0: leave it */
+	/*
+	 * Borrowed.  -1: that stream is the jail's pty, which is the
+	 * controlling terminal too, whatever the streams are.
+	 */
+	int fds[3];
+};
+
+must_check int jail_go(struct jail *j, const struct jail_go *g);
+/* To the command's process group. */
+must_check int jail_signal(struct jail *j, int sig);
+/* SIGKILL to init: everything in the jail ends. */
+void jail_kill(struct jail *j);
+
+/*
+ * Hide @path, absolute as the jail sees it, in the running jail: from now on
+ * it is an empty file or directory that cannot be opened.  Symlinks are not
+ * followed.  0; 1 = there is no such path in the jail; -errno.
+ */
+must_check int jail_cover(struct jail *j, const char *path);
+/* The same for many; 0 when all that are visible were covered. */
+must_check int jail_cover_all(struct jail *j, const char *const *paths,
+			      size_t n);
