@@ -203,7 +203,7 @@ def restored_killed():
     given_back(lambda p: p.kill(), '98723.1')
 
 
-@test('Ctrl-Z stops the job that bawn is, fg goes on')
+@test('started from an interactive shell, it gives the terminal back')
 def stopped_from_outside():
     t = Term(['bash', '--norc', '--noprofile', '-i'],
              dict(w.env, PS1='out> '), w.project)
