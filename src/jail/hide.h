@@ -27,8 +27,8 @@ enum hide_what {
 struct hide_found {
 	const char *path; /* absolute on the host; valid during the call */
 	enum hide_what what;
-	bool at_start;   /* found by the first scan */
-	uint64_t gap_ns; /* since it appeared, as far as is known */
+	bool at_start; /* found by the first scan */
+	uint64_t appeared_utc_ns; /* 0: not known */
 };
 
 struct hide_config {

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bawn logs: the records of one session, for people or, with --json, as they
+ * are.  With -f until the session's closing record has come.
+ */
+#include "base/clock.h"
+#include "cmd/cmd.h"
+#include "cmd/session-name.h"
+#include "ledger/record.h"
+#include "ledger/tell.h"
+
+#define LINE_ARENA ((size_t)1024 * 1024)
+
+/* -1: go on; else the exit code: the session is over. */
+static int show_line(const struct list_opts *o, struct str line)
+{
+	AUTO(arena) struct arena a = ARENA_NULL;
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct record rec;
+
+	arena_init(&a, LINE_ARENA);
+	if (record_read(&a, line, &rec) != 0)
+		return -1; /* of a later version, or torn: verify tells */
+	buf_init(&b, RECORD_MAX_BYTES + TELL_LINE_MAX);
+	if (o->json) {
+		(void)buf_add(&b, line);
+		(void)buf_addc(&b, '\n');
+	} else {
+		struct tell t = { .now_ns = clock_utc_ns() };
+
+		tell_record(&t, &rec, &b);
+	}
+	if (fwrite(buf_str(&b).ptr, 1, b.len, stdout) != b.len)
+		return BAWN_EXIT_TROUBLE;
+	return rec.head.kind == RECORD_SESSION_CLOSE ? BAWN_EXIT_OK : -1;
+}
+
+static int show_all(const struct list_opts *o, struct reader *r, struct str id)
+{
+	struct reader_line l;
+
+	for (;;) {
+		int e = reader_next(r, &l);
+		int code = -1;
+
+		if (e == READER_END && !o->follow)
+			return BAWN_EXIT_OK;
+		if (e == READER_END) {
+			if (fflush(stdout) == EOF)
+				return BAWN_EXIT_TROUBLE;
+			e = reader_wait(r, -1);
+			if (e == 0 || e == -EINTR)
+				continue;
+		}
+		if (e < 0) {
+			cmd_error("cannot read the ledger: %s", strerror(-e));
+			return BAWN_EXIT_TROUBLE;
+		}
+		if (e == 0 && session_has(l.text, id))
+			code = show_line(o, l.text);
+		if (code >= 0)
+			return code;
+	}
+}
+
+int cmd_logs(const struct command *c, int argc, char *const argv[])
+{
+	AUTO(arena) struct arena a = ARENA_NULL;
+	AUTO(reader) struct reader *r = NULL;
+	struct list_opts o = { 0 };
+	const char *session = NULL;
+	struct str id = { 0 };
+	int n = 0;
+	int e = cmd_parse(c, argc, argv, &o, &session, 1, &n);
+
+	if (e >= 0)
+		return e;
+	if (n != 1) {
+		cmd_error("usage: bawn %s", c->synopsis);
+		return BAWN_EXIT_USAGE;
+	}
+	arena_init(&a, LINE_ARENA);
+	e = session_open(&a, session, &r, &id);
+	if (e >= 0)
+		return e;
+	return show_all(&o, r, id);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bawn run: the options, and the life of the supervisor from outside. */
+#include "base/clock.h"
+#include "base/path.h"
+#include "cmd/run-env.h"
+#include "cmd/run.h"
+
+#define ARENA_MAX ((size_t)64 * 1024 * 1024) /* the grant and the plan */
+
+#define WORDS_MAX ((size_t)64 * 1024)
+
+#define ROW(field_, ...) { __VA_ARGS__, \
+	.target = offsetof(struct run_opts, field_) }
+
+const struct option run_options[RUN_N_OPTIONS] = {
+	ROW(profile, .name = "profile", .arg = "NAME", .kind = OPTION_STRING,
+	    .help = "the user's policy of that name, in profiles/"),
+	ROW(policy, .name = "policy", .arg = "FILE", .kind = OPTION_STRING,
+	    .help = "in place of the user's policy"),
+	ROW(task, .name = "task", .arg = "ID", .kind = OPTION_STRING,
+	    .help = "what this is for; goes on every record"),
+	ROW(env, .name = "env", .letter = 'e', .arg = "NAME[=VALUE]",
+	    .kind = OPTION_LIST,
+	    .help = "a variable of the command; without a value, yours"),
+	ROW(json, .name = "json", .kind = OPTION_FLAG,
+	    .help = "how it ended, one JSON object as stderr's last line"),
+	ROW(plan, .name = "plan", .kind = OPTION_FLAG,
+	    .help = "print what would be done, as JSON, and start nothing"),
+	ROW(live, .name = "live", .kind = OPTION_FLAG,
+	    .help = "work in the project itself (this version's only way)"),
+	ROW(review, .name = "review", .kind = OPTION_FLAG,
+	    .help = "not in this version"),
+	ROW(no_hints, .name = "no-hints", .kind = OPTION_FLAG,
+	    .help = "do not tell of refusals; they are in 'bawn logs'"),
+};
+
+/* "K" takes the value from our own environment, or drops out. */
+static bool take_env(struct run *r)
+{
+	struct option_list *l = &r->opts.env;
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		size_t len = strlen(l->items[i]);
+		const char *found = strchr(l->items[i], '=') ? l->items[i]
+							      : NULL;
+
+		for (char **e = environ; !found && *e; e++) {
+			if (strncmp(*e, l->items[i], len) == 0 &&
+			    (*e)[len] == '=')
+				found = *e;
+		}
+		if (!found)
+			continue;
+		if (!run_env_is_valid(str_of(found))) {
+			cmd_error("-e wants NAME=VALUE, with a NAME of letters, "
+				  "digits and _");
+			return false;
+		}
+		l->items[n++] = found;
+	}
+	l->n = n;
+	return true;
+}
+
+static int check_options(struct run *r, const struct command *c)
+{
+	if (r->opts.review) {
+		cmd_error("--review is not in this version");
+		return BAWN_EXIT_USAGE;
+	}
+	if (r->opts.profile && r->opts.policy) {
+		cmd_error("--profile and --policy exclude each other");
+		return BAWN_EXIT_USAGE;
+	}
+	if (r->argc < 1) {
+		cmd_error("usage: bawn %s", c->synopsis);
+		return BAWN_EXIT_USAGE;
+	}
+	return take_env(r) ? -1 : BAWN_EXIT_USAGE;
+}
+
+static void run_init(struct run *r)
+{
+	arena_init(&r->arena, ARENA_MAX);
+	ipc_msg_init(&r->msg);
+	buf_init(&r->out, IPC_BODY_MAX);
+	buf_init(&r->words, WORDS_MAX);
+	r->keeper_fd = r->relay_fd = r->signal_fd = r->witness_fd = -1;
+	r->master = -1;
+	r->phase = RUN_OPENING;
+	r->needs = RUN_NEEDS;
+}
+
+static void close_fd(int *fd)
+{
+	int f = TAKE_FD(*fd);
+
+	auto_fd(&f);
+}
+
+static void run_done(struct run *r)
+{
+	/* First what gives the terminal back, then what may take time. */
+	pty_free(TAKE(r->pty));
+	jail_free(TAKE(r->jail));
+	limits_free(TAKE(r->limits));
+	run_hide_done(r);
+	broker_free(TAKE(r->broker));
+	run_witness_done(r);
+	loop_free(TAKE(r->loop));
+	free(r->notices);
+	free(r->hits);
+	close_fd(&r->keeper_fd);
+	close_fd(&r->relay_fd);
+	close_fd(&r->signal_fd);
+	close_fd(&r->witness_fd);
+	close_fd(&r->master);
+	ipc_msg_done(&r->msg);
+	buf_done(&r->out);
+	buf_done(&r->words);
+	arena_done(&r->arena);
+}
+
+int cmd_run(const struct command *c, int argc, char *const argv[])
+{
+	struct run r = { 0 };
+	int first = 0;
+	int code = cmd_parse(c, argc, argv, &r.opts, NULL, 0, &first);
+
+	if (code >= 0)
+		return code;
+	r.argv = argv + first;
+	r.argc = argc - first;
+	code = check_options(&r, c);
+	if (code >= 0)
+		return code;
+
+	run_init(&r);
+	if (run_start(&r) == 0) {
+		int e = loop_run(r.loop);
+
+		if (e < 0)
+			run_fail(&r, "internal error: %s", strerror(-e));
+	}
+	code = run_finish(&r);
+	run_done(&r);
+	return code;
+}

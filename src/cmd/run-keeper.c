@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The supervisor's side of the connection to the keeper. */
+#include "base/json.h"
+#include "cmd/run.h"
+#include "ipc/protocol.h"
+
+#define TEXT_ARENA ((size_t)1024 * 1024)
+
+static void get_text(struct ipc_msg *m, const char *key, char *dst,
+		     size_t size, int64_t *ret_code)
+{
+	AUTO(arena) struct arena a = ARENA_NULL;
+	struct json *j = NULL;
+
+	arena_init(&a, TEXT_ARENA);
+	*ret_code = 0;
+	dst[0] = '\0';
+	if (json_parse(&a, buf_str(&m->body), &j, NULL) != 0)
+		return;
+	str_sanitise(json_find_str(j, key), dst, size);
+	*ret_code = json_find_int(j, "code", 0);
+}
+
+static int on_refused(struct run *r, struct ipc_msg *m)
+{
+	char text[1000];
+	int64_t code;
+
+	get_text(m, "text", text, sizeof(text), &code);
+	run_fail(r, "%s", text);
+	if (code == BAWN_EXIT_USAGE)
+		r->code = BAWN_EXIT_USAGE;
+	return 0;
+}
+
+static int on_terminate(struct run *r, struct ipc_msg *m)
+{
+	char text[160];
+	int64_t code;
+
+	get_text(m, "reason", text, sizeof(text), &code);
+	run_terminate(r, text[0] ? text : "ended from outside");
+	return 0;
+}
+
+static int serve(struct run *r, struct ipc_msg *m)
+{
+	switch (m->type) {
+	case MSG_HELLO:
+		return 0;
+	case MSG_GRANT:
+		return run_granted(r, m);
+	case MSG_REFUSED:
+		return on_refused(r, m);
+	case MSG_GO:
+		r->needs &= ~(unsigned)RUN_NEED_LEDGER;
+		return run_try_go(r);
+	case MSG_TERMINATE:
+		return on_terminate(r, m);
+	case MSG_CLOSED:
+		r->closed = true;
+		run_check_over(r);
+		return 0;
+	default:
+		return -EPROTO;
+	}
+}
+
+static void keeper_gone(struct run *r)
+{
+	loop_io_remove(r->loop, &r->keeper_io);
+	r->keeper_gone = true;
+	if (r->phase != RUN_ENDING)
+		run_fail(r, "bawnd died; session ended");
+	run_check_over(r);
+}
+
+static int on_keeper(struct loop_io *io, uint32_t events)
+{
+	struct run *r = io->owner;
+	int e = ipc_recv(r->keeper_fd, &r->msg, IPC_BODY_MAX);
+
+	(void)events;
+	if (e == -EAGAIN)
+		return 0;
+	if (e == 0)
+		e = serve(r, &r->msg);
+	else if (e == -EPIPE || e == -ECONNRESET) {
+		keeper_gone(r);
+		return 0;
+	}
+	if (e < 0)
+		run_fail(r, "bawnd does not make sense: %s", strerror(-e));
+	return 0;
+}
+
+int run_watch_keeper(struct run *r)
+{
+	r->keeper_io = (struct loop_io){ .fd = r->keeper_fd,
+					 .events = EPOLLIN,
+					 .run = on_keeper,
+					 .owner = r };
+	return loop_io_add(r->loop, &r->keeper_io);
+}
+
+void run_record(struct run *r)
+{
+	/*
+	 * A keeper that cannot be written to is one that is gone: its end of
+	 * file ends the session.
+	 */
+	if (!r->out.failed && !r->keeper_gone)
+		(void)!ipc_send(r->keeper_fd, MSG_EVENT, 0, buf_str(&r->out),
+				NULL, 0);
+}

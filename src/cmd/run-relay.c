@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The supervisor's side of the channel to the relay. */
+#include "base/json.h"
+#include "cmd/run.h"
+#include "ipc/protocol.h"
+
+#define MESSAGE_MAX ((size_t)64 * 1024)
+
+static void on_notice(struct run *r, const struct json *j)
+{
+	int64_t count = json_find_int(j, "count", 1);
+	char text[480];
+
+	if (r->opts.no_hints || !notice_format_net(j, text, sizeof(text)))
+		return;
+	if (!r->notices)
+		r->notices = calloc(1, sizeof(*r->notices));
+	if (!r->notices)
+		return; /* it is on the ledger all the same */
+	if (!notices_add(r->notices, text, count > 0 ? (uint64_t)count : 1))
+		return;
+	/* Not over what the program draws: later, when it is gone. */
+	if (!r->tty.stream[2]) {
+		notices_told(r->notices);
+		cmd_error("%s", text);
+	}
+}
+
+static int serve(struct run *r, struct ipc_msg *m)
+{
+	AUTO(arena) struct arena a = ARENA_NULL;
+	struct json *j = NULL;
+
+	arena_init(&a, 8 * MESSAGE_MAX);
+	if (m->type == MSG_READY) {
+		r->needs &= ~(unsigned)RUN_NEED_RELAY;
+		return run_try_go(r);
+	}
+	if (json_parse(&a, buf_str(&m->body), &j, NULL) != 0)
+		return -EPROTO;
+	if (m->type == MSG_NOTICE) {
+		on_notice(r, j);
+		return 0;
+	}
+	if (m->type == MSG_STATS) {
+		r->use.bytes_in = (uint64_t)json_find_int(j, "bytes_in", 0);
+		r->use.bytes_out = (uint64_t)json_find_int(j, "bytes_out", 0);
+		return 0;
+	}
+	return -EPROTO;
+}
+
+static int on_relay(struct loop_io *io, uint32_t events)
+{
+	struct run *r = io->owner;
+	int e = ipc_recv(r->relay_fd, &r->msg, MESSAGE_MAX);
+
+	(void)events;
+	if (e == -EAGAIN)
+		return 0;
+	if (e == 0)
+		e = serve(r, &r->msg);
+	if (e == 0)
+		return 0;
+	loop_io_remove(r->loop, &r->relay_io);
+	if (r->phase == RUN_ENDING)
+		return 0; /* the keeper ends it: its last word was said */
+	if (e == -EPIPE || e == -ECONNRESET)
+		run_fail(r, "the relay died; session ended");
+	else
+		run_fail(r, "the relay does not make sense (%s); session ended",
+			 strerror(-e));
+	return 0;
+}
+
+int run_watch_relay(struct run *r)
+{
+	r->relay_io = (struct loop_io){ .fd = r->relay_fd,
+					.events = EPOLLIN,
+					.run = on_relay,
+					.owner = r };
+	return loop_io_add(r->loop, &r->relay_io);
+}

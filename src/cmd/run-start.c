@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation
+ *
+ * The order is for speed: the request is sent before anything else is done,
+ * and init is cloned, with all its namespaces, while the keeper reads the
+ * policy and the zygote forks a relay.  Once the plan is there, init builds
+ * the jail while we look for what is to be hidden.  The command starts when
+ * the last of enum run_need has come, whichever that is.
+ *
+ * Whatever fails, and whenever a signal comes, ends in run_fail(): the jail is
+ * killed by one signal to init, and nothing was made on the host that outlives
+ * it but the control group, which run_finish() removes.
+ */
+#include "base/build-id.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "cmd/client.h"
+#include "cmd/run-env.h"
+#include "cmd/run.h"
+#include "ipc/protocol.h"
+
+#define ARGV_WORDS 64u	 /* of the command, told to the keeper */
+#define ARGV_BYTES 4096u
+
+/* ---- MSG_OPEN ---- */
+
+/* What a plan is made from; all other variables are none of the keeper's. */
+static const char *const told_env[] = {
+	"HOME",		   "PATH",
+	"SHELL",	   "USER",
+	"LOGNAME",	   "TERM",
+	"SSH_AUTH_SOCK",   "XDG_CONFIG_HOME",
+	"XDG_CACHE_HOME",  "GOPATH",
+	"GOROOT",	   "GOPROXY",
+	"CARGO_HOME",	   "RUSTUP_HOME",
+	"NVM_DIR",	   "PYENV_ROOT",
+	"SDKMAN_DIR",	   "JAVA_HOME",
+	"VIRTUAL_ENV",	   "NPM_CONFIG_REGISTRY",
+	"npm_config_registry", "PIP_INDEX_URL",
+};
+
+static void add_argv(struct run *r, struct json_out *w)
+{
+	size_t left = ARGV_BYTES;
+
+	json_key(w, "argv");
+	json_open(w, '[');
+	for (int i = 0; i < r->argc && (unsigned)i < ARGV_WORDS && left > 0;
+	     i++) {
+		struct str word = str_of(r->argv[i]);
+
+		if (word.len > left)
+			word.len = left;
+		left -= word.len;
+		json_str(w, word);
+	}
+	json_close(w, ']');
+	json_kint(w, "argc", r->argc);
+}
+
+static void add_env(struct json_out *w)
+{
+	json_key(w, "env");
+	json_open(w, '{');
+	for (size_t i = 0; i < N_ELEMS(told_env); i++) {
+		const char *v = getenv(told_env[i]);
+
+		if (v)
+			json_kstr(w, told_env[i], str_of(v));
+	}
+	json_close(w, '}');
+}
+
+/* Only the names: the values go to the command without passing there. */
+static void add_set(struct run *r, struct json_out *w)
+{
+	json_key(w, "set");
+	json_open(w, '[');
+	for (size_t i = 0; i < r->opts.env.n; i++) {
+		struct str s = str_of(r->opts.env.items[i]);
+
+		s.len = (size_t)(strchr(s.ptr, '=') - s.ptr) + 1;
+		json_str(w, s);
+	}
+	json_close(w, ']');
+}
+
+static int send_open(struct run *r)
+{
+	struct json_out w = JSON_OUT(&r->out);
+	char cwd[PATH_LIMIT + 1];
+
+	if (!getcwd(cwd, sizeof(cwd)) || cwd[0] != '/')
+		return -ENOENT;
+	buf_clear(&r->out);
+	json_open(&w, '{');
+	json_kstr(&w, "build", str_of(build_id()));
+	json_kstr(&w, "cwd", str_of(cwd));
+	add_argv(r, &w);
+	if (r->opts.profile)
+		json_kstr(&w, "profile", str_of(r->opts.profile));
+	if (r->opts.policy)
+		json_kstr(&w, "policy",
+			  path_normalise(&r->arena, str_of(cwd),
+					 str_of(r->opts.policy)));
+	if (r->opts.task)
+		json_kstr(&w, "task", str_of(r->opts.task));
+	json_kbool(&w, "tty", r->tty.mode != PTY_NONE);
+	add_env(&w);
+	add_set(r, &w);
+	json_kbool(&w, "plan_only", r->opts.plan);
+	json_kbool(&w, "json", r->opts.json);
+	json_close(&w, '}');
+	if (r->out.failed)
+		return -ENOMEM;
+	return ipc_send(r->keeper_fd, MSG_OPEN, 1, buf_str(&r->out), NULL, 0);
+}
+
+/* ---- the jail, before its plan is known ---- */
+
+static int spawn_jail(struct run *r)
+{
+	struct limits_config lc = { .hit = run_limit_hit, .owner = r };
+	struct jail_config jc = { .cgroup_fd = -1,
+				  .tty = r->tty.mode != PTY_NONE };
+	struct diag why = { 0 };
+	int e = limits_new(&r->limits, &lc);
+
+	if (e < 0)
+		return e;
+	limits_prepare(r->limits);
+	jc.cgroup_fd = limits_clone_fd(r->limits);
+	e = jail_spawn(&r->jail, &jc, &why);
+	auto_fd(&jc.cgroup_fd);
+	if (e != 0) {
+		run_fail(r, "%s; 'bawn doctor' tells more",
+			 why.text[0] ? why.text : strerror(-e));
+		return -ECANCELED;
+	}
+	return limits_born(r->limits);
+}
+
+int run_start(struct run *r)
+{
+	int e;
+
+	pty_choose(&r->tty);
+	if (client_connect(true, &r->keeper_fd) != 0) {
+		r->code = BAWN_EXIT_FAILED;
+		r->phase = RUN_ENDING;
+		return -ECONNREFUSED;
+	}
+	e = run_watch_signals(r);
+	if (e == 0)
+		e = send_open(r);
+	if (e == 0 && !r->opts.plan)
+		e = spawn_jail(r);
+	if (e == 0)
+		e = loop_new(&r->loop, NULL);
+	if (e == 0)
+		e = run_watch_keeper(r);
+	if (e == 0)
+		e = loop_io_add(r->loop, &r->signal_io);
+	if (e == 0 && r->jail)
+		e = run_watch_jail(r);
+	if (e < 0)
+		run_fail(r, "cannot start: %s", strerror(-e));
+	return e;
+}
+
+/* ---- MSG_GRANT ---- */
+
+/*
+ * The grant is {...,"plan":{...}}.  The plan's own text is cut out of it, so
+ * that it need not be written again for init.  Inside a string its quotes
+ * would be escaped, so this finds the member.
+ */
+static bool cut_plan(struct str body, struct str *ret_head, struct str *ret)
+{
+	static const char mark[] = ",\"plan\":";
+	const char *at = memmem(body.ptr, body.len, mark, sizeof(mark) - 1);
+
+	if (!at || body.ptr[body.len - 1] != '}')
+		return false;
+	*ret_head = (struct str){ body.ptr, (size_t)(at - body.ptr) };
+	*ret = str_skip(body, ret_head->len + sizeof(mark) - 1);
+	ret->len--; /* the grant's own brace */
+	return true;
+}
+
+static int read_head(struct run *r, struct str head)
+{
+	struct json *j = NULL;
+	struct str id;
+
+	buf_clear(&r->out);
+	(void)buf_add(&r->out, head);
+	(void)buf_addc(&r->out, '}');
+	if (r->out.failed ||
+	    json_parse(&r->arena, buf_str(&r->out), &j, NULL) != 0)
+		return -EPROTO;
+	id = json_find_str(j, "session");
+	if (id.len >= sizeof(r->session))
+		return -EPROTO;
+	memcpy(r->session, id.ptr, id.len);
+	JSON_EACH(n, json_find(j, "notices")) {
+		char text[512];
+
+		if (n->type != JSON_STRING)
+			continue;
+		str_sanitise(n->string, text, sizeof(text));
+		if (!r->opts.plan)
+			cmd_error("%s", text);
+	}
+	return 0;
+}
+
+static int print_plan(struct run *r, struct str plan)
+{
+	printf("%.*s\n", STR_ARG(plan));
+	r->code = fflush(stdout) == EOF ? BAWN_EXIT_TROUBLE : BAWN_EXIT_OK;
+	r->phase = RUN_ENDING;
+	r->closed = r->init_gone = true;
+	loop_stop(r->loop, 0);
+	return 0;
+}
+
+int run_granted(struct run *r, struct ipc_msg *m)
+{
+	struct str head, text;
+	struct diag why = { 0 };
+	int e;
+
+	if (r->phase != RUN_OPENING)
+		return -EPROTO;
+	if (!cut_plan(buf_str(&m->body), &head, &text))
+		return -EPROTO;
+	e = read_head(r, head);
+	if (e < 0)
+		return e;
+	if (r->opts.plan)
+		return print_plan(r, text);
+	r->relay_fd = ipc_take_fd(m, 0);
+	if (r->relay_fd == -1 || r->session[0] == '\0')
+		return -EPROTO;
+	e = plan_parse(&r->arena, text, &r->plan, &why);
+	if (e > 0) {
+		run_fail(r, "bawnd's plan makes no sense: %s", why.text);
+		return 0;
+	}
+	if (e < 0)
+		return e;
+	r->phase = RUN_MAKING;
+	r->granted = true;
+	e = jail_configure(r->jail, &r->plan, text, &why);
+	if (e != 0) {
+		run_fail(r, "%s", why.text[0] ? why.text : strerror(-e));
+		return 0;
+	}
+	e = run_limits_apply(r);
+	if (e == 0 && r->phase == RUN_MAKING)
+		e = run_watch_relay(r);
+	if (e == 0 && r->phase == RUN_MAKING)
+		e = run_hide_start(r);
+	return e;
+}
+
+/* ---- go ---- */
+
+static int choose_fds(struct run *r, int fds[3])
+{
+	for (int i = 0; i < 3; i++)
+		fds[i] = r->tty.stream[i] ? -1 : i;
+	if (r->tty.mode == PTY_NONE)
+		return 0;
+	if (r->master == -1)
+		return -EPROTO;
+
+	struct pty_config c = { .choice = r->tty,
+				.loop = r->loop,
+				.master = r->master,
+				.hangup = run_hangup,
+				.owner = r };
+
+	return pty_new(&r->pty, &c);
+}
+
+static int go(struct run *r)
+{
+	struct jail_go g = { .argv = (const char *const *)r->argv,
+			     .n_argv = (size_t)r->argc,
+			     .cols = r->tty.cols,
+			     .rows = r->tty.rows };
+	const char **env = NULL;
+	int e;
+
+	e = run_env_build(&r->arena, &r->plan, environ, r->opts.env.items,
+			  r->opts.env.n, &env, &g.n_env);
+	if (e > 0) {
+		run_fail(r, "more than %u variables for the command",
+			 PLAN_MAX_ENV);
+		return 0;
+	}
+	if (e < 0)
+		return e;
+	g.env = env;
+	e = choose_fds(r, g.fds);
+	if (e == 0)
+		e = jail_go(r->jail, &g);
+	if (e < 0)
+		return e;
+	r->phase = RUN_RUNNING;
+	r->started_ns = clock_mono_ns();
+	if (r->pty)
+		e = pty_start(r->pty);
+	if (e == 0)
+		e = limits_watch(r->limits, r->loop);
+	if (e == 0)
+		e = run_hide_watch(r);
+	return e;
+}
+
+int run_try_go(struct run *r)
+{
+	int e;
+
+	if (r->phase != RUN_MAKING || r->needs != 0)
+		return 0;
+	e = go(r);
+	if (e < 0)
+		run_fail(r, "cannot start the command: %s", strerror(-e));
+	return 0;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * run: the supervisor of one session, `bawn run`.
+ *
+ * It is the only process that talks to all others: keeper, relay, init of the
+ * jail, and the user's terminal.  Everything happens in one loop, from the
+ * first message on, so that a signal is served in every phase.
+ *
+ *   OPENING -- keeper: MSG_GRANT --> MAKING
+ *   MAKING -- all of enum run_need are there (run_try_go) --> RUNNING
+ *   RUNNING -- init: MSG_INIT_EXIT, or run_end() --> ENDING
+ *   ENDING -- no process is left, the record is closed --> over
+ *   OPENING, MAKING -- run_fail() --> ENDING
+ *
+ * The parts are in run-*.c; this header is for them alone.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/loop.h"
+#include "cmd/cmd.h"
+#include "cmd/run-notice.h"
+#include "ipc/ipc.h"
+#include "jail/broker.h"
+#include "jail/hide.h"
+#include "jail/jail.h"
+#include "jail/limits.h"
+#include "jail/plan.h"
+#include "jail/pty.h"
+
+struct run_opts {
+	const char *profile, *policy, *task;
+	struct option_list env;
+	bool json, plan, review, live, no_hints;
+};
+
+enum run_phase {
+	RUN_OPENING = 1,
+	RUN_MAKING,
+	RUN_RUNNING,
+	RUN_ENDING,
+};
+
+/* What the command waits for. */
+enum run_need {
+	RUN_NEED_JAIL = 1u << 0,   /* init made the jail */
+	RUN_NEED_RELAY = 1u << 1,  /* the relay has its sockets */
+	RUN_NEED_LEDGER = 1u << 2, /* the opening is on the ledger */
+	RUN_NEED_HIDE = 1u << 3,   /* all that is hidden is covered */
+	RUN_NEEDS = RUN_NEED_JAIL | RUN_NEED_RELAY | RUN_NEED_LEDGER |
+		    RUN_NEED_HIDE,
+};
+
+/* Of the command and its children, as init saw it. */
+struct run_use {
+	uint64_t utime_us, stime_us, maxrss_kb;
+	uint64_t bytes_in, bytes_out;
+};
+
+#define RUN_GRACE_NS (5 * NS_PER_S) /* from SIGTERM to SIGKILL */
+
+struct run {
+	struct run_opts opts;
+	char *const *argv; /* of the command, terminated */
+	int argc;
+
+	struct loop *loop;
+	struct arena arena;
+	enum run_phase phase;
+	unsigned needs; /* enum run_need that are still missing */
+	struct plan plan;
+	char session[32];
+	struct ipc_msg msg; /* what is being served */
+	struct buf out;	    /* what is being written */
+
+	/* Descriptors: -1 none; owned. */
+	int keeper_fd, relay_fd, signal_fd, witness_fd;
+	struct loop_io keeper_io, relay_io, jail_io, init_io, signal_io,
+		witness_io;
+	struct jail *jail;
+	struct limits *limits;
+	struct hide *hide;
+	struct broker *broker;
+	struct pty *pty;
+	struct pty_choice tty;
+	int master; /* of the jail's pty */
+	struct loop_timer hide_timer, grace_timer;
+	uint64_t started_ns; /* clock_mono_ns(); 0: not yet */
+
+	/* Found before the jail was there to cover them. */
+	const char **covers; /* in the arena */
+	size_t n_covers, covers_size;
+	bool scanning;	   /* the first pass of hide is not over */
+	struct str layers; /* body of MSG_INIT_READY */
+
+	struct run_hits *hits;	  /* run-limits.c */
+	struct run_witness *seen; /* run-witness.c */
+	struct notices *notices;
+
+	/* How it ends. */
+	bool init_gone, closed, keeper_gone, granted;
+	bool killed;	  /* by us: SIGTERM was not enough */
+	int code, signal; /* of the command */
+	char reason[200]; /* empty: the command's own */
+	struct buf words; /* for the user, once the terminal is theirs again */
+	struct run_use use;
+	uint64_t ended_ns;
+	struct loop_timer close_timer;
+};
+
+/* run-start.c */
+must_check int run_start(struct run *r);
+must_check int run_granted(struct run *r, struct ipc_msg *m);
+must_check int run_try_go(struct run *r);
+
+/* run-keeper.c */
+must_check int run_watch_keeper(struct run *r);
+/* @r->out is one record, made with record_begin(). */
+void run_record(struct run *r);
+
+/* run-jail.c: messages of init, and its death */
+must_check int run_watch_jail(struct run *r);
+
+/* run-relay.c */
+must_check int run_watch_relay(struct run *r);
+
+/* run-signal.c */
+must_check int run_watch_signals(struct run *r);
+/* Ask the command to end; it is killed after RUN_GRACE_NS. */
+void run_terminate(struct run *r, const char *reason);
+/* The user's terminal is gone. */
+void run_hangup(void *owner);
+/* As a job of the user's shell: stop, and go on when it says so. */
+void run_stop_self(struct run *r);
+
+/* run-hide.c */
+must_check int run_hide_start(struct run *r);
+/* The jail is there: cover what was found so far. */
+must_check int run_hide_covers(struct run *r);
+must_check int run_hide_watch(struct run *r);
+void run_hide_done(struct run *r);
+
+/* run-witness.c */
+/* Takes @fd. */
+must_check int run_watch_witness(struct run *r, int fd);
+/* Record what was only counted so far. */
+void run_witness_flush(struct run *r);
+void run_witness_done(struct run *r);
+
+/* run-limits.c */
+void run_limit_hit(void *owner, const struct limit_hit *h);
+must_check int run_limits_apply(struct run *r);
+void run_limits_flush(struct run *r);
+
+/* run-end.c */
+/* Ours, before the command started, or a death that ends it: exit 125. */
+void run_fail(struct run *r, const char *fmt, ...) printf_like(2, 3);
+/* The command is over with this; the jail ends now. */
+void run_end(struct run *r, int code, int signal);
+/* Tell the user, at once or when the terminal is theirs again. */
+void run_tell(struct run *r, const char *fmt, ...) printf_like(2, 3);
+/* Is nothing awaited any more?  Then the loop stops. */
+void run_check_over(struct run *r);
+/* After the loop: last words; the exit code. */
+int run_finish(struct run *r);

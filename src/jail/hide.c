@@ -1,0 +1,776 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation
+ *
+ * One pass over the trees does three things to each directory: watch it, then
+ * read it, so that what appears in between is seen by either; hand over what
+ * a glob names; queue the directories in it that a glob can reach.  No entry
+ * is stat()ed: the type comes with getdents64(2), and only file systems that
+ * do not tell it are asked.  The pass is cut into steps, so that a signal is
+ * served while a large tree is read.
+ *
+ * Afterwards each IN_CREATE or IN_MOVED_TO is decided by the name it carries.
+ * A new directory is queued like any other; a directory that moved keeps its
+ * watch (inotify gives the same descriptor for the same inode), so reading it
+ * again under its new name is what moves it in our table.
+ *
+ * When watching fails in part (the user's limit, lost events) the trees are
+ * read again: at once after lost events, each RESCAN_NS where watches are
+ * missing.  We take at most half of the watches a user may have: an editor
+ * wants some too.
+ *
+ * Invariants
+ *  1. A directory is scanned only after it was watched, or marked unwatched.
+ *  2. A name that was handed over is not handed over again while the same
+ *     inode is behind it: its cover still stands.  Events always do.
+ *
+ * Threats: the jail renames directories and plants symbolic links while we
+ * walk.  Paths are opened below their tree without following any link, so we
+ * are never led elsewhere; what a stale path finds is at most a cover too many
+ * in that jail.
+ */
+#include "jail/hide.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "jail/hide-dirs.h"
+#include "jail/hide-match.h"
+
+#define RESCAN_NS	(10 * NS_PER_S)
+#define GLOB_ARENA	((size_t)4 * 1024 * 1024)
+#define DENTS_SIZE	((size_t)64 * 1024)
+#define EVENTS_SIZE	((size_t)64 * 1024)
+#define SERVE_BUDGET_NS (20 * NS_PER_MS) /* of one round of the loop */
+#define WATCH_MASK                                                    \
+	(IN_CREATE | IN_MOVED_TO | IN_ONLYDIR | IN_DONT_FOLLOW |       \
+	 IN_EXCL_UNLINK)
+
+struct covered {
+	char *path;
+	dev_t dev;
+	ino_t ino;
+};
+
+struct hide {
+	struct hide_config c;
+	struct arena arena;
+	struct hide_glob *globs;
+	int *tree_fds;
+	struct hide_dirs dirs;
+	struct covered *covered;
+	uint32_t n_covered, covered_size;
+	struct hide_stats stats;
+	char *dents, *events; /* DENTS_SIZE, EVENTS_SIZE */
+
+	int inotify_fd;
+	bool first_pass; /* until hide_step() has returned 0 once */
+	bool told_polling, told_dirs;
+
+	struct loop *loop;
+	struct loop_io io;
+	struct loop_timer more;	  /* directories wait */
+	struct loop_timer rescan; /* where watches are missing */
+	void (*failed)(void *owner, int error);
+};
+
+/* ---- what there is to look at ---- */
+
+static bool tree_reached(const struct hide *h, struct str dir)
+{
+	for (size_t i = 0; i < h->c.n_globs; i++) {
+		const struct hide_glob *g = &h->globs[i];
+
+		if (g->root.len == 0 || path_is_below(g->root, dir))
+			return true;
+		if (g->kind != HIDE_K_HERE && path_is_below(dir, g->root))
+			return true;
+	}
+	return false;
+}
+
+/* Everything below @dir may match some glob. */
+static bool tree_is_deep(const struct hide *h, struct str dir)
+{
+	for (size_t i = 0; i < h->c.n_globs; i++) {
+		const struct hide_glob *g = &h->globs[i];
+
+		if (g->kind != HIDE_K_HERE &&
+		    (g->root.len == 0 || path_is_below(dir, g->root)))
+			return true;
+	}
+	return false;
+}
+
+static bool has_sockets(const struct hide *h, struct str dir)
+{
+	for (size_t i = 0; i < h->c.n_socket_trees; i++) {
+		if (path_is_below(dir, str_of(h->c.socket_trees[i])))
+			return true;
+	}
+	return false;
+}
+
+static bool is_hidden(const struct hide *h, struct str dir, struct str name)
+{
+	for (size_t i = 0; i < h->c.n_globs; i++) {
+		if (hide_glob_match(&h->globs[i], dir, name))
+			return true;
+	}
+	return false;
+}
+
+/* ---- what was found ---- */
+
+/* True: the cover of this very inode stands.  Remembers it otherwise. */
+static bool is_covered(struct hide *h, const char *path, const struct stat *st)
+{
+	for (uint32_t i = 0; i < h->n_covered; i++) {
+		struct covered *c = &h->covered[i];
+
+		if (strcmp(c->path, path) != 0)
+			continue;
+		if (c->dev == st->st_dev && c->ino == st->st_ino)
+			return true;
+		c->dev = st->st_dev;
+		c->ino = st->st_ino;
+		return false;
+	}
+	return false;
+}
+
+static int remember(struct hide *h, const char *path, const struct stat *st)
+{
+	struct covered *v;
+	uint32_t size = h->covered_size ? h->covered_size * 2 : 64;
+
+	for (uint32_t i = 0; i < h->n_covered; i++) {
+		if (strcmp(h->covered[i].path, path) == 0)
+			return 0;
+	}
+	if (h->n_covered >= HIDE_MAX_FOUND)
+		return -ENOSPC;
+	if (h->n_covered == h->covered_size) {
+		v = reallocarray(h->covered, size, sizeof(*v));
+		if (!v)
+			return -ENOMEM;
+		h->covered = v;
+		h->covered_size = size;
+	}
+	v = &h->covered[h->n_covered];
+	*v = (struct covered){ .path = strdup(path),
+			       .dev = st->st_dev,
+			       .ino = st->st_ino };
+	if (!v->path)
+		return -ENOMEM;
+	h->n_covered++;
+	return 0;
+}
+
+static int hand_over(struct hide *h, const char *path, enum hide_what what,
+		     const struct stat *st)
+{
+	struct hide_found f = { .path = path,
+				.what = what,
+				.at_start = h->first_pass };
+	int r;
+
+	f.appeared_utc_ns = (uint64_t)st->st_ctim.tv_sec * NS_PER_S +
+			    (uint64_t)st->st_ctim.tv_nsec;
+	h->stats.found++;
+	r = h->c.found(h->c.owner, &f);
+	if (r < 0)
+		return r;
+	return remember(h, path, st);
+}
+
+/*
+ * A hidden name that is a symbolic link: what it points to can be read by its
+ * own name, so that is covered, when it lies in one of the trees.
+ */
+static int hand_over_link(struct hide *h, const char *path)
+{
+	char target[PATH_MAX];
+	struct stat st;
+
+	if (!realpath(path, target) || lstat(target, &st) == -1)
+		return 0; /* leads nowhere */
+	for (size_t i = 0; i < h->c.n_trees; i++) {
+		if (!path_is_below(str_of(target), str_of(h->c.trees[i])) ||
+		    strcmp(target, h->c.trees[i]) == 0)
+			continue;
+		if (is_covered(h, target, &st))
+			return 0;
+		return hand_over(h, target,
+				 S_ISDIR(st.st_mode) ? HIDE_DIR : HIDE_FILE,
+				 &st);
+	}
+	return 0;
+}
+
+/* @always: an event said that the name is new, so no cover stands. */
+static int found_hidden(struct hide *h, const char *path, bool always)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == -1)
+		return 0; /* gone again */
+	if (S_ISLNK(st.st_mode))
+		return hand_over_link(h, path);
+	if (is_covered(h, path, &st) && !always)
+		return 0;
+	return hand_over(h, path, S_ISDIR(st.st_mode) ? HIDE_DIR : HIDE_FILE,
+			 &st);
+}
+
+/* Somebody answers there.  A stale socket file is the jail's own business. */
+static bool is_listening(const char *path)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	AUTO(fd) int fd = -1;
+
+	if (strlen(path) >= sizeof(sa.sun_path))
+		return true; /* cannot be tried by its name: assume the worst */
+	memcpy(sa.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return true;
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0)
+		return true;
+	return errno != ECONNREFUSED && errno != ENOENT;
+}
+
+static int found_socket(struct hide *h, const char *path)
+{
+	struct stat st;
+
+	if (!h->first_pass || !is_listening(path) || lstat(path, &st) == -1 ||
+	    !S_ISSOCK(st.st_mode) || is_covered(h, path, &st))
+		return 0;
+	return hand_over(h, path, HIDE_SOCKET, &st);
+}
+
+/* ---- watching ---- */
+
+static void tell_polling(struct hide *h)
+{
+	h->stats.polling = true;
+	if (h->told_polling)
+		return;
+	h->told_polling = true;
+	h->c.notice(h->c.owner,
+		    "not every directory can be watched for hidden files "
+		    "(fs.inotify.max_user_watches); those are looked at "
+		    "every 10 s");
+}
+
+static uint32_t half_of_the_watches(void)
+{
+	char text[32];
+	uint32_t n = 0;
+	AUTO(fd) int fd = open("/proc/sys/fs/inotify/max_user_watches",
+			       O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd != -1 ? read(fd, text, sizeof(text)) : -1;
+
+	if (got > 0 && str_u32(str_trim((struct str){ text, (size_t)got }), 0,
+			       UINT32_MAX, &n) &&
+	    n > 1)
+		return n / 2;
+	return 4096;
+}
+
+/*
+ * Watch the directory open at @dirfd.  Its entry may turn out to be one that
+ * we know under another name: then *i becomes that one.
+ */
+static int watch_dir(struct hide *h, uint32_t *i, int dirfd)
+{
+	struct hide_dir *e = &h->dirs.v[*i];
+	char link[40];
+	uint32_t other;
+	int wd;
+	int r;
+
+	if (h->inotify_fd == -1 || (e->wd < 0 && h->stats.watches >=
+							  h->c.max_watches)) {
+		tell_polling(h);
+		return 0;
+	}
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
+	wd = inotify_add_watch(h->inotify_fd, link,
+			       WATCH_MASK & ~(uint32_t)IN_DONT_FOLLOW);
+	if (wd == -1) {
+		tell_polling(h); /* ENOSPC, or a file system without */
+		return 0;
+	}
+	other = hide_dirs_find_wd(&h->dirs, wd);
+	if (other == *i)
+		return 0;
+	if (other == HIDE_DIR_NONE) {
+		h->stats.watches++;
+		return hide_dirs_set_wd(&h->dirs, *i, wd);
+	}
+	if (e->parent != HIDE_DIR_NONE &&
+	    h->dirs.v[other].parent != HIDE_DIR_NONE) {
+		r = hide_dirs_move(&h->dirs, other, e->parent, str_of(e->name));
+		if (r < 0)
+			return r;
+	}
+	hide_dirs_drop(&h->dirs, *i);
+	*i = other;
+	return 0;
+}
+
+/* ---- reading one directory ---- */
+
+static int open_dir(const struct hide *h, uint32_t tree, const char *rel)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK,
+		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+
+	return (int)syscall(SYS_openat2, h->tree_fds[tree],
+			    rel[0] ? rel : ".", &how, sizeof(how));
+}
+
+struct linux_dirent64 {
+	uint64_t d_ino;
+	int64_t d_off;
+	unsigned short d_reclen;
+	unsigned char d_type;
+	char d_name[];
+};
+
+/* The directory that is being read. */
+struct reading {
+	uint32_t i;
+	int fd;
+	struct str path;
+	bool deep, sockets;
+};
+
+static bool build_path(char dst[PATH_MAX], struct str dir, struct str name)
+{
+	if (dir.len + 1 + name.len >= PATH_MAX)
+		return false;
+	memcpy(dst, dir.ptr, dir.len);
+	dst[dir.len] = '/';
+	memcpy(dst + dir.len + 1, name.ptr, name.len);
+	dst[dir.len + 1 + name.len] = '\0';
+	return true;
+}
+
+static int queue_dir(struct hide *h, uint32_t parent, struct str name,
+		     bool deep)
+{
+	uint32_t i = HIDE_DIR_NONE;
+	int r = hide_dirs_add(&h->dirs, parent, name, &i);
+
+	if (r == -ENOSPC) {
+		if (!h->told_dirs)
+			h->c.notice(h->c.owner,
+				    "too many directories to watch them all "
+				    "for hidden files");
+		h->told_dirs = true;
+		h->stats.polling = true;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	h->dirs.v[i].deep = deep;
+	return hide_dirs_push(&h->dirs, i);
+}
+
+static unsigned char type_at(int dirfd, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return DT_UNKNOWN;
+	return IFTODT(st.st_mode);
+}
+
+static int look_at(struct hide *h, const struct reading *rd, const char *cname,
+		   unsigned char type)
+{
+	struct str name = str_of(cname);
+	char path[PATH_MAX];
+	bool deep;
+
+	if (type == DT_UNKNOWN)
+		type = type_at(rd->fd, cname);
+	if (is_hidden(h, rd->path, name)) {
+		if (!build_path(path, rd->path, name))
+			return 0;
+		return found_hidden(h, path, false);
+	}
+	if (type == DT_SOCK && rd->sockets) {
+		if (!build_path(path, rd->path, name))
+			return 0;
+		return found_socket(h, path);
+	}
+	if (type != DT_DIR)
+		return 0;
+	deep = rd->deep;
+	if (!deep && build_path(path, rd->path, name)) {
+		deep = tree_is_deep(h, str_of(path));
+		if (!deep && !tree_reached(h, str_of(path)) &&
+		    !(h->first_pass && rd->sockets))
+			return 0;
+	}
+	return queue_dir(h, rd->i, name, deep);
+}
+
+static int read_entries(struct hide *h, const struct reading *rd)
+{
+	for (;;) {
+		long n = syscall(SYS_getdents64, rd->fd, h->dents, DENTS_SIZE);
+
+		if (n <= 0)
+			return 0; /* removed under us: nothing is in it */
+		for (long at = 0; at < n;) {
+			const struct linux_dirent64 *e =
+				(const void *)(h->dents + at);
+			const char *s = e->d_name;
+			int r;
+
+			at += e->d_reclen;
+			if (s[0] == '.' &&
+			    (!s[1] || (s[1] == '.' && !s[2])))
+				continue;
+			h->stats.entries++;
+			r = look_at(h, rd, s, e->d_type);
+			if (r < 0)
+				return r;
+		}
+	}
+}
+
+static int scan_dir(struct hide *h, uint32_t i)
+{
+	char where[PATH_MAX];
+	struct reading rd = { .i = i };
+	AUTO(fd) int fd = -1;
+	const char *rel;
+	int r;
+
+	if (!hide_dirs_path(&h->dirs, i, where, sizeof(where), &rd.path, &rel))
+		return 0;
+	fd = open_dir(h, h->dirs.v[i].tree, rel);
+	if (fd == -1) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+			return neg_errno();
+		return 0; /* gone, or not ours to read: nor the jail's */
+	}
+	h->stats.dirs++;
+	rd.fd = fd;
+	rd.deep = h->dirs.v[i].deep;
+	rd.sockets = has_sockets(h, rd.path);
+	/* What is only read for its sockets needs no watch. */
+	if (rd.deep || tree_reached(h, rd.path)) {
+		r = watch_dir(h, &rd.i, fd);
+		if (r < 0)
+			return r;
+	}
+	return read_entries(h, &rd);
+}
+
+int hide_step(struct hide *h, uint64_t budget_ns)
+{
+	uint64_t end = clock_mono_ns() + budget_ns;
+	uint32_t i;
+	int r;
+
+	while ((i = hide_dirs_pop(&h->dirs)) != HIDE_DIR_NONE) {
+		r = scan_dir(h, i);
+		if (r < 0)
+			return r;
+		if (clock_mono_ns() >= end)
+			return h->dirs.n_queue > 0;
+	}
+	h->first_pass = false;
+	return 0;
+}
+
+/* ---- later ---- */
+
+static int queue_trees(struct hide *h)
+{
+	for (uint32_t i = 1; i < h->dirs.n; i++) {
+		struct hide_dir *e = &h->dirs.v[i];
+
+		if (!e->name)
+			continue;
+		if (e->parent == HIDE_DIR_NONE) {
+			int r = hide_dirs_push(&h->dirs, i);
+
+			if (r < 0)
+				return r;
+		} else if (e->wd < 0) {
+			/* Will be met again on the way down. */
+			hide_dirs_drop(&h->dirs, i);
+		}
+	}
+	return 0;
+}
+
+static int work_on(struct hide *h)
+{
+	int r = hide_step(h, SERVE_BUDGET_NS);
+
+	if (r > 0)
+		return loop_timer_set(h->loop, &h->more, loop_now_ns(h->loop));
+	return r;
+}
+
+static int on_more(struct loop_timer *t)
+{
+	struct hide *h = t->owner;
+	int r = work_on(h);
+
+	if (r < 0)
+		h->failed(h->c.owner, r);
+	return 0;
+}
+
+static int on_rescan(struct loop_timer *t)
+{
+	struct hide *h = t->owner;
+	int r = loop_timer_set(h->loop, t, clock_mono_ns() + RESCAN_NS);
+
+	if (r == 0 && h->stats.polling) {
+		h->stats.rescans++;
+		r = queue_trees(h);
+		if (r == 0)
+			r = work_on(h);
+	}
+	if (r < 0)
+		h->failed(h->c.owner, r);
+	return 0;
+}
+
+static int serve_event(struct hide *h, const struct inotify_event *ev)
+{
+	char where[PATH_MAX], path[PATH_MAX];
+	uint32_t i = hide_dirs_find_wd(&h->dirs, ev->wd);
+	struct str dir, name = str_of(ev->len ? ev->name : NULL);
+	const char *rel;
+	bool deep;
+
+	if (ev->mask & IN_Q_OVERFLOW) {
+		h->stats.rescans++;
+		return queue_trees(h);
+	}
+	if (i == HIDE_DIR_NONE)
+		return 0;
+	if (ev->mask & IN_IGNORED) {
+		h->stats.watches--;
+		if (h->dirs.v[i].parent != HIDE_DIR_NONE)
+			hide_dirs_drop(&h->dirs, i);
+		return 0;
+	}
+	if (name.len == 0 ||
+	    !hide_dirs_path(&h->dirs, i, where, sizeof(where), &dir, &rel) ||
+	    !build_path(path, dir, name))
+		return 0;
+	if (is_hidden(h, dir, name))
+		return found_hidden(h, path, true);
+	if (!(ev->mask & IN_ISDIR))
+		return 0;
+	deep = h->dirs.v[i].deep || tree_is_deep(h, str_of(path));
+	if (!deep && !tree_reached(h, str_of(path)))
+		return 0;
+	return queue_dir(h, i, name, deep);
+}
+
+static int serve_events(struct hide *h)
+{
+	for (;;) {
+		ssize_t n = read(h->inotify_fd, h->events, EVENTS_SIZE);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n == -1 && errno == EAGAIN ? 0 : -EIO;
+		for (ssize_t at = 0; at < n;) {
+			const struct inotify_event *ev =
+				(const void *)(h->events + at);
+			int r = serve_event(h, ev);
+
+			if (r < 0)
+				return r;
+			at += (ssize_t)(sizeof(*ev) + ev->len);
+		}
+	}
+}
+
+static int on_events(struct loop_io *io, uint32_t events)
+{
+	struct hide *h = io->owner;
+	int r;
+
+	(void)events;
+	r = serve_events(h);
+	if (r == 0 && h->dirs.n_queue > 0)
+		r = work_on(h);
+	if (r < 0)
+		h->failed(h->c.owner, r);
+	return 0;
+}
+
+int hide_watch(struct hide *h, struct loop *l,
+	       void (*failed)(void *owner, int error))
+{
+	int r = 0;
+
+	ASSERT(!h->first_pass);
+	h->loop = l;
+	h->failed = failed;
+	h->more = (struct loop_timer){ .run = on_more, .owner = h };
+	h->rescan = (struct loop_timer){ .run = on_rescan, .owner = h };
+	if (h->inotify_fd != -1) {
+		h->io = (struct loop_io){ .fd = h->inotify_fd,
+					  .events = EPOLLIN,
+					  .run = on_events,
+					  .owner = h };
+		r = loop_io_add(l, &h->io);
+	}
+	if (r == 0 && h->c.n_globs > 0)
+		r = loop_timer_set(l, &h->rescan, clock_mono_ns() + RESCAN_NS);
+	return r;
+}
+
+/* ---- birth and death ---- */
+
+/* Another tree reaches @t on its own way down. */
+static bool is_inside_another(const struct hide *h, size_t t)
+{
+	struct str me = str_of(h->c.trees[t]);
+
+	for (size_t i = 0; i < h->c.n_trees; i++) {
+		struct str other = str_of(h->c.trees[i]);
+
+		if (i == t || !path_is_below(me, other))
+			continue;
+		if (!str_eq(me, other) || i < t)
+			return true;
+	}
+	return false;
+}
+
+static int add_tree(struct hide *h, size_t t)
+{
+	struct str path = str_of(h->c.trees[t]);
+	uint32_t i = HIDE_DIR_NONE;
+	int r;
+
+	if (is_inside_another(h, t) ||
+	    (!tree_reached(h, path) && !has_sockets(h, path)))
+		return 0;
+	h->tree_fds[t] = open(h->c.trees[t],
+			      O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (h->tree_fds[t] == -1)
+		return errno == ENOTDIR || errno == ENOENT || errno == EACCES
+			       ? 0
+			       : neg_errno();
+	r = hide_dirs_add(&h->dirs, HIDE_DIR_NONE, path, &i);
+	if (r < 0)
+		return r;
+	h->dirs.v[i].tree = (uint32_t)t;
+	h->dirs.v[i].deep = tree_is_deep(h, path);
+	return hide_dirs_push(&h->dirs, i);
+}
+
+static int compile(struct hide *h)
+{
+	h->globs = arena_array(&h->arena, h->c.n_globs + 1, sizeof(*h->globs));
+	h->tree_fds = arena_array(&h->arena, h->c.n_trees + 1,
+				  sizeof(*h->tree_fds));
+	h->dents = malloc(DENTS_SIZE);
+	h->events = malloc(EVENTS_SIZE);
+	if (!h->globs || !h->tree_fds || !h->dents || !h->events)
+		return -ENOMEM;
+	for (size_t i = 0; i < h->c.n_trees; i++)
+		h->tree_fds[i] = -1;
+	for (size_t i = 0; i < h->c.n_globs; i++) {
+		int r = hide_glob_parse(&h->arena, str_of(h->c.globs[i]),
+					&h->globs[i]);
+
+		if (r != 0)
+			return r < 0 ? r : -EINVAL;
+	}
+	return 0;
+}
+
+int hide_new(struct hide **ret, const struct hide_config *c)
+{
+	AUTO(hide) struct hide *h = calloc(1, sizeof(*h));
+	int r;
+
+	if (!h)
+		return -ENOMEM;
+	h->c = *c;
+	h->inotify_fd = -1;
+	h->first_pass = true;
+	arena_init(&h->arena, GLOB_ARENA);
+	hide_dirs_init(&h->dirs, HIDE_MAX_DIRS);
+	r = compile(h);
+	if (r < 0)
+		return r;
+	if (c->n_globs > 0) {
+		h->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+		if (h->inotify_fd == -1)
+			tell_polling(h);
+		if (h->c.max_watches == 0)
+			h->c.max_watches = half_of_the_watches();
+	}
+	for (size_t t = 0; t < c->n_trees; t++) {
+		r = add_tree(h, t);
+		if (r < 0)
+			return r;
+	}
+	*ret = TAKE(h);
+	return 0;
+}
+
+void hide_free(struct hide *h)
+{
+	if (!h)
+		return;
+	if (h->loop) {
+		if (h->io.slot)
+			loop_io_remove(h->loop, &h->io);
+		loop_timer_clear(h->loop, &h->more);
+		loop_timer_clear(h->loop, &h->rescan);
+	}
+	if (h->inotify_fd != -1)
+		(void)close(h->inotify_fd);
+	for (size_t i = 0; h->tree_fds && i < h->c.n_trees; i++) {
+		if (h->tree_fds[i] != -1)
+			(void)close(h->tree_fds[i]);
+	}
+	for (uint32_t i = 0; i < h->n_covered; i++)
+		free(h->covered[i].path);
+	free(h->covered);
+	free(h->dents);
+	free(h->events);
+	hide_dirs_done(&h->dirs);
+	arena_done(&h->arena);
+	free(h);
+}
+
+void hide_get_stats(const struct hide *h, struct hide_stats *ret)
+{
+	*ret = h->stats;
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation
+ *
+ * v1: SYS/CONTROLLER/OWN/bawn-PID-TIME, one for each controller.  In a
+ * container /proc/self/cgroup may name a path of the host that is not below
+ * the mount: then the mount itself is what we live in.
+ *
+ * v2: a group that has processes cannot hand controllers to its children, so
+ * ours becomes a sibling of the one we live in, if we may write there (systemd
+ * delegates that to a user's own manager, and root may everywhere).
+ *
+ * The pid in the name is the supervisor's: a group whose supervisor is gone,
+ * that is older than SWEEP_AGE_S and empty, is left over from a crash.
+ */
+#include "jail/limits-cgroup.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+
+#define PREFIX	    "bawn-"
+#define SWEEP_AGE_S 10
+#define REMOVE_MS   50u
+#define VALUE_MAX   4096u
+
+static const char *const names[CGROUP_N] = {
+	[CGROUP_MEMORY] = "memory",
+	[CGROUP_PIDS] = "pids",
+	[CGROUP_CPU] = "cpu",
+};
+
+/* Is @name one of the comma-separated @list? */
+static bool in_list(struct str list, struct str name)
+{
+	struct str item;
+
+	if (list.len == 0)
+		return name.len == 0;
+	while (str_cut(&list, ',', &item)) {
+		if (str_eq(item, name))
+			return true;
+	}
+	return false;
+}
+
+bool cgroup_parse_self(struct str text, struct str name, struct str *ret)
+{
+	struct str line;
+
+	while (str_cut(&text, '\n', &line)) {
+		struct str id, list;
+
+		if (!str_cut(&line, ':', &id))
+			continue;
+		/* By hand: an empty list is no item for str_cut(). */
+		list = line;
+		for (list.len = 0; list.len < line.len &&
+				   line.ptr[list.len] != ':'; list.len++)
+			;
+		if (list.len == line.len || !in_list(list, name))
+			continue;
+		*ret = str_skip(line, list.len + 1);
+		return ret->len > 0 && ret->ptr[0] == '/';
+	}
+	return false;
+}
+
+/* A group that is ours: PREFIX PID "-" TIME. */
+static void put_name(char *dst, size_t size)
+{
+	(void)snprintf(dst, size, PREFIX "%d-%llx", (int)getpid(),
+		       (unsigned long long)clock_boot_ns());
+}
+
+static bool join(char dst[CGROUP_PATH], const char *a, struct str b)
+{
+	int n;
+
+	while (b.len > 0 && b.ptr[b.len - 1] == '/')
+		b.len--;
+	n = snprintf(dst, CGROUP_PATH, "%s%.*s", a, STR_ARG(b));
+	return n > 0 && (size_t)n < CGROUP_PATH;
+}
+
+static bool make_child(char dst[CGROUP_PATH], const char *parent,
+		       const char *name)
+{
+	int n = snprintf(dst, CGROUP_PATH, "%s/%s", parent, name);
+
+	return n > 0 && (size_t)n < CGROUP_PATH && mkdir(dst, 0755) == 0;
+}
+
+static void make_v1(struct cgroup *g, const char *sys, struct str self,
+		    const char *name)
+{
+	for (unsigned c = 0; c < CGROUP_N; c++) {
+		struct str path = STR("/");
+		char mount[CGROUP_PATH];
+
+		if (snprintf(mount, sizeof(mount), "%s/%s", sys, names[c]) >=
+			    (int)sizeof(mount) ||
+		    !cgroup_parse_self(self, str_of(names[c]), &path) ||
+		    !join(g->own[c], mount, path))
+			continue;
+		g->on[c] = make_child(g->dir[c], g->own[c], name);
+		if (!g->on[c] && errno == ENOENT) {
+			(void)snprintf(g->own[c], CGROUP_PATH, "%s", mount);
+			g->on[c] = make_child(g->dir[c], g->own[c], name);
+		}
+		if (g->on[c])
+			g->kind = CGROUP_V1;
+	}
+}
+
+static bool has_file(const char *dir, const char *file)
+{
+	char path[CGROUP_PATH + 64];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, file);
+	return access(path, W_OK) == 0;
+}
+
+static void make_v2(struct cgroup *g, const char *sys, struct str self,
+		    const char *name)
+{
+	static const char *const knob[CGROUP_N] = {
+		[CGROUP_MEMORY] = "memory.max",
+		[CGROUP_PIDS] = "pids.max",
+		[CGROUP_CPU] = "cpu.max",
+	};
+	struct str path = { 0 };
+	size_t cut;
+
+	if (!cgroup_parse_self(self, STR(""), &path) || path.len < 2)
+		return; /* we live in the root: there is no sibling */
+	cut = path.len;
+	while (cut > 0 && path.ptr[cut - 1] != '/')
+		cut--;
+	if (!join(g->own[0], sys, (struct str){ path.ptr, cut }) ||
+	    !make_child(g->dir[0], g->own[0], name))
+		return;
+	for (unsigned c = 0; c < CGROUP_N; c++) {
+		if (c > 0)
+			memcpy(g->dir[c], g->dir[0], CGROUP_PATH);
+		g->on[c] = has_file(g->dir[0], knob[c]);
+		if (g->on[c])
+			g->kind = CGROUP_V2;
+	}
+	if (g->kind != CGROUP_V2)
+		(void)rmdir(g->dir[0]);
+}
+
+void cgroup_make(struct cgroup *g, const char *sys, struct str self)
+{
+	struct statfs fs;
+	char name[64];
+
+	*g = (struct cgroup){ .kind = CGROUP_NONE };
+	if (statfs(sys, &fs) == -1)
+		return;
+	put_name(name, sizeof(name));
+	if (fs.f_type == CGROUP2_SUPER_MAGIC)
+		make_v2(g, sys, self, name);
+	else
+		make_v1(g, sys, self, name);
+}
+
+static int write_file(const char *dir, const char *file, const char *value)
+{
+	char path[CGROUP_PATH + 64];
+	AUTO(fd) int fd = -1;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd == -1)
+		return neg_errno();
+	return fd_write_full(fd, value, strlen(value));
+}
+
+void cgroup_enter(struct cgroup *g)
+{
+	if (g->kind != CGROUP_V1)
+		return;
+	for (unsigned c = 0; c < CGROUP_N; c++) {
+		/* "0" is the writing thread; tasks, not cgroup.procs. */
+		if (g->on[c] && write_file(g->dir[c], "tasks", "0") < 0) {
+			(void)rmdir(g->dir[c]);
+			g->on[c] = false;
+		}
+	}
+	g->inside = true;
+}
+
+int cgroup_leave(struct cgroup *g)
+{
+	int r = 0;
+
+	for (unsigned c = 0; g->inside && c < CGROUP_N; c++) {
+		int e = g->on[c] ? write_file(g->own[c], "tasks", "0") : 0;
+
+		if (e < 0)
+			r = e;
+	}
+	g->inside = false;
+	return r;
+}
+
+int cgroup_open_dir(const struct cgroup *g)
+{
+	if (g->kind != CGROUP_V2)
+		return -1;
+	return open(g->dir[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int cgroup_write(const struct cgroup *g, enum cgroup_controller c,
+		 const char *file, const char *value)
+{
+	if (!g->on[c])
+		return -ENOENT;
+	return write_file(g->dir[c], file, value);
+}
+
+int cgroup_open(const struct cgroup *g, enum cgroup_controller c,
+		const char *file)
+{
+	char path[CGROUP_PATH + 64];
+	int fd;
+
+	if (!g->on[c])
+		return -ENOENT;
+	(void)snprintf(path, sizeof(path), "%s/%s", g->dir[c], file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd == -1 ? neg_errno() : fd;
+}
+
+uint64_t cgroup_read_key(int fd, const char *key)
+{
+	char text[VALUE_MAX];
+	ssize_t n = pread(fd, text, sizeof(text), 0);
+	struct str rest = { text, n > 0 ? (size_t)n : 0 };
+	struct str line, word;
+	uint64_t v;
+
+	while (str_cut(&rest, '\n', &line)) {
+		if (str_word(&line, &word) && str_eq(word, str_of(key)) &&
+		    str_u64(str_trim(line), 0, UINT64_MAX, &v))
+			return v;
+	}
+	return 0;
+}
+
+bool cgroup_kill(const struct cgroup *g)
+{
+	return g->kind == CGROUP_V2 &&
+	       write_file(g->dir[0], "cgroup.kill", "1") == 0;
+}
+
+static void remove_dir(const char *dir)
+{
+	uint64_t end = clock_mono_ns() + REMOVE_MS * NS_PER_MS;
+
+	while (rmdir(dir) == -1 && errno == EBUSY && clock_mono_ns() < end) {
+		struct timespec ts = { .tv_nsec = 200000 };
+
+		(void)nanosleep(&ts, NULL);
+	}
+}
+
+void cgroup_remove(struct cgroup *g)
+{
+	if (g->kind == CGROUP_V2) {
+		remove_dir(g->dir[0]);
+	} else if (g->kind == CGROUP_V1) {
+		for (unsigned c = 0; c < CGROUP_N; c++) {
+			if (g->on[c])
+				remove_dir(g->dir[c]);
+		}
+	}
+	g->kind = CGROUP_NONE;
+}
+
+static bool is_left_over(int dirfd, const char *name)
+{
+	struct str s = str_of(name), pid_text;
+	struct stat st;
+	uint32_t pid;
+
+	if (!str_starts(s, STR(PREFIX)))
+		return false;
+	s = str_skip(s, sizeof(PREFIX) - 1);
+	if (!str_cut(&s, '-', &pid_text) ||
+	    !str_u32(pid_text, 1, INT32_MAX, &pid))
+		return false;
+	if (kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+		return false;
+	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (uint64_t)st.st_ctim.tv_sec + SWEEP_AGE_S <
+		       clock_utc_ns() / NS_PER_S;
+}
+
+static void sweep_below(const char *parent)
+{
+	DIR *d = opendir(parent);
+	const struct dirent *e;
+
+	if (!d)
+		return;
+	while ((e = readdir(d)) != NULL) {
+		if (e->d_name[0] == PREFIX[0] &&
+		    is_left_over(dirfd(d), e->d_name))
+			(void)unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+	}
+	(void)closedir(d);
+}
+
+void cgroup_sweep(const struct cgroup *g)
+{
+	unsigned n = g->kind == CGROUP_V2 ? 1 : CGROUP_N;
+
+	for (unsigned c = 0; g->kind != CGROUP_NONE && c < n; c++) {
+		if (g->on[c])
+			sweep_below(g->own[c]);
+	}
+}

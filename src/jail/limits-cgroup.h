@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * limits-cgroup: a control group for one session, v2 where it is delegated, v1
+ * where we are root; each controller on its own.
+ *
+ * Moving a process that runs costs a grace period of RCU, 10 ms and more.  So
+ * with v1 the supervisor, alone in its process, moves its own thread in before
+ * it clones init and out again after, which costs some microseconds; with v2
+ * init is cloned into the group.
+ */
+#pragma once
+
+#include "base/base.h"
+
+#define CGROUP_PATH 512u
+
+enum cgroup_controller {
+	CGROUP_MEMORY,
+	CGROUP_PIDS,
+	CGROUP_CPU,
+	CGROUP_N,
+};
+
+enum cgroup_kind {
+	CGROUP_NONE = 1,
+	CGROUP_V1,
+	CGROUP_V2,
+};
+
+struct cgroup {
+	enum cgroup_kind kind;
+	bool on[CGROUP_N];
+	char dir[CGROUP_N][CGROUP_PATH]; /* of the session; v2: all the same */
+	char own[CGROUP_N][CGROUP_PATH]; /* where the supervisor lives */
+	bool inside;			 /* v1: the supervisor is in dir[] */
+};
+
+/*
+ * Where controller @name lives by the text of /proc/self/cgroup.  "" is the
+ * unified one.  False: it does not say.  Pure.
+ */
+bool cgroup_parse_self(struct str text, struct str name, struct str *ret);
+
+/*
+ * Make the groups below @sys ("/sys/fs/cgroup"), given the text of
+ * /proc/self/cgroup.  Whatever cannot be made is not on; never fails.
+ */
+void cgroup_make(struct cgroup *g, const char *sys, struct str self);
+
+/* v1: what is cloned from here on is born inside.  Errors turn it off. */
+void cgroup_enter(struct cgroup *g);
+/* 0, or -errno: we are stuck inside, so the session must not start. */
+must_check int cgroup_leave(struct cgroup *g);
+/* v2: for CLONE_INTO_CGROUP; the caller closes it.  -1: none. */
+int cgroup_open_dir(const struct cgroup *g);
+
+/* Put @value into @file of controller @c. */
+must_check int cgroup_write(const struct cgroup *g, enum cgroup_controller c,
+			    const char *file, const char *value);
+/* For polling and reading; -errno. */
+must_check int cgroup_open(const struct cgroup *g, enum cgroup_controller c,
+			   const char *file);
+/* The number behind "@key " in the flat-keyed file open at @fd; 0: none. */
+uint64_t cgroup_read_key(int fd, const char *key);
+
+/* v2: end every process in it.  False: not possible here. */
+bool cgroup_kill(const struct cgroup *g);
+/* After its last process: remove it.  Waits up to some ms for the kernel. */
+void cgroup_remove(struct cgroup *g);
+/* Remove the groups of supervisors that are gone. */
+void cgroup_sweep(const struct cgroup *g);
