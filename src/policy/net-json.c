@@ -147,8 +147,7 @@ static bool read_ports(const struct json *m, struct net_rule *r)
 {
 	if (m->type != JSON_ARRAY || m->kids.n > NET_MAX_PORTS)
 		return false;
-	JSON_EACH(it, m)
-	{
+	JSON_EACH (it, m) {
 		if (it->type != JSON_INT || it->integer < 1 ||
 		    it->integer > UINT16_MAX)
 			return false;
@@ -187,8 +186,7 @@ static int read_rule(struct reader *rd, const struct json *m, bool allow,
 
 	if (m->type != JSON_OBJECT)
 		return refuse(rd, "a rule is not an object");
-	JSON_EACH(it, m)
-	{
+	JSON_EACH (it, m) {
 		if (!read_rule_member(rd, it, r))
 			return refuse(rd, "a rule's member is not one");
 	}
@@ -213,8 +211,7 @@ static int read_rules(struct reader *rd, const struct json *list, bool allow,
 	rules = arena_array(rd->arena, list->kids.n + 1, sizeof(*rules));
 	if (!rules)
 		return -ENOMEM;
-	JSON_EACH(it, list)
-	{
+	JSON_EACH (it, list) {
 		r = read_rule(rd, it, allow, &rules[n++]);
 		if (r != 0)
 			return r;
@@ -229,8 +226,7 @@ static int read_dns(struct reader *rd, const struct json *list,
 {
 	if (!json_is(list, JSON_ARRAY) || list->kids.n > N_ELEMS(p->dns))
 		return refuse(rd, "dns is not a list, or too long");
-	JSON_EACH(it, list)
-	{
+	JSON_EACH (it, list) {
 		struct net_resolver *d = &p->dns[p->n_dns];
 
 		if (it->type != JSON_STRING ||
@@ -250,8 +246,7 @@ static int read_policy(struct reader *rd, const struct json *j,
 	if (!json_is(j, JSON_OBJECT) || j->kids.n != 4 ||
 	    !json_is(fallback, JSON_OBJECT))
 		return refuse(rd, "not allow, deny, dns and fallback");
-	JSON_EACH(it, fallback)
-	{
+	JSON_EACH (it, fallback) {
 		if (!read_origin_member(rd, it, &p->fallback))
 			return refuse(rd, "fallback has no such member");
 	}

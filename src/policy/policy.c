@@ -106,7 +106,6 @@ static int add_preset(const struct policy_item *item, policy_preset_fn preset,
 			      "network.allow: the preset cannot be had here");
 	ASSERT(n <= N_ELEMS(hosts));
 	for (size_t i = 0; i < n; i++) {
-		struct net_rule *rule = &b->rules[b->n];
 		char name[NET_NAME_MAX + 1];
 
 		if (hosts[i].port == 0 || !net_name_parse(hosts[i].host, name))
@@ -114,14 +113,13 @@ static int add_preset(const struct policy_item *item, policy_preset_fn preset,
 		if (b->n == b->max)
 			return refuse(err, &item->origin,
 				      "network.allow: too many rules");
-		*rule = (struct net_rule){
+		b->rules[b->n++] = (struct net_rule){
 			.host = arena_str(a, str_of(name)),
 			.ports = { hosts[i].port },
 			.n_ports = 1,
 			.preset = true,
 			.origin = item->origin,
 		};
-		b->n++;
 	}
 	return 0;
 }
@@ -166,20 +164,28 @@ static int fill_allow(struct arena *a, const struct policy_value *v,
 		      policy_preset_fn preset, void *ctx,
 		      struct net_policy *net, struct diag *err)
 {
-	struct net_builder b = { .max = NET_MAX_RULES };
+	struct net_builder b = { .max = 0 };
 
-	b.rules = arena_array(a, NET_MAX_RULES + 1, sizeof(*b.rules));
+	for (size_t i = 0; i < v->n; i++)
+		b.max += v->items[i].rule ? 1 : MAX_PRESET_HOSTS;
+	if (b.max > NET_MAX_RULES)
+		b.max = NET_MAX_RULES;
+	b.rules = arena_array(a, b.max + 1, sizeof(*b.rules));
 	if (!b.rules)
 		return -ENOMEM;
 	for (size_t i = 0; i < v->n; i++) {
-		int r = 0;
+		int r;
 
-		if (v->items[i].rule)
-			b.rules[b.n++] = *v->items[i].rule;
-		else
+		if (!v->items[i].rule) {
 			r = add_preset(&v->items[i], preset, ctx, a, &b, err);
-		if (r != 0)
-			return r;
+			if (r != 0)
+				return r;
+			continue;
+		}
+		if (b.n == b.max)
+			return refuse(err, &v->items[i].origin,
+				      "network.allow: too many rules");
+		b.rules[b.n++] = *v->items[i].rule;
 	}
 	net->allow = b.rules;
 	net->n_allow = b.n;
