@@ -582,7 +582,8 @@ static int add_start_record(struct scribe *s, const struct confine_report *c,
 /* Signals are for the keeper; we end when it does. */
 static int ignore_signals(void)
 {
-	static const int all[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGQUIT };
+	static const int all[] = { SIGTERM, SIGINT,  SIGHUP,
+				  SIGPIPE, SIGQUIT, SIGXFSZ };
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 
 	for (size_t i = 0; i < N_ELEMS(all); i++) {

@@ -298,7 +298,7 @@ static const struct {
 	void (*subject)(struct line *l);
 	void (*detail)(struct line *l);
 } rows[RECORD_KIND_MAX_] = {
-	[RECORD_LEDGER_START] = { "ledger", NULL, more_start },
+	[RECORD_LEDGER_START] = { "ledger", show_start, more_start },
 	[RECORD_LEDGER_TORN] = { "cut", show_torn, more_torn },
 	[RECORD_DAEMON_START] = { "up", show_daemon, more_daemon },
 	[RECORD_DAEMON_STOP] = { "down", show_daemon, more_daemon },

@@ -5,6 +5,7 @@
  */
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -30,6 +31,17 @@ struct world {
 	pid_t pid;
 };
 
+/* Files of the scribe end here, as on a full disk. */
+static rlim_t file_limit = RLIM_INFINITY;
+
+static void limit_files(void)
+{
+	struct rlimit l = { file_limit, RLIM_INFINITY };
+
+	if (file_limit != RLIM_INFINITY)
+		ASSERT(setrlimit(RLIMIT_FSIZE, &l) == 0);
+}
+
 static void world_start(struct world *w)
 {
 	int fds[2];
@@ -43,6 +55,7 @@ static void world_start(struct world *w)
 
 		if (!getenv("VERBOSE"))
 			(void)dup2(null, STDERR_FILENO);
+		limit_files();
 		_exit(scribe_run(fds[1], w->dir.path));
 	}
 	(void)close(fds[1]);
@@ -129,6 +142,7 @@ static int64_t get_answer(int fd, uint32_t id)
 struct found {
 	uint64_t kinds[RECORD_KIND_MAX_];
 	uint64_t records;
+	bool seccomp; /* as the last ledger.start says */
 	char session[32], user[32], reason[128]; /* of the last peer.killed */
 };
 
@@ -159,6 +173,9 @@ static struct found find(const struct world *w)
 		}
 		f.records++;
 		f.kinds[rec.head.kind]++;
+		if (rec.head.kind == RECORD_LEDGER_START)
+			f.seccomp = json_find_bool(rec.fields, "layer.seccomp",
+						   false);
 		if (rec.head.kind == RECORD_PEER_KILLED)
 			note_killed(&rec, &f);
 	}
@@ -487,6 +504,117 @@ static void test_succession(void)
 	world_done(&next, 0);
 }
 
+/*
+ * The disk is full, then is not.  What was answered with an error is not in
+ * the ledger; what nobody waited for comes later.
+ */
+static void test_full_disk(void)
+{
+	const struct rlimit more = { 1000000, RLIM_INFINITY };
+	struct world w;
+	int asker, teller;
+	uint32_t good = 0;
+	int64_t seq;
+
+	file_limit = 4096;
+	world_init(&w);
+	file_limit = RLIM_INFINITY;
+	asker = new_channel(&w, CHANNEL("0ask", "relay"));
+	teller = new_channel(&w, CHANNEL("0tell", "relay"));
+	do {
+		CHECK_EQ(send_record(asker, good + 1, GRANT("")), 0);
+		seq = get_answer(asker, good + 1);
+		good += seq > 0;
+	} while (seq > 0 && good < 100);
+	CHECK_EQ(seq, 0);
+	CHECK_EQ(good > 5 && good < 50, true);
+	for (unsigned i = 0; i < 5; i++) {
+		CHECK_EQ(send_record(teller, 0, GRANT(",\"told\":1")), 0);
+		CHECK_EQ(send_record(asker, 100 + i, GRANT("")), 0);
+		CHECK_EQ(get_answer(asker, 100 + i), 0);
+	}
+	if (prlimit(w.pid, RLIMIT_FSIZE, &more, NULL) == 0) {
+		CHECK_EQ(send_record(asker, 7, GRANT("")), 0);
+		CHECK_EQ(get_answer(asker, 7) > 0, true);
+		(void)close(asker);
+		(void)close(teller);
+		world_stop(&w, 0);
+		CHECK_EQ(find(&w).kinds[RECORD_NET_GRANT], good + 5 + 1);
+	} else { /* a scribe is not traceable: only root may raise it */
+		(void)close(asker);
+		(void)close(teller);
+		world_stop(&w, 2);
+		CHECK_EQ(find(&w).kinds[RECORD_NET_GRANT], good);
+	}
+	test_dir_done(&w.dir);
+}
+
+/* More waits than there is room for: its writer is not read, others are. */
+static void test_full_disk_and_memory(void)
+{
+	static char big[RECORD_MAX_BODY];
+	struct world w;
+	int asker, teller;
+	unsigned n = 0, idle = 0;
+
+	file_limit = 512;
+	world_init(&w);
+	file_limit = RLIM_INFINITY;
+	(void)snprintf(big, sizeof(big), GRANT(",\"x\":\"%020000d\""), 0);
+	asker = new_channel(&w, CHANNEL("0ask", "relay"));
+	teller = new_channel(&w, CHANNEL("0tell", "relay"));
+	CHECK_EQ(fd_set_nonblock(teller, true), 0);
+	while (idle < 20 && n < 1000) {
+		if (send_record(teller, 0, big) == 0) {
+			n++;
+			idle = 0;
+			continue;
+		}
+		(void)usleep(10000);
+		idle++;
+	}
+	CHECK_EQ(n > 150 && n < 1000, true);
+	CHECK_EQ(send_record(asker, 1, GRANT("")), 0);
+	CHECK_EQ(get_answer(asker, 1), 0);
+	(void)close(asker);
+	(void)close(teller);
+	world_stop(&w, 2);
+	test_dir_done(&w.dir);
+}
+
+static bool status_has(pid_t pid, const char *line)
+{
+	char path[64];
+	AUTO(buf) struct buf b = BUF_NULL;
+	AUTO(fd) int fd = -1;
+	const char *text;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	buf_init(&b, 65536);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	CHECK_EQ(fd != -1 && fd_read_all(fd, &b) == 0, true);
+	text = buf_cstr(&b);
+	return text && strstr(text, line);
+}
+
+static void test_confined(void)
+{
+	struct world w;
+
+	world_init(&w);
+	CHECK_EQ(send_record(w.keeper, 1,
+			     "{\"kind\":\"daemon.start\",\"verdict\":\"none\","
+			     "\"trust\":\"kernel\",\"count\":1}"),
+		 0);
+	CHECK_EQ(get_answer(w.keeper, 1), 2);
+	CHECK_EQ(status_has(w.pid, "NoNewPrivs:\t1\n"), true);
+	if (find(&w).seccomp)
+		CHECK_EQ(status_has(w.pid, "Seccomp:\t2\n"), true);
+	else
+		printf("# built with a sanitizer: no seccomp\n");
+	world_done(&w, 0);
+}
+
 static void test_cannot_start(void)
 {
 	struct world w;
@@ -512,6 +640,9 @@ int main(void)
 		{ "the keeper dies first", test_keeper_dies_first },
 		{ "kill -9", test_kill_9 },
 		{ "succession", test_succession },
+		{ "a full disk", test_full_disk },
+		{ "a full disk and a full memory", test_full_disk_and_memory },
+		{ "confined", test_confined },
 		{ "cannot start", test_cannot_start },
 	};
 
