@@ -126,33 +126,34 @@ static void test_names(void)
 	}
 }
 
+static const struct {
+	const char *in;
+	int want;
+	const char *back;
+} cidrs[] = {
+	{ "10.0.0.0/8", 0, "10.0.0.0/8" },
+	{ "0.0.0.0/0", 0, "0.0.0.0/0" },
+	{ "1.2.3.4/32", 0, "1.2.3.4/32" },
+	{ "fd00::/8", 0, "fd00::/8" },
+	{ "::/0", 0, "::/0" },
+	{ "::1/128", 0, "::1/128" },
+	{ "10.0.0.1/8", NET_TEXT_E_HOST_BITS, NULL },
+	{ "fd00::1/64", NET_TEXT_E_HOST_BITS, NULL },
+	{ "10.0.0.0", NET_TEXT_E_SYNTAX, NULL },
+	{ "10.0.0.0/", NET_TEXT_E_SYNTAX, NULL },
+	{ "10.0.0.0/33", NET_TEXT_E_SYNTAX, NULL },
+	{ "10.0.0.0/08", NET_TEXT_E_SYNTAX, NULL },
+	{ "10.0.0.0/8/8", NET_TEXT_E_SYNTAX, NULL },
+	{ "10.0.0/8", NET_TEXT_E_SYNTAX, NULL },
+	{ "010.0.0.0/8", NET_TEXT_E_SYNTAX, NULL },
+	{ "::/129", NET_TEXT_E_SYNTAX, NULL },
+	{ "::ffff:10.0.0.0/104", NET_TEXT_E_SYNTAX, NULL },
+	{ "fe80::%1/64", NET_TEXT_E_SYNTAX, NULL },
+	{ "", NET_TEXT_E_SYNTAX, NULL },
+};
+
 static void test_text(void)
 {
-	static const struct {
-		const char *in;
-		int want;
-		const char *back;
-	} cidrs[] = {
-		{ "10.0.0.0/8", 0, "10.0.0.0/8" },
-		{ "0.0.0.0/0", 0, "0.0.0.0/0" },
-		{ "1.2.3.4/32", 0, "1.2.3.4/32" },
-		{ "fd00::/8", 0, "fd00::/8" },
-		{ "::/0", 0, "::/0" },
-		{ "::1/128", 0, "::1/128" },
-		{ "10.0.0.1/8", NET_TEXT_E_HOST_BITS, NULL },
-		{ "fd00::1/64", NET_TEXT_E_HOST_BITS, NULL },
-		{ "10.0.0.0", NET_TEXT_E_SYNTAX, NULL },
-		{ "10.0.0.0/", NET_TEXT_E_SYNTAX, NULL },
-		{ "10.0.0.0/33", NET_TEXT_E_SYNTAX, NULL },
-		{ "10.0.0.0/08", NET_TEXT_E_SYNTAX, NULL },
-		{ "10.0.0.0/8/8", NET_TEXT_E_SYNTAX, NULL },
-		{ "10.0.0/8", NET_TEXT_E_SYNTAX, NULL },
-		{ "010.0.0.0/8", NET_TEXT_E_SYNTAX, NULL },
-		{ "::/129", NET_TEXT_E_SYNTAX, NULL },
-		{ "::ffff:10.0.0.0/104", NET_TEXT_E_SYNTAX, NULL },
-		{ "fe80::%1/64", NET_TEXT_E_SYNTAX, NULL },
-		{ "", NET_TEXT_E_SYNTAX, NULL },
-	};
 	static const struct {
 		const char *in;
 		uint16_t absent;
@@ -228,41 +229,42 @@ static void test_empty_denies(void)
 	}
 }
 
+static const struct {
+	const char *name;
+	uint16_t port;
+	enum verdict want;
+	int rule; /* index in allow; -1 - i: in deny; 99: fallback */
+} name_cases[] = {
+	{ "api.example", 443, VERDICT_ALLOW, 0 },
+	{ "api.example", 80, VERDICT_ALLOW, 0 },
+	{ "api.example", 22, VERDICT_DENY, 99 },
+	{ "api.example", 0, VERDICT_ALLOW, 0 },
+	{ "x.api.example", 443, VERDICT_DENY, 99 },
+	{ "apiexample", 443, VERDICT_DENY, 99 },
+	{ "a.corp.example", 8443, VERDICT_ALLOW, 1 },
+	{ "a.b.corp.example", 8443, VERDICT_ALLOW, 1 },
+	{ "corp.example", 8443, VERDICT_DENY, 99 },
+	{ "acorp.example", 8443, VERDICT_DENY, 99 },
+	{ ".corp.example", 8443, VERDICT_DENY, 99 },
+	/* the exact rule is more specific than the wildcards */
+	{ "git.corp.example", 8443, VERDICT_ALLOW, 3 },
+	{ "git.corp.example", 22, VERDICT_ALLOW, 3 },
+	{ "x.dev.corp.example", 8443, VERDICT_ALLOW, 2 },
+	{ "x.dev.corp.example", 443, VERDICT_ALLOW, 1 },
+	/* deny wins */
+	{ "bad.corp.example", 8443, VERDICT_DENY, -1 },
+	{ "bad.corp.example", 0, VERDICT_DENY, -1 },
+	{ "x.secret.corp.example", 443, VERDICT_DENY, -2 },
+	{ "secret.corp.example", 443, VERDICT_ALLOW, 1 },
+	{ "half.corp.example", 443, VERDICT_DENY, -3 },
+	{ "half.corp.example", 8443, VERDICT_ALLOW, 1 },
+	{ "half.corp.example", 0, VERDICT_ALLOW, 1 },
+	{ "tele.example", 443, VERDICT_DENY, -4 },
+	{ "tele.example", 0, VERDICT_DENY, 99 },
+};
+
 static void test_decide_name(void)
 {
-	static const struct {
-		const char *name;
-		uint16_t port;
-		enum verdict want;
-		int rule; /* index in allow; -1 - i: in deny; 99: fallback */
-	} cases[] = {
-		{ "api.example", 443, VERDICT_ALLOW, 0 },
-		{ "api.example", 80, VERDICT_ALLOW, 0 },
-		{ "api.example", 22, VERDICT_DENY, 99 },
-		{ "api.example", 0, VERDICT_ALLOW, 0 },
-		{ "x.api.example", 443, VERDICT_DENY, 99 },
-		{ "apiexample", 443, VERDICT_DENY, 99 },
-		{ "a.corp.example", 8443, VERDICT_ALLOW, 1 },
-		{ "a.b.corp.example", 8443, VERDICT_ALLOW, 1 },
-		{ "corp.example", 8443, VERDICT_DENY, 99 },
-		{ "acorp.example", 8443, VERDICT_DENY, 99 },
-		{ ".corp.example", 8443, VERDICT_DENY, 99 },
-		/* the exact rule is more specific than the wildcards */
-		{ "git.corp.example", 8443, VERDICT_ALLOW, 3 },
-		{ "git.corp.example", 22, VERDICT_ALLOW, 3 },
-		{ "x.dev.corp.example", 8443, VERDICT_ALLOW, 2 },
-		{ "x.dev.corp.example", 443, VERDICT_ALLOW, 1 },
-		/* deny wins */
-		{ "bad.corp.example", 8443, VERDICT_DENY, -1 },
-		{ "bad.corp.example", 0, VERDICT_DENY, -1 },
-		{ "x.secret.corp.example", 443, VERDICT_DENY, -2 },
-		{ "secret.corp.example", 443, VERDICT_ALLOW, 1 },
-		{ "half.corp.example", 443, VERDICT_DENY, -3 },
-		{ "half.corp.example", 8443, VERDICT_ALLOW, 1 },
-		{ "half.corp.example", 0, VERDICT_ALLOW, 1 },
-		{ "tele.example", 443, VERDICT_DENY, -4 },
-		{ "tele.example", 0, VERDICT_DENY, 99 },
-	};
 	static struct world w;
 
 	world_init(&w);
@@ -275,17 +277,18 @@ static void test_decide_name(void)
 	DENY(&w, "half.corp.example", PORTS(443));
 	DENY(&w, "tele.example", PORTS(443));
 
-	for (size_t i = 0; i < N_ELEMS(cases); i++) {
+	for (size_t i = 0; i < N_ELEMS(name_cases); i++) {
 		const struct net_rule *want =
-			cases[i].rule == 99  ? NULL
-			: cases[i].rule >= 0 ? &w.allow[cases[i].rule]
-					     : &w.deny[-1 - cases[i].rule];
+			name_cases[i].rule == 99 ? NULL
+			: name_cases[i].rule >= 0
+				? &w.allow[name_cases[i].rule]
+				: &w.deny[-1 - name_cases[i].rule];
 		struct net_verdict v = net_decide_name(
-			&w.p, str_of(cases[i].name), cases[i].port);
+			&w.p, str_of(name_cases[i].name), name_cases[i].port);
 
-		if (v.verdict != cases[i].want || v.rule != want) {
-			printf("# row %zu: %s:%u\n", i, cases[i].name,
-			       cases[i].port);
+		if (v.verdict != name_cases[i].want || v.rule != want) {
+			printf("# row %zu: %s:%u\n", i, name_cases[i].name,
+			       name_cases[i].port);
 			test_failures++;
 		}
 	}
@@ -349,101 +352,102 @@ static void test_decide_addr(void)
 	}
 }
 
+static const struct {
+	const char *addr, *want; /* NULL: ordinary */
+} special[] = {
+	{ "1.1.1.1", NULL },
+	{ "8.8.8.8", NULL },
+	{ "0.0.0.0", "this network" },
+	{ "0.1.2.3", "this network" },
+	{ "9.255.255.255", NULL },
+	{ "10.0.0.0", "private" },
+	{ "10.255.255.255", "private" },
+	{ "11.0.0.0", NULL },
+	{ "100.63.255.255", NULL },
+	{ "100.64.0.0", "carrier-grade NAT" },
+	{ "100.127.255.255", "carrier-grade NAT" },
+	{ "100.128.0.0", NULL },
+	{ "100.100.100.200", "metadata" },
+	{ "127.0.0.1", "loopback" },
+	{ "127.255.255.255", "loopback" },
+	{ "128.0.0.0", NULL },
+	{ "168.63.129.16", "metadata" },
+	{ "169.254.0.1", "link-local" },
+	{ "169.254.169.254", "metadata" },
+	{ "169.254.170.2", "metadata" },
+	{ "172.15.255.255", NULL },
+	{ "172.16.0.0", "private" },
+	{ "172.31.255.255", "private" },
+	{ "172.32.0.0", NULL },
+	{ "192.0.0.1", "protocol assignments" },
+	{ "192.0.0.192", "metadata" },
+	{ "192.0.2.1", "documentation" },
+	{ "192.88.99.1", "6to4 relay" },
+	{ "192.168.1.1", "private" },
+	{ "192.169.0.0", NULL },
+	{ "198.17.255.255", NULL },
+	{ "198.18.0.1", "benchmarking" },
+	{ "198.19.255.255", "benchmarking" },
+	{ "198.20.0.0", NULL },
+	{ "198.51.100.1", "documentation" },
+	{ "203.0.113.1", "documentation" },
+	{ "223.255.255.255", NULL },
+	{ "224.0.0.1", "multicast" },
+	{ "239.255.255.255", "multicast" },
+	{ "240.0.0.1", "reserved" },
+	{ "255.255.255.255", "broadcast" },
+	{ "::", "unspecified" },
+	{ "::1", "loopback" },
+	{ "::7f00:1", "IPv4-compatible" },
+	{ "::8.8.8.8", "IPv4-compatible" },
+	{ "::ffff:8.8.8.8", NULL },
+	{ "::ffff:127.0.0.1", "loopback" },
+	{ "::ffff:0:8.8.8.8", "unallocated" },
+	{ "64:ff9b::808:808", NULL },
+	{ "64:ff9b::7f00:1", "loopback" },
+	{ "64:ff9b::a9fe:a9fe", "metadata" },
+	{ "64:ff9b::a00:1", "private" },
+	{ "64:ff9b:1::1", "local NAT64" },
+	{ "100::1", "discard" },
+	{ "2001::1", "Teredo" },
+	{ "2001:2::1", "protocol assignments" },
+	{ "2001:1ff::1", "protocol assignments" },
+	{ "2001:200::1", NULL },
+	{ "2001:db8::1", "documentation" },
+	{ "2002:7f00:1::", "6to4" },
+	{ "2002:808:808::", "6to4" },
+	{ "2600::1", NULL },
+	{ "3fff::1", "documentation" },
+	{ "3fff:1000::1", NULL },
+	{ "4000::1", "unallocated" },
+	{ "5f00::1", "unallocated" },
+	{ "fc00::1", "private" },
+	{ "fd00::1", "private" },
+	{ "fd00:ec2::254", "metadata" },
+	{ "fd20:ce::254", "metadata" },
+	{ "fe80::1", "link-local" },
+	{ "fec0::1", "site-local" },
+	{ "ff02::1", "multicast" },
+};
+
 static void test_special_ranges(void)
 {
-	static const struct {
-		const char *addr, *want; /* NULL: ordinary */
-	} cases[] = {
-		{ "1.1.1.1", NULL },
-		{ "8.8.8.8", NULL },
-		{ "0.0.0.0", "this network" },
-		{ "0.1.2.3", "this network" },
-		{ "9.255.255.255", NULL },
-		{ "10.0.0.0", "private" },
-		{ "10.255.255.255", "private" },
-		{ "11.0.0.0", NULL },
-		{ "100.63.255.255", NULL },
-		{ "100.64.0.0", "carrier-grade NAT" },
-		{ "100.127.255.255", "carrier-grade NAT" },
-		{ "100.128.0.0", NULL },
-		{ "100.100.100.200", "metadata" },
-		{ "127.0.0.1", "loopback" },
-		{ "127.255.255.255", "loopback" },
-		{ "128.0.0.0", NULL },
-		{ "168.63.129.16", "metadata" },
-		{ "169.254.0.1", "link-local" },
-		{ "169.254.169.254", "metadata" },
-		{ "169.254.170.2", "metadata" },
-		{ "172.15.255.255", NULL },
-		{ "172.16.0.0", "private" },
-		{ "172.31.255.255", "private" },
-		{ "172.32.0.0", NULL },
-		{ "192.0.0.1", "protocol assignments" },
-		{ "192.0.0.192", "metadata" },
-		{ "192.0.2.1", "documentation" },
-		{ "192.88.99.1", "6to4 relay" },
-		{ "192.168.1.1", "private" },
-		{ "192.169.0.0", NULL },
-		{ "198.17.255.255", NULL },
-		{ "198.18.0.1", "benchmarking" },
-		{ "198.19.255.255", "benchmarking" },
-		{ "198.20.0.0", NULL },
-		{ "198.51.100.1", "documentation" },
-		{ "203.0.113.1", "documentation" },
-		{ "223.255.255.255", NULL },
-		{ "224.0.0.1", "multicast" },
-		{ "239.255.255.255", "multicast" },
-		{ "240.0.0.1", "reserved" },
-		{ "255.255.255.255", "broadcast" },
-		{ "::", "unspecified" },
-		{ "::1", "loopback" },
-		{ "::7f00:1", "IPv4-compatible" },
-		{ "::8.8.8.8", "IPv4-compatible" },
-		{ "::ffff:8.8.8.8", NULL },
-		{ "::ffff:127.0.0.1", "loopback" },
-		{ "::ffff:0:8.8.8.8", "unallocated" },
-		{ "64:ff9b::808:808", NULL },
-		{ "64:ff9b::7f00:1", "loopback" },
-		{ "64:ff9b::a9fe:a9fe", "metadata" },
-		{ "64:ff9b::a00:1", "private" },
-		{ "64:ff9b:1::1", "local NAT64" },
-		{ "100::1", "discard" },
-		{ "2001::1", "Teredo" },
-		{ "2001:2::1", "protocol assignments" },
-		{ "2001:1ff::1", "protocol assignments" },
-		{ "2001:200::1", NULL },
-		{ "2001:db8::1", "documentation" },
-		{ "2002:7f00:1::", "6to4" },
-		{ "2002:808:808::", "6to4" },
-		{ "2600::1", NULL },
-		{ "3fff::1", "documentation" },
-		{ "3fff:1000::1", NULL },
-		{ "4000::1", "unallocated" },
-		{ "5f00::1", "unallocated" },
-		{ "fc00::1", "private" },
-		{ "fd00::1", "private" },
-		{ "fd00:ec2::254", "metadata" },
-		{ "fd20:ce::254", "metadata" },
-		{ "fe80::1", "link-local" },
-		{ "fec0::1", "site-local" },
-		{ "ff02::1", "multicast" },
-	};
 	static struct world w;
 
 	world_init(&w);
 	ALLOW(&w, "api.example", 443);
-	for (size_t i = 0; i < N_ELEMS(cases); i++) {
-		struct in6_addr a = addr_of(cases[i].addr);
+	for (size_t i = 0; i < N_ELEMS(special); i++) {
+		struct in6_addr a = addr_of(special[i].addr);
 		const char *got = net_special(&a);
 
-		if ((got != NULL) != (cases[i].want != NULL) ||
-		    (got && strcmp(got, cases[i].want) != 0)) {
-			printf("# %s: %s\n", cases[i].addr,
+		if ((got != NULL) != (special[i].want != NULL) ||
+		    (got && strcmp(got, special[i].want) != 0)) {
+			printf("# %s: %s\n", special[i].addr,
 			       got ? got : "ordinary");
 			test_failures++;
 		}
 		CHECK_EQ(net_may_dial(&w.p, &w.allow[0], &a, 443),
-			 cases[i].want == NULL);
+			 special[i].want == NULL);
 	}
 }
 
@@ -663,69 +667,69 @@ static void test_round_trip(void)
 	CHECK_EQ(back.allow[0].origin.line, 7);
 }
 
+#define REST ",\"deny\":[],\"dns\":[],\"fallback\":{}}"
+
+static const struct {
+	int want;
+	const char *json;
+} json_cases[] = {
+	{ 0, "{\"allow\":[]" REST },
+	{ 0, "{\"allow\":[{\"host\":\"a.b\",\"ports\":[1]}]" REST },
+	{ 0, "{\"allow\":[{\"cidr\":\"1.0.0.0/8\",\"ports\":[1]}]" REST },
+	{ 1, "" },
+	{ 1, "[]" },
+	{ 1, "{}" },
+	{ 1, "{\"allow\":[]}" },
+	{ 1, "{\"allow\":{},\"deny\":[],\"dns\":[],\"fallback\":{}}" },
+	{ 1, "{\"allow\":[],\"deny\":[],\"dns\":[],\"fallback\":[]}" },
+	{ 1, "{\"allow\":[],\"deny\":[],\"dns\":[],\"fallback\":{},"
+	     "\"x\":1}" },
+	{ 1, "{\"allow\":[],\"deny\":[],\"dns\":[],\"fallback\":{"
+	     "\"x\":1}}" },
+	{ 1, "{\"allow\":[],\"deny\":[],\"dns\":[\"a\"],"
+	     "\"fallback\":{}}" },
+	{ 1, "{\"allow\":[1]" REST },
+	{ 1, "{\"allow\":[{}]" REST },
+	{ 1, "{\"allow\":[{\"ports\":[1]}]" REST },
+	{ 1, "{\"allow\":[{\"host\":\"a.b\"}]" REST },
+	{ 1, "{\"allow\":[{\"host\":\"a.b\",\"ports\":[]}]" REST },
+	{ 1, "{\"allow\":[{\"host\":\"A.b\",\"ports\":[1]}]" REST },
+	{ 1, "{\"allow\":[{\"host\":\"a.b.\",\"ports\":[1]}]" REST },
+	{ 1, "{\"allow\":[{\"host\":\"*\",\"ports\":[1]}]" REST },
+	{ 1, "{\"allow\":[{\"host\":\"\",\"ports\":[1]}]" REST },
+	{ 1, "{\"allow\":[{\"host\":\"1.2.3.4\",\"ports\":[1]}]" REST },
+	{ 1, "{\"allow\":[{\"host\":\"a.b\",\"ports\":[0]}]" REST },
+	{ 1, "{\"allow\":[{\"host\":\"a.b\",\"ports\":[65536]}]" REST },
+	{ 1, "{\"allow\":[{\"host\":\"a.b\",\"ports\":[2,1]}]" REST },
+	{ 1, "{\"allow\":[{\"host\":\"a.b\",\"ports\":[1,1]}]" REST },
+	{ 1, "{\"allow\":[{\"host\":\"a.b\",\"ports\":[1],"
+	     "\"connect\":\"a:1\"}]" REST },
+	{ 1, "{\"allow\":[{\"host\":\"a.b\",\"ports\":[1],"
+	     "\"preset\":false}]" REST },
+	{ 1, "{\"allow\":[{\"host\":\"a.b\",\"cidr\":\"1.0.0.0/8\","
+	     "\"ports\":[1]}]" REST },
+	{ 1, "{\"allow\":[{\"cidr\":\"1.0.0.1/8\",\"ports\":[1]}]" REST },
+	{ 1, "{\"allow\":[{\"cidr\":\"1.0.0.0/8\",\"ports\":[1],"
+	     "\"connect\":\"1.1.1.1:1\"}]" REST },
+	{ 1, "{\"allow\":[{\"host\":\"a.b\",\"ports\":[1],"
+	     "\"line\":-1}]" REST },
+	{ 1, "{\"allow\":[],\"deny\":[{\"host\":\"a.b\",\"ports\":[1],"
+	     "\"connect\":\"1.1.1.1:1\"}],\"dns\":[],\"fallback\":{}}" },
+};
+
 static void test_refuses_json(void)
 {
-#define REST ",\"deny\":[],\"dns\":[],\"fallback\":{}}"
-	static const struct {
-		int want;
-		const char *json;
-	} cases[] = {
-		{ 0, "{\"allow\":[]" REST },
-		{ 0, "{\"allow\":[{\"host\":\"a.b\",\"ports\":[1]}]" REST },
-		{ 0,
-		  "{\"allow\":[{\"cidr\":\"1.0.0.0/8\",\"ports\":[1]}]" REST },
-		{ 1, "" },
-		{ 1, "[]" },
-		{ 1, "{}" },
-		{ 1, "{\"allow\":[]}" },
-		{ 1, "{\"allow\":{},\"deny\":[],\"dns\":[],\"fallback\":{}}" },
-		{ 1, "{\"allow\":[],\"deny\":[],\"dns\":[],\"fallback\":[]}" },
-		{ 1, "{\"allow\":[],\"deny\":[],\"dns\":[],\"fallback\":{},"
-		     "\"x\":1}" },
-		{ 1, "{\"allow\":[],\"deny\":[],\"dns\":[],\"fallback\":{"
-		     "\"x\":1}}" },
-		{ 1, "{\"allow\":[],\"deny\":[],\"dns\":[\"a\"],"
-		     "\"fallback\":{}}" },
-		{ 1, "{\"allow\":[1]" REST },
-		{ 1, "{\"allow\":[{}]" REST },
-		{ 1, "{\"allow\":[{\"ports\":[1]}]" REST },
-		{ 1, "{\"allow\":[{\"host\":\"a.b\"}]" REST },
-		{ 1, "{\"allow\":[{\"host\":\"a.b\",\"ports\":[]}]" REST },
-		{ 1, "{\"allow\":[{\"host\":\"A.b\",\"ports\":[1]}]" REST },
-		{ 1, "{\"allow\":[{\"host\":\"a.b.\",\"ports\":[1]}]" REST },
-		{ 1, "{\"allow\":[{\"host\":\"*\",\"ports\":[1]}]" REST },
-		{ 1, "{\"allow\":[{\"host\":\"\",\"ports\":[1]}]" REST },
-		{ 1, "{\"allow\":[{\"host\":\"1.2.3.4\",\"ports\":[1]}]" REST },
-		{ 1, "{\"allow\":[{\"host\":\"a.b\",\"ports\":[0]}]" REST },
-		{ 1, "{\"allow\":[{\"host\":\"a.b\",\"ports\":[65536]}]" REST },
-		{ 1, "{\"allow\":[{\"host\":\"a.b\",\"ports\":[2,1]}]" REST },
-		{ 1, "{\"allow\":[{\"host\":\"a.b\",\"ports\":[1,1]}]" REST },
-		{ 1, "{\"allow\":[{\"host\":\"a.b\",\"ports\":[1],"
-		     "\"connect\":\"a:1\"}]" REST },
-		{ 1, "{\"allow\":[{\"host\":\"a.b\",\"ports\":[1],"
-		     "\"preset\":false}]" REST },
-		{ 1, "{\"allow\":[{\"host\":\"a.b\",\"cidr\":\"1.0.0.0/8\","
-		     "\"ports\":[1]}]" REST },
-		{ 1,
-		  "{\"allow\":[{\"cidr\":\"1.0.0.1/8\",\"ports\":[1]}]" REST },
-		{ 1, "{\"allow\":[{\"cidr\":\"1.0.0.0/8\",\"ports\":[1],"
-		     "\"connect\":\"1.1.1.1:1\"}]" REST },
-		{ 1, "{\"allow\":[{\"host\":\"a.b\",\"ports\":[1],"
-		     "\"line\":-1}]" REST },
-		{ 1,
-		  "{\"allow\":[],\"deny\":[{\"host\":\"a.b\",\"ports\":[1],"
-		  "\"connect\":\"1.1.1.1:1\"}],\"dns\":[],\"fallback\":{}}" },
-	};
 
-	for (size_t i = 0; i < N_ELEMS(cases); i++) {
+	for (size_t i = 0; i < N_ELEMS(json_cases); i++) {
 		AUTO(arena) struct arena a = ARENA_NULL;
 		struct net_policy p;
 		int r;
 
 		arena_init(&a, 1 << 20);
-		r = net_parse(&a, str_of(cases[i].json), &p, NULL);
-		if (r != cases[i].want) {
-			printf("# row %zu gives %d: %s\n", i, r, cases[i].json);
+		r = net_parse(&a, str_of(json_cases[i].json), &p, NULL);
+		if (r != json_cases[i].want) {
+			printf("# row %zu gives %d: %s\n", i, r,
+			       json_cases[i].json);
 			test_failures++;
 		}
 	}
