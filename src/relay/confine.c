@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation
+ *
+ * Order, and why:
+ *   1. maps: without them a mount in the new user namespace is refused; /proc
+ *      must still be there, and the process dumpable, or its files are root's;
+ *   2. an empty tmpfs becomes the root, the old one is detached;
+ *   3. Landlock with no rule: the same wall again, by other means, and the only
+ *      one where namespaces are refused; also no TCP bind, and no signals or
+ *      abstract sockets beyond the domain where the kernel knows how;
+ *   4. limits; capabilities (2 needed them); not dumpable: nobody of the same
+ *      uid may look inside;
+ *   5. seccomp, which would refuse all of the above.
+ *
+ * Not the network's namespace: reaching it is the purpose.  What remains is
+ * sockets to the host's network, which policy checks before they are opened,
+ * and seccomp keeps to TCP and UDP.
+ *
+ * Root drops to CONFINE_UID in the zygote already: nothing here needs it.
+ */
+#include "relay/confine.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "jail/landlock.h"
+
+#define NAMESPACES                                                \
+	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | \
+	 CLONE_NEWUTS | CLONE_NEWCGROUP)
+
+int confine_zygote(void)
+{
+	environ = NULL; /* the libraries' knobs among it */
+	if (geteuid() != 0)
+		return 0;
+	if (setgroups(0, NULL) == -1 ||
+	    setresgid(CONFINE_UID, CONFINE_UID, CONFINE_UID) == -1 ||
+	    setresuid(CONFINE_UID, CONFINE_UID, CONFINE_UID) == -1)
+		return neg_errno();
+	return 0;
+}
+
+int confine_fork(struct confine_start *ret)
+{
+	struct clone_args args = { .flags = NAMESPACES,
+				   .exit_signal = SIGCHLD };
+	long pid;
+
+	ret->uid = geteuid();
+	ret->gid = getegid();
+	/* Changing the uid made us not dumpable; the child needs its maps. */
+	(void)prctl(PR_SET_DUMPABLE, 1);
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	ret->namespaces = pid != -1;
+	if (pid == -1)
+		pid = fork();
+	if (pid == -1)
+		return neg_errno();
+	if (pid != 0)
+		(void)prctl(PR_SET_DUMPABLE, 0);
+	return (int)pid;
+}
+
+static int write_file(const char *path, const char *text)
+{
+	AUTO(fd) int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return neg_errno();
+	return fd_write_full(fd, text, strlen(text));
+}
+
+/*
+ * Step 1: our own ids, and no others, under the same numbers.  @uid and @gid
+ * were asked for before the namespace was new: without a map they cannot be.
+ */
+static int write_maps(uid_t uid, gid_t gid)
+{
+	char text[32];
+	int r;
+
+	r = write_file("/proc/self/setgroups", "deny");
+	if (r != 0)
+		return r;
+	(void)snprintf(text, sizeof(text), "%u %u 1", uid, uid);
+	r = write_file("/proc/self/uid_map", text);
+	if (r != 0)
+		return r;
+	(void)snprintf(text, sizeof(text), "%u %u 1", gid, gid);
+	return write_file("/proc/self/gid_map", text);
+}
+
+/* Step 2.  /proc is there for sure, and no longer needed. */
+static int empty_root(void)
+{
+	static const char place[] = "/proc";
+
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ||
+	    mount("none", place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		  "size=4k,nr_inodes=2,mode=0555") == -1 ||
+	    chdir(place) == -1 ||
+	    syscall(SYS_pivot_root, ".", ".") == -1 ||
+	    umount2(".", MNT_DETACH) == -1 || chdir("/") == -1 ||
+	    mount(NULL, "/", NULL,
+		  MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV |
+			  MS_NOEXEC,
+		  NULL) == -1)
+		return neg_errno();
+	return 0;
+}
+
+/* Step 3.  The ABI in force; 0 = none. */
+static int deny_files(void)
+{
+	int abi = landlock_abi();
+	AUTO(fd) int ruleset = -1;
+	int r;
+
+	if (abi == 0)
+		return 0;
+	r = landlock_new(abi);
+	if (r < 0)
+		return 0;
+	ruleset = r;
+	return landlock_enter(ruleset) == 0 ? abi : 0;
+}
+
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct h = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct none[2] = { 0 };
+
+	/* Fails at the first number the kernel does not know, or without
+	 * privilege, when there is nothing to drop. */
+	for (unsigned long cap = 0; cap < 64; cap++) {
+		if (prctl(PR_CAPBSET_DROP, cap) == -1)
+			break;
+	}
+	if (syscall(SYS_capset, &h, none) == -1)
+		return neg_errno();
+	return 0;
+}
+
+static int set_limits(void)
+{
+	struct rlimit none = { 0 }, files;
+
+	if (setrlimit(RLIMIT_CORE, &none) == -1 ||
+	    getrlimit(RLIMIT_NOFILE, &files) == -1)
+		return neg_errno();
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) == -1 ||
+	    prctl(PR_SET_DUMPABLE, 0) == -1)
+		return neg_errno();
+	return 0;
+}
+
+/* What was begun in a namespace and cannot be finished there is no wall. */
+static bool enter_root(uid_t uid, gid_t gid)
+{
+	return write_maps(uid, gid) == 0 && empty_root() == 0;
+}
+
+int confine_enter(const struct confine_start *start,
+		  struct confine_layers *ret, const char **ret_step)
+{
+	int r;
+
+	*ret = (struct confine_layers){ .namespaces = start->namespaces,
+					.uid = start->uid };
+	if (start->namespaces)
+		ret->root = enter_root(start->uid, start->gid);
+
+	*ret_step = "no_new_privs";
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		return neg_errno();
+	ret->landlock = deny_files();
+	*ret_step = "file system";
+	if (!ret->root && ret->landlock == 0)
+		return -ENOSYS;
+	*ret_step = "limits";
+	r = set_limits();
+	if (r != 0)
+		return r;
+	*ret_step = "capabilities";
+	r = drop_capabilities();
+	if (r != 0)
+		return r;
+	*ret_step = "seccomp";
+	r = confine_seccomp();
+	ret->seccomp = r == 0;
+	return r;
+}
+
+void confine_format(const struct confine_layers *l, struct buf *b)
+{
+	struct json_out w = JSON_OUT(b);
+
+	json_open(&w, '{');
+	json_kbool(&w, "namespaces", l->namespaces);
+	json_kbool(&w, "root", l->root);
+	json_kint(&w, "landlock", l->landlock);
+	json_kbool(&w, "seccomp", l->seccomp);
+	json_kuint(&w, "uid", l->uid);
+	json_close(&w, '}');
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * confine: take from a relay everything that it does not need.
+ *
+ * It reads hostile bytes from both sides, so it keeps: its descriptors, memory,
+ * and sockets to the network.
+ */
+#pragma once
+
+#include "base/base.h"
+#include "base/buf.h"
+
+#define CONFINE_UID 65534u /* when started as root */
+
+/* What is in force. */
+struct confine_layers {
+	bool namespaces; /* user, mount, pid, ipc, uts, cgroup */
+	bool root;       /* the file system is an empty, read-only one */
+	int landlock;    /* ABI; 0 = not there */
+	bool seccomp;
+	uint32_t uid;
+};
+
+/*
+ * Of the process that forks relays: without privileges, environment and
+ * supplementary groups.  -errno.
+ */
+must_check int confine_zygote(void);
+
+/* What the child knows of its beginning. */
+struct confine_start {
+	bool namespaces;
+	uint32_t uid, gid;
+};
+
+/*
+ * fork(2) into new namespaces, or without where the kernel refuses them.
+ * Returns the child's pid in the caller's namespace, 0 in the child, -errno.
+ */
+must_check int confine_fork(struct confine_start *ret);
+
+/*
+ * In the child, once all it needs from files is loaded.  Fills @ret; 0 only if
+ * seccomp and at least one wall against the file system stand.  @ret_step names
+ * what failed.
+ */
+must_check int confine_enter(const struct confine_start *start,
+			     struct confine_layers *ret,
+			     const char **ret_step);
+
+/* A JSON object for MSG_READY and the ledger. */
+void confine_format(const struct confine_layers *l, struct buf *b);
+
+/* The last step: only what a relay calls; see confine-seccomp.c. */
+must_check int confine_seccomp(void);

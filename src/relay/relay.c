@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation
+ *
+ * A role: it owns the parts, the three channels, and decides when to end.
+ *
+ * Who may ask what is in the tables below.  A peer that breaks them ends the
+ * relay, and thereby the session.
+ *
+ * Back-pressure of the ledger: when more than OUTQ_HIGH bytes wait for the
+ * scribe, nothing new is taken in (connections, questions, packets) until it
+ * has caught up.  So records are never dropped, and memory is bounded.
+ *
+ * relay_end() in this order: helpers' last words; what the kernel still tells of
+ * refusals; counts to the scribe; stats to the supervisor.
+ */
+#include "relay/relay.h"
+
+#include <linux/netlink.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "ipc/protocol.h"
+#include "ipc/request.h"
+#include "relay/dns.h"
+#include "relay/nflog.h"
+
+#define POLICY_MAX      ((size_t)16 * 1024 * 1024) /* bytes of memory */
+#define MESSAGES_MAX    64   /* read per event of a channel */
+#define DRAIN_SCRIBE_MS 2000
+#define DRAIN_STATS_MS  500
+
+enum peer_kind {
+	PEER_SUPERVISOR,
+	PEER_SCRIBE,
+	PEER_KEEPER,
+	PEER_MAX_,
+};
+
+struct peer {
+	struct relay *relay;
+	enum peer_kind kind;
+	int fd; /* -1: not yet */
+	bool gone;
+	struct loop_io io;
+	struct outq out;
+	struct request_state state;
+};
+
+struct relay {
+	struct loop *loop;
+	struct relay_seams seams;
+	struct peer peers[PEER_MAX_];
+	struct arena arena; /* of config */
+	struct relay_config config;
+	char *layers; /* JSON */
+	struct resolver *resolver;
+	struct pump_pool pool;
+	struct names *names;
+	struct grants *grants;
+	struct refusals *refusals;
+	struct gate *gate;
+	struct dns *dns;
+	struct nflog *nflog;
+	bool paused, ended;
+};
+
+static int answer_sockets(void *peer, struct ipc_msg *m);
+static int answer_appended(void *peer, struct ipc_msg *m);
+static int answer_resolvers(void *peer, struct ipc_msg *m);
+
+#define ANY_PHASE 1u
+
+static const struct request from_supervisor[] = {
+	[MSG_SOCKETS] = { "sockets", answer_sockets, 256, ANY_PHASE, 3, 4,
+			  true },
+};
+static const struct request from_scribe[] = {
+	[MSG_APPENDED] = { "appended", answer_appended, 4096, ANY_PHASE, 0, 0,
+			   false },
+};
+static const struct request from_keeper[] = {
+	[MSG_RESOLVERS] = { "resolvers", answer_resolvers, RELAY_CONFIG_MAX,
+			    ANY_PHASE, 0, 0, false },
+};
+
+static const struct {
+	const char *name;
+	const struct request *table;
+	size_t n;
+	size_t max_body;
+} kinds[PEER_MAX_] = {
+	[PEER_SUPERVISOR] = { "supervisor", from_supervisor,
+			      N_ELEMS(from_supervisor), 4096 },
+	[PEER_SCRIBE] = { "scribe", from_scribe, N_ELEMS(from_scribe), 4096 },
+	[PEER_KEEPER] = { "keeper", from_keeper, N_ELEMS(from_keeper),
+			  RELAY_CONFIG_MAX },
+};
+
+/* Take in new things, or not, as the ledger keeps up. */
+static int update_pressure(struct relay *r)
+{
+	bool pause = outq_is_high(&r->peers[PEER_SCRIBE].out);
+	int e;
+
+	if (!r->gate || pause == r->paused)
+		return 0;
+	r->paused = pause;
+	e = gate_pause(r->gate, pause);
+	if (e == 0)
+		e = dns_pause(r->dns, pause);
+	if (e == 0 && r->nflog)
+		e = nflog_pause(r->nflog, pause);
+	return e;
+}
+
+static int socket_option(int fd, int name)
+{
+	socklen_t len = sizeof(int);
+	int v = -1;
+
+	return getsockopt(fd, SOL_SOCKET, name, &v, &len) == -1 ? -1 : v;
+}
+
+/* What came as the @i-th descriptor is what should. */
+static bool is_expected(int fd, size_t i)
+{
+	static const struct {
+		int domain, type, protocol, listens;
+	} rows[] = {
+		{ AF_INET6, SOCK_STREAM, IPPROTO_TCP, 1 },
+		{ AF_INET6, SOCK_DGRAM, IPPROTO_UDP, 0 },
+		{ AF_INET6, SOCK_STREAM, IPPROTO_TCP, 1 },
+		{ AF_NETLINK, -1, NETLINK_NETFILTER, -1 },
+	};
+
+	return socket_option(fd, SO_DOMAIN) == rows[i].domain &&
+	       (rows[i].type == -1 ||
+		socket_option(fd, SO_TYPE) == rows[i].type) &&
+	       socket_option(fd, SO_PROTOCOL) == rows[i].protocol &&
+	       (rows[i].listens == -1 ||
+		socket_option(fd, SO_ACCEPTCONN) == rows[i].listens);
+}
+
+static int open_gate(struct relay *r, int take_listener)
+{
+	struct gate_parts parts = { .loop = r->loop,
+				    .policy = &r->config.net,
+				    .names = r->names,
+				    .resolver = r->resolver,
+				    .grants = r->grants,
+				    .refusals = r->refusals,
+				    .pool = &r->pool,
+				    .orig = r->seams.orig };
+	struct rlimit limit = { .rlim_cur = 1024 };
+
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	parts.fds_max = (size_t)limit.rlim_cur;
+	return gate_new(&r->gate, &parts, take_listener);
+}
+
+static int open_dns(struct relay *r, int take_udp, int take_tcp)
+{
+	struct dns_parts parts = { .loop = r->loop,
+				   .policy = &r->config.net,
+				   .names = r->names,
+				   .refusals = r->refusals };
+
+	return dns_new(&r->dns, &parts, take_udp, take_tcp);
+}
+
+static int open_nflog(struct relay *r, int take_fd)
+{
+	struct nflog_parts parts = { .loop = r->loop,
+				     .policy = &r->config.net,
+				     .names = r->names,
+				     .refusals = r->refusals };
+
+	return nflog_new(&r->nflog, &parts, take_fd);
+}
+
+static int send_ready(struct relay *r)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
+
+	buf_init(&b, 4096);
+	json_open(&w, '{');
+	json_key(&w, "layers");
+	json_raw(&w, str_of(r->layers));
+	json_close(&w, '}');
+	if (b.failed)
+		return -ENOMEM;
+	return outq_send(&r->peers[PEER_SUPERVISOR].out, MSG_READY, 0,
+			 buf_str(&b));
+}
+
+static int answer_sockets(void *peer, struct ipc_msg *m)
+{
+	struct relay *r = ((struct peer *)peer)->relay;
+	int e = 0;
+
+	for (size_t i = 0; i < m->n_fds && e == 0; i++) {
+		if (!is_expected(m->fds[i], i))
+			return -EPROTO;
+		e = fd_set_nonblock(m->fds[i], true);
+	}
+	if (e == 0)
+		e = open_gate(r, ipc_take_fd(m, 0));
+	if (e == 0)
+		e = open_dns(r, ipc_take_fd(m, 1), ipc_take_fd(m, 2));
+	if (e == 0 && m->n_fds > 3)
+		e = open_nflog(r, ipc_take_fd(m, 3));
+	r->paused = true;
+	if (e == 0)
+		e = update_pressure(r);
+	return e == 0 ? send_ready(r) : e;
+}
+
+static int answer_appended(void *peer, struct ipc_msg *m)
+{
+	struct relay *r = ((struct peer *)peer)->relay;
+	AUTO(arena) struct arena a = ARENA_NULL;
+	struct json *j = NULL;
+	bool ok;
+
+	/* Only {"seq":N} is success; whatever else there is, is not. */
+	arena_init(&a, 64 * 1024);
+	ok = json_parse(&a, buf_str(&m->body), &j, NULL) == 0 &&
+	     json_is(json_find(j, "seq"), JSON_INT) && !json_find(j, "error");
+	return grants_answer(r->grants, m->id, ok) == 0 ? 0 : -EPROTO;
+}
+
+/* The policy's own servers stand in for the host's. */
+static int set_resolvers(struct relay *r, struct relay_resolvers *c)
+{
+	const struct net_policy *p = &r->config.net;
+
+	if (p->n_dns > 0) {
+		_Static_assert(N_ELEMS(c->servers) >= N_ELEMS(p->dns),
+			       "the policy's servers fit");
+		memcpy(c->servers, p->dns, p->n_dns * sizeof(p->dns[0]));
+		c->n_servers = p->n_dns;
+	}
+	return resolver_set(r->resolver, c);
+}
+
+static int answer_resolvers(void *peer, struct ipc_msg *m)
+{
+	struct relay *r = ((struct peer *)peer)->relay;
+	AUTO(arena) struct arena a = ARENA_NULL;
+	struct relay_resolvers c;
+	int e;
+
+	arena_init(&a, POLICY_MAX);
+	e = relay_resolvers_parse(&a, buf_str(&m->body), &c, NULL);
+	if (e != 0)
+		return e < 0 ? e : -EPROTO;
+	return set_resolvers(r, &c);
+}
+
+/* 0; -EAGAIN = nothing waits; -EPIPE = gone; else the relay ends. */
+static int take_message(struct peer *p)
+{
+	AUTO(ipc_msg) struct ipc_msg m;
+	struct diag why = { 0 };
+	int e;
+
+	ipc_msg_init(&m);
+	e = ipc_recv(p->fd, &m, kinds[p->kind].max_body);
+	if (e != 0)
+		return e;
+	e = request_dispatch(kinds[p->kind].table, kinds[p->kind].n, &p->state,
+			     p, &m, &why);
+	if (e == -EPROTO)
+		log_error("%s: %s", kinds[p->kind].name,
+			  why.text[0] ? why.text : "malformed");
+	/* An answer's own lack of something is not "nothing waits". */
+	return e == -EAGAIN || e == -EPIPE ? -EIO : e;
+}
+
+static int run_peer(struct loop_io *io, uint32_t events)
+{
+	struct peer *p = io->owner;
+	struct relay *r = p->relay;
+	int e = 0;
+
+	if (events & EPOLLOUT)
+		e = outq_flush(&p->out);
+	for (int i = 0; i < MESSAGES_MAX && e == 0; i++)
+		e = take_message(p);
+	if (e == -EAGAIN)
+		e = update_pressure(r);
+	if (e == -EPIPE) {
+		p->gone = true;
+		loop_stop(r->loop, 0);
+		return 0;
+	}
+	return e;
+}
+
+int relay_new(struct relay **ret, const struct relay_seams *seams)
+{
+	AUTO(relay) struct relay *r = calloc(1, sizeof(*r));
+	int e;
+
+	if (!r)
+		return -ENOMEM;
+	for (size_t i = 0; i < PEER_MAX_; i++) {
+		r->peers[i] = (struct peer){ .relay = r,
+					     .kind = (enum peer_kind)i,
+					     .fd = -1,
+					     .state.phase = ANY_PHASE };
+	}
+	if (seams)
+		r->seams = *seams;
+	e = loop_new(&r->loop, seams ? &seams->loop : NULL);
+	if (e == 0)
+		e = resolver_new(&r->resolver, r->loop);
+	if (e == 0)
+		e = pump_pool_init(&r->pool, r->loop);
+	if (e != 0)
+		return e;
+	*ret = TAKE(r);
+	return 0;
+}
+
+void relay_free(struct relay *r)
+{
+	if (!r)
+		return;
+	/* In the order of use: each may refer to those after it. */
+	gate_free(r->gate);
+	dns_free(r->dns);
+	nflog_free(r->nflog);
+	resolver_free(r->resolver);
+	grants_free(r->grants);
+	refusals_free(r->refusals);
+	names_free(r->names);
+	pump_pool_done(&r->pool);
+	for (size_t i = 0; i < PEER_MAX_; i++) {
+		if (r->peers[i].fd == -1)
+			continue;
+		loop_io_remove(r->loop, &r->peers[i].io);
+		outq_done(&r->peers[i].out);
+		(void)close(r->peers[i].fd);
+	}
+	arena_done(&r->arena);
+	free(r->layers);
+	loop_free(r->loop);
+	free(r);
+}
+
+static int open_peer(struct relay *r, enum peer_kind kind, int take_fd)
+{
+	struct peer *p = &r->peers[kind];
+	int e;
+
+	p->fd = take_fd;
+	p->io = (struct loop_io){ .fd = take_fd,
+				  .events = EPOLLIN,
+				  .run = run_peer,
+				  .owner = p };
+	outq_init(&p->out, r->loop, &p->io);
+	e = fd_set_nonblock(take_fd, true);
+	return e != 0 ? e : loop_io_add(r->loop, &p->io);
+}
+
+static int make_parts(struct relay *r)
+{
+	struct outq *scribe = &r->peers[PEER_SCRIBE].out;
+	struct outq *supervisor = &r->peers[PEER_SUPERVISOR].out;
+	int e;
+
+	e = names_new(&r->names, &r->config.net);
+	if (e != 0)
+		return e < 0 ? e : -EINVAL;
+	e = grants_new(&r->grants, r->loop, scribe);
+	if (e != 0)
+		return e;
+	e = refusals_new(&r->refusals, r->loop, scribe, supervisor);
+	return e != 0 ? e : set_resolvers(r, &r->config.resolvers);
+}
+
+int relay_begin(struct relay *r, struct str config, struct str layers,
+		struct relay_channels take, struct diag *reterr)
+{
+	int fds[PEER_MAX_] = { [PEER_SUPERVISOR] = take.supervisor,
+			       [PEER_SCRIBE] = take.scribe,
+			       [PEER_KEEPER] = take.keeper };
+	int e = 0;
+
+	for (size_t i = 0; i < PEER_MAX_; i++) {
+		int one = open_peer(r, (enum peer_kind)i, fds[i]);
+
+		e = e != 0 ? e : one;
+	}
+	if (e != 0)
+		return e;
+	r->layers = strndup(layers.ptr, layers.len);
+	if (!r->layers)
+		return -ENOMEM;
+	arena_init(&r->arena, POLICY_MAX);
+	e = relay_config_parse(&r->arena, config, &r->config, reterr);
+	return e != 0 ? e : make_parts(r);
+}
+
+int relay_once(struct relay *r, int timeout_ms)
+{
+	int e = loop_once(r->loop, timeout_ms);
+
+	return e != 0 ? e : update_pressure(r);
+}
+
+static void send_stats(struct relay *r, const struct gate_stats *s)
+{
+	struct outq *q = &r->peers[PEER_SUPERVISOR].out;
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
+
+	buf_init(&b, 256);
+	json_open(&w, '{');
+	json_kuint(&w, "bytes_in", s->bytes_in);
+	json_kuint(&w, "bytes_out", s->bytes_out);
+	json_kuint(&w, "connections", s->connections);
+	json_close(&w, '}');
+	/* A supervisor that is gone wants none. */
+	if (!b.failed && outq_send(q, MSG_STATS, 0, buf_str(&b)) == 0 &&
+	    outq_drain(q, DRAIN_STATS_MS) == -ETIMEDOUT)
+		log_warn("supervisor: does not read");
+}
+
+void relay_end(struct relay *r)
+{
+	struct gate_stats stats = { 0 };
+	int e = 0;
+
+	if (r->ended || !r->refusals)
+		return;
+	r->ended = true;
+	if (r->gate)
+		gate_end(r->gate, &stats);
+	if (r->nflog)
+		e = nflog_drain(r->nflog);
+	if (e == 0)
+		e = grants_flush(r->grants);
+	if (e == 0)
+		e = refusals_flush(r->refusals);
+	if (e == 0)
+		e = outq_drain(&r->peers[PEER_SCRIBE].out, DRAIN_SCRIBE_MS);
+	if (e != 0 && !r->peers[PEER_SCRIBE].gone)
+		log_error("the last records were not taken: %s", strerror(-e));
+	send_stats(r, &stats);
+}
+
+static bool is_over(const struct relay *r)
+{
+	bool over = false;
+
+	for (size_t i = 0; i < PEER_MAX_; i++)
+		over = over || r->peers[i].gone;
+	return over;
+}
+
+int relay_run(struct relay *r)
+{
+	int e = 0;
+
+	while (e == 0 && !is_over(r))
+		e = relay_once(r, -1);
+	relay_end(r);
+	return e;
+}
