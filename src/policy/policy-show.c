@@ -4,7 +4,8 @@
  *
  * One policy, three forms, all from the table of keys:
  *   show       the language itself, a line for each entry, its origin behind;
- *              it parses to a policy with the same canonical form
+ *              it parses to a policy with the same canonical form.  Entries
+ *              that hold always (env.pass) are comments
  *   JSON       the same for programs: entries are objects with their origin
  *   canonical  the JSON without origins; entries sorted and each once, where
  *              order means nothing
@@ -173,6 +174,59 @@ static void show_origin(struct buf *b, size_t begin, const struct origin *o)
 			   o->line);
 }
 
+/* True: it need not be written, since it holds whatever is written. */
+static bool is_implied(const struct schema_row *row,
+		       const struct policy_item *item)
+{
+	return row->beside && str_eq(item->origin.layer, STR("builtin"));
+}
+
+/* Those, one comment for each line that they come from. */
+static void show_implied(struct buf *b, const struct schema_row *row,
+			 const struct policy_value *v)
+{
+	size_t begin = b->len;
+
+	for (size_t i = 0; i < v->n; i++) {
+		const struct policy_item *item = &v->items[i];
+		bool last = i + 1 == v->n ||
+			    v->items[i + 1].origin.line != item->origin.line;
+
+		if (!is_implied(row, item))
+			continue;
+		buf_printf(b, "%s%.*s", b->len == begin ? "    # " : " ",
+			   STR_ARG(item->text));
+		if (last) {
+			show_origin(b, begin, &item->origin);
+			begin = b->len;
+		}
+	}
+}
+
+static void show_list(struct buf *b, const struct schema_row *row,
+		      const struct policy_value *v)
+{
+	size_t begin = b->len, n = 0;
+
+	for (size_t i = 0; i < v->n; i++)
+		n += !is_implied(row, &v->items[i]);
+	buf_printf(b, "  %s:", row->name); /* no list is a section */
+	if (n == 0) {
+		buf_printf(b, row->type == SCHEMA_ASSIGN ? " {}" : " []");
+		show_origin(b, begin, &v->origin);
+	} else {
+		buf_addc(b, '\n');
+	}
+	show_implied(b, row, v);
+	for (size_t i = 0; i < v->n; i++) {
+		if (is_implied(row, &v->items[i]))
+			continue;
+		begin = b->len;
+		show_item(b, row->type, &v->items[i]);
+		show_origin(b, begin, &v->items[i].origin);
+	}
+}
+
 static void show_value(struct buf *b, const struct schema_row *row,
 		       const struct policy_value *v)
 {
@@ -181,24 +235,13 @@ static void show_value(struct buf *b, const struct schema_row *row,
 	size_t begin = b->len;
 	char text[32];
 
-	buf_printf(b, "%s%s:", row->name ? "  " : "", name);
-	if (!schema_is_list(row->type)) {
-		format_scalar(row, v->number, text, sizeof(text));
-		buf_printf(b, " %s", text);
-		show_origin(b, begin, &v->origin);
+	if (schema_is_list(row->type)) {
+		show_list(b, row, v);
 		return;
 	}
-	if (v->n == 0) {
-		buf_printf(b, row->type == SCHEMA_ASSIGN ? " {}" : " []");
-		show_origin(b, begin, &v->origin);
-		return;
-	}
-	buf_addc(b, '\n');
-	for (size_t i = 0; i < v->n; i++) {
-		begin = b->len;
-		show_item(b, row->type, &v->items[i]);
-		show_origin(b, begin, &v->items[i].origin);
-	}
+	format_scalar(row, v->number, text, sizeof(text));
+	buf_printf(b, "%s%s: %s", row->name ? "  " : "", name, text);
+	show_origin(b, begin, &v->origin);
 }
 
 /* The section's own line: "files:", or "limits: {}" when it says nothing. */

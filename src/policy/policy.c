@@ -38,18 +38,23 @@ static int append(struct arena *a, const struct policy_value *first,
 	return 0;
 }
 
-static struct policy_value take_value(const struct policy_doc *doc,
-				      unsigned key)
+/* The value of @key where its section is @from's.  @builtin: the default. */
+static int take_value(struct arena *a, const struct policy_doc *builtin,
+		      const struct policy_doc *from, unsigned key,
+		      struct policy_value *ret)
 {
 	const struct schema_row *row = &policy_schema[key];
-	struct policy_value v = doc->value[key];
+	int r = 0;
 
-	if (!v.set)
-		v.origin = doc->section[row->section].origin;
+	*ret = from->value[key];
+	if (!ret->set)
+		ret->origin = from->section[row->section].origin;
 	/* A choice has a value always: the first, which is the strictest. */
 	if (row->type == SCHEMA_CHOICE)
-		v.set = true;
-	return v;
+		ret->set = true;
+	if (row->beside && from != builtin)
+		r = append(a, &builtin->value[key], &from->value[key], ret);
+	return r;
 }
 
 int policy_effective(struct arena *a, const struct policy_doc *const *docs,
@@ -63,19 +68,11 @@ int policy_effective(struct arena *a, const struct policy_doc *const *docs,
 	for (unsigned i = 0; i < POLICY_KEY_MAX_; i++) {
 		enum schema_section s = policy_schema[i].section;
 		bool from_user = user && user->section[s].present;
-
-		p.value[i] = take_value(from_user ? user : docs[0], i);
-	}
-	/* Beside the built-in list, not instead of it. */
-	if (user && user->value[POLICY_ENV_PASS].set) {
-		int r = append(a, &docs[0]->value[POLICY_ENV_PASS],
-			       &user->value[POLICY_ENV_PASS],
-			       &p.value[POLICY_ENV_PASS]);
+		int r = take_value(a, docs[0], from_user ? user : docs[0], i,
+				   &p.value[i]);
 
 		if (r != 0)
 			return r;
-	} else {
-		p.value[POLICY_ENV_PASS] = docs[0]->value[POLICY_ENV_PASS];
 	}
 	*ret = p;
 	return 0;

@@ -15,63 +15,123 @@ static const char *const defaults_later[] = { "ask", NULL };
 
 const char *const policy_presets[] = { "package-registries", NULL };
 
+/* clang-format off: one member a line, whatever their lengths */
 const struct schema_row policy_schema[POLICY_KEY_MAX_] = {
-	[POLICY_VERSION] = { SECTION_VERSION, NULL, SCHEMA_VERSION, 1, 1, NULL,
-			     NULL, "of the language; every policy has it" },
-	[POLICY_WORKSPACE] = { SECTION_WORKSPACE, NULL, SCHEMA_CHOICE, 0, 0,
-			       workspaces, workspaces_later,
-			       "live: the session works on the project in "
-			       "place" },
-	[POLICY_FILES_READ] = { SECTION_FILES, "read", SCHEMA_PATHS, 0, 128,
-				NULL, NULL,
-				"may be read and executed; what is named "
-				"nowhere does not exist in the jail" },
-	[POLICY_FILES_WRITE] = { SECTION_FILES, "write", SCHEMA_PATHS, 0, 128,
-				 NULL, NULL, "may be read and changed" },
-	[POLICY_FILES_HIDE] = { SECTION_FILES, "hide", SCHEMA_GLOBS, 0, 256,
-				NULL, NULL,
-				"may not be seen; wins over read and write" },
-	[POLICY_ENV_PASS] = { SECTION_ENV, "pass", SCHEMA_NAMES, 0, 256, NULL,
-			      NULL,
-			      "variables that the session inherits, beside the "
-			      "built-in list; * stands for any characters" },
-	[POLICY_ENV_SET] = { SECTION_ENV, "set", SCHEMA_ASSIGN, 0, 256, NULL,
-			     NULL, "variables with fixed values" },
-	[POLICY_NETWORK_DEFAULT] = { SECTION_NETWORK, "default", SCHEMA_CHOICE,
-				     0, 0, defaults, defaults_later,
-				     "what happens where no rule matches" },
-	[POLICY_NETWORK_DENY] = { SECTION_NETWORK, "deny", SCHEMA_DENY, 0, 512,
-				  NULL, NULL, "wins over allow" },
-	[POLICY_NETWORK_ALLOW] = { SECTION_NETWORK, "allow", SCHEMA_ALLOW, 0,
-				   512, NULL, NULL,
-				   "what the session may reach" },
-	[POLICY_NETWORK_DNS] = { SECTION_NETWORK, "dns", SCHEMA_RESOLVERS, 1, 8,
-				 NULL, NULL,
-				 "resolvers to ask instead of the host's" },
-	[POLICY_NETWORK_CA] = { SECTION_NETWORK, "ca", SCHEMA_PATHS, 0, 32,
-				NULL, NULL,
-				"certificate files that are trusted besides "
-				"the host's" },
-	[POLICY_NETWORK_SOCKETS] = { SECTION_NETWORK, "sockets", SCHEMA_SOCKETS,
-				     0, 16, NULL, NULL,
-				     "Unix sockets of the host that the "
-				     "session may connect to" },
-	[POLICY_LIMITS_MEMORY] = { SECTION_LIMITS, "memory", SCHEMA_SIZE,
-				   16 * MIB, 1024 * TIB, NULL, NULL,
-				   "of all processes together" },
-	[POLICY_LIMITS_CPU] = { SECTION_LIMITS, "cpu", SCHEMA_CPU, 10, 1024000,
-				NULL, NULL, "CPUs, in parts too: 0.5" },
-	[POLICY_LIMITS_PROCESSES] = { SECTION_LIMITS, "processes", SCHEMA_COUNT,
-				      8, 4194304, NULL, NULL,
-				      "processes and threads at once" },
-	[POLICY_LIMITS_DISK] = { SECTION_LIMITS, "disk", SCHEMA_SIZE, MIB,
-				 1024 * TIB, NULL, NULL,
-				 "of private directories, and of one file in "
-				 "the workspace" },
-	[POLICY_LIMITS_TIME] = { SECTION_LIMITS, "time", SCHEMA_TIME, 1,
-				 365 * UINT64_C(86400), NULL, NULL,
-				 "from start to end" },
+	[POLICY_VERSION] = {
+		.section = SECTION_VERSION,
+		.type = SCHEMA_VERSION,
+		.min = 1, .max = 1,
+		.help = "of the language; every policy has it",
+	},
+	[POLICY_WORKSPACE] = {
+		.section = SECTION_WORKSPACE,
+		.type = SCHEMA_CHOICE,
+		.choices = workspaces, .later = workspaces_later,
+		.help = "live: the session works on the project in place",
+	},
+	[POLICY_FILES_READ] = {
+		.section = SECTION_FILES, .name = "read",
+		.type = SCHEMA_PATHS,
+		.max = 128,
+		.help = "may be read and executed; what is named nowhere does "
+			"not exist in the jail",
+	},
+	[POLICY_FILES_WRITE] = {
+		.section = SECTION_FILES, .name = "write",
+		.type = SCHEMA_PATHS,
+		.max = 128,
+		.help = "may be read and changed",
+	},
+	[POLICY_FILES_HIDE] = {
+		.section = SECTION_FILES, .name = "hide",
+		.type = SCHEMA_GLOBS,
+		.max = 256,
+		.help = "may not be seen; wins over read and write",
+	},
+	[POLICY_ENV_PASS] = {
+		.section = SECTION_ENV, .name = "pass",
+		.type = SCHEMA_NAMES,
+		.max = 256,
+		.beside = true,
+		.help = "variables that the session inherits, beside the "
+			"built-in list; * stands for any characters",
+	},
+	[POLICY_ENV_SET] = {
+		.section = SECTION_ENV, .name = "set",
+		.type = SCHEMA_ASSIGN,
+		.max = 256,
+		.help = "variables with fixed values",
+	},
+	[POLICY_NETWORK_DEFAULT] = {
+		.section = SECTION_NETWORK, .name = "default",
+		.type = SCHEMA_CHOICE,
+		.choices = defaults, .later = defaults_later,
+		.help = "what happens where no rule matches",
+	},
+	[POLICY_NETWORK_DENY] = {
+		.section = SECTION_NETWORK, .name = "deny",
+		.type = SCHEMA_DENY,
+		.max = 512,
+		.help = "wins over allow",
+	},
+	[POLICY_NETWORK_ALLOW] = {
+		.section = SECTION_NETWORK, .name = "allow",
+		.type = SCHEMA_ALLOW,
+		.max = 512,
+		.help = "what the session may reach",
+	},
+	[POLICY_NETWORK_DNS] = {
+		.section = SECTION_NETWORK, .name = "dns",
+		.type = SCHEMA_RESOLVERS,
+		.min = 1, .max = 8,
+		.help = "resolvers to ask instead of the host's",
+	},
+	[POLICY_NETWORK_CA] = {
+		.section = SECTION_NETWORK, .name = "ca",
+		.type = SCHEMA_PATHS,
+		.max = 32,
+		.help = "certificate files that are trusted besides the host's",
+	},
+	[POLICY_NETWORK_SOCKETS] = {
+		.section = SECTION_NETWORK, .name = "sockets",
+		.type = SCHEMA_SOCKETS,
+		.max = 16,
+		.help = "Unix sockets of the host that the session may connect "
+			"to",
+	},
+	[POLICY_LIMITS_MEMORY] = {
+		.section = SECTION_LIMITS, .name = "memory",
+		.type = SCHEMA_SIZE,
+		.min = 16 * MIB, .max = 1024 * TIB,
+		.help = "of all processes together",
+	},
+	[POLICY_LIMITS_CPU] = {
+		.section = SECTION_LIMITS, .name = "cpu",
+		.type = SCHEMA_CPU,
+		.min = 10, .max = 1024000, /* thousandths */
+		.help = "CPUs, in parts too",
+	},
+	[POLICY_LIMITS_PROCESSES] = {
+		.section = SECTION_LIMITS, .name = "processes",
+		.type = SCHEMA_COUNT,
+		.min = 8, .max = 4194304, /* what the kernel's pid_max may be */
+		.help = "processes and threads at once",
+	},
+	[POLICY_LIMITS_DISK] = {
+		.section = SECTION_LIMITS, .name = "disk",
+		.type = SCHEMA_SIZE,
+		.min = MIB, .max = 1024 * TIB,
+		.help = "of private directories, and of one file in the "
+			"workspace",
+	},
+	[POLICY_LIMITS_TIME] = {
+		.section = SECTION_LIMITS, .name = "time",
+		.type = SCHEMA_TIME,
+		.min = 1, .max = 365 * UINT64_C(86400), /* seconds */
+		.help = "from start to end",
+	},
 };
+/* clang-format on */
 
 const struct schema_field_row policy_fields[FIELD_MAX_] = {
 	[FIELD_HOST] = { "host", true, true, false,
@@ -89,8 +149,8 @@ const struct schema_field_row policy_fields[FIELD_MAX_] = {
 	[FIELD_CONNECT] = { "connect", true, false, false,
 			    "where to dial instead of asking DNS, as "
 			    "ADDRESS:PORT; names that address" },
-	[FIELD_RULES] = { "rules", true, false, true, NULL },
-	[FIELD_TLS] = { "tls", true, false, true, NULL },
+	[FIELD_RULES] = { "rules", true, false, true, "" },
+	[FIELD_TLS] = { "tls", true, false, true, "" },
 };
 
 static const struct {

@@ -47,6 +47,7 @@ struct schema_row {
 	const char *const *choices; /* SCHEMA_CHOICE: NULL-terminated */
 	const char *const *later;   /* choices that are not in this version */
 	const char *help;
+	bool beside; /* the built-in entries count always, beside a layer's */
 };
 
 extern const struct schema_row policy_schema[POLICY_KEY_MAX_];

@@ -120,6 +120,24 @@ static uint32_t char_at(struct str text, size_t index)
 	return n > 0 ? c : 0;
 }
 
+/*
+ * At the end of a text without a last line feed libyaml is one line further
+ * than there are.
+ */
+static void clamp(struct builder *b)
+{
+	struct str rest = b->text, line = { 0 };
+	unsigned n = 0;
+
+	while (str_cut(&rest, '\n', &line))
+		n++;
+	n += b->text.ptr[b->text.len - 1] == '\n';
+	if (!b->err || b->err->line <= n)
+		return;
+	b->err->line = n;
+	b->err->column = (unsigned)line.len + 1;
+}
+
 /* libyaml's complaint; where it is a known trap, the way out as well. */
 static int refuse_syntax(struct builder *b, const yaml_parser_t *p)
 {
@@ -143,6 +161,7 @@ static int refuse_syntax(struct builder *b, const yaml_parser_t *p)
 
 	diag_set(b->err, line_of(m), column_of(m), "%s%s%s", problem,
 		 *context ? " " : "", context);
+	clamp(b);
 	return YAML_E_SYNTAX;
 }
 
