@@ -75,9 +75,10 @@ static void show_text(const struct verify_report *rep, bool ok)
 		       rep->records);
 		return;
 	}
-	printf("whole: %" PRIu64 " records in %" PRIu32 " files, the last is "
+	printf("whole: %" PRIu64 " records in %" PRIu32 " file%s, the last is "
 	       "number %" PRIu64 "\n",
-	       rep->records, rep->files, rep->last_seq);
+	       rep->records, rep->files, rep->files == 1 ? "" : "s",
+	       rep->last_seq);
 	if (rep->repairs > 0)
 		printf("%" PRIu64 " times a write that was never acknowledged "
 		       "was cut short; see kind = ledger.torn\n",

@@ -10,44 +10,68 @@
 static int verb_help(const struct verb *v, int argc, char *const argv[]);
 
 static const struct option tail_options[] = {
-	{ .name = "follow", .letter = 'f', .help = "go on as records come",
-	  .kind = OPTION_FLAG, .target = offsetof(struct verb_opts, follow) },
-	{ .name = "lines", .letter = 'n', .arg = "N",
-	  .help = "begin with the last N records (10)", .kind = OPTION_U32,
-	  .max = UINT32_MAX, .target = offsetof(struct verb_opts, lines) },
-	{ .name = "json", .help = "the records themselves, one a line",
-	  .kind = OPTION_FLAG, .target = offsetof(struct verb_opts, json) },
+	{ .name = "follow",
+	  .letter = 'f',
+	  .help = "go on as records come",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct verb_opts, follow) },
+	{ .name = "lines",
+	  .letter = 'n',
+	  .arg = "N",
+	  .help = "begin with the last N records (10)",
+	  .kind = OPTION_U32,
+	  .max = UINT32_MAX,
+	  .target = offsetof(struct verb_opts, lines) },
+	{ .name = "json",
+	  .help = "the records themselves, one a line",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct verb_opts, json) },
 };
 
 static const struct option query_options[] = {
-	{ .name = "json", .help = "the records themselves, one a line",
-	  .kind = OPTION_FLAG, .target = offsetof(struct verb_opts, json) },
+	{ .name = "json",
+	  .help = "the records themselves, one a line",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct verb_opts, json) },
 };
 
 static const struct option verify_options[] = {
-	{ .name = "json", .help = "the result as one JSON object",
-	  .kind = OPTION_FLAG, .target = offsetof(struct verb_opts, json) },
+	{ .name = "json",
+	  .help = "the result as one JSON object",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct verb_opts, json) },
 };
 
 #define OPTIONS(table) .options = (table), .n_options = N_ELEMS(table)
 
 static const struct verb verbs[] = {
 	/* sorted by name */
-	{ .name = "export", .synopsis = "export",
+	{ .name = "export",
+	  .synopsis = "export",
 	  .help = "send the ledger elsewhere (not in this version)" },
-	{ .name = "help", .run = verb_help, .synopsis = "help",
+	{ .name = "help",
+	  .run = verb_help,
+	  .synopsis = "help",
 	  .help = "this list" },
-	{ .name = "prove", .synopsis = "prove N",
+	{ .name = "prove",
+	  .synopsis = "prove N",
 	  .help = "a receipt for a record (not in this version)" },
-	{ .name = "query", .run = verb_query, .max_args = VERB_ARGS_MAX,
-	  .min_args = 1, .synopsis = "query [--json] EXPR",
+	{ .name = "query",
+	  .run = verb_query,
+	  .max_args = VERB_ARGS_MAX,
+	  .min_args = 1,
+	  .synopsis = "query [--json] EXPR",
 	  .help = "the records for which EXPR holds:\n"
 		  "    FIELD (= | != | ~ | < | >) VALUE, and, or, not, ( )",
 	  OPTIONS(query_options) },
-	{ .name = "tail", .run = verb_tail,
+	{ .name = "tail",
+	  .run = verb_tail,
 	  .synopsis = "tail [-f] [-n N] [--json]",
-	  .help = "the last records", OPTIONS(tail_options) },
-	{ .name = "verify", .run = verb_verify, .synopsis = "verify [--json]",
+	  .help = "the last records",
+	  OPTIONS(tail_options) },
+	{ .name = "verify",
+	  .run = verb_verify,
+	  .synopsis = "verify [--json]",
 	  .help = "is the ledger whole and unchanged?",
 	  OPTIONS(verify_options) },
 };
@@ -92,8 +116,8 @@ int verb_parse(const struct verb *v, int argc, char *const argv[],
 {
 	struct diag d = { 0 };
 
-	if (argc == 2 && (strcmp(argv[1], "--help") == 0 ||
-			  strcmp(argv[1], "-h") == 0))
+	if (argc == 2 &&
+	    (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
 		return help_of(v);
 	if (!options_parse(v->options, v->n_options, argc, argv, ret, ret_first,
 			   &d)) {

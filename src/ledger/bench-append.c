@@ -19,14 +19,15 @@
 #include "ledger/scribe.h"
 #include "ledger/store.h"
 
-#define WRITERS  8u
-#define ENVELOPE                                                      \
+#define WRITERS 8u
+#define ENVELOPE                                                       \
 	"\"session\":\"01jd2t9d6k0a1b2c3d4e\",\"user\":\"developer\"," \
 	"\"task\":\"\""
-#define BODY                                                                 \
+#define BODY                                                                  \
 	"{\"kind\":\"net.grant\",\"verdict\":\"allow\",\"trust\":\"kernel\"," \
-	"\"rule.layer\":\"user\",\"rule.file\":\"/home/developer/.config/bawn/" \
-	"policy.yaml\",\"rule.line\":12,\"count\":1,\"host\":\"git.corp."    \
+	"\"rule.layer\":\"user\",\"rule.file\":\"/home/developer/.config/"    \
+	"bawn/"                                                               \
+	"policy.yaml\",\"rule.line\":12,\"count\":1,\"host\":\"git.corp."     \
 	"example\",\"addr\":\"192.0.2.17\",\"port\":443,\"proto\":\"tcp\"}"
 
 static void fail(const char *what, int r)

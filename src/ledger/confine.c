@@ -18,12 +18,12 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#define FS_TRUNCATE   (UINT64_C(1) << 14) /* ABI 3 */
-#define FS_IOCTL_DEV  (UINT64_C(1) << 15) /* ABI 5 */
-#define NET_ALL       UINT64_C(3)         /* ABI 4: bind, connect */
-#define SCOPE_ALL     UINT64_C(3)         /* ABI 6: abstract sockets, signals */
-#define FS_ABI1       ((UINT64_C(1) << 13) - 1)
-#define FS_REFER      (UINT64_C(1) << 13) /* ABI 2 */
+#define FS_TRUNCATE  (UINT64_C(1) << 14) /* ABI 3 */
+#define FS_IOCTL_DEV (UINT64_C(1) << 15) /* ABI 5 */
+#define NET_ALL      UINT64_C(3)         /* ABI 4: bind, connect */
+#define SCOPE_ALL    UINT64_C(3)         /* ABI 6: abstract sockets, signals */
+#define FS_ABI1      ((UINT64_C(1) << 13) - 1)
+#define FS_REFER     (UINT64_C(1) << 13) /* ABI 2 */
 
 /* struct landlock_ruleset_attr of ABI 6; an older kernel is told less of it. */
 struct ruleset {
@@ -64,11 +64,10 @@ static int landlock_enter(int dirfd, int abi)
 
 	/* REMOVE_FILE: rename(2) over the old `head`. */
 	rule.allowed_access =
-		rs.fs & (LANDLOCK_ACCESS_FS_READ_FILE |
-			 LANDLOCK_ACCESS_FS_READ_DIR |
-			 LANDLOCK_ACCESS_FS_WRITE_FILE |
-			 LANDLOCK_ACCESS_FS_MAKE_REG |
-			 LANDLOCK_ACCESS_FS_REMOVE_FILE | FS_TRUNCATE);
+		rs.fs &
+		(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
+		 LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
+		 LANDLOCK_ACCESS_FS_REMOVE_FILE | FS_TRUNCATE);
 	if (syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH,
 		    &rule, 0) == -1 ||
 	    syscall(SYS_landlock_restrict_self, fd, 0) == -1)
@@ -95,23 +94,23 @@ static int landlock_enter(int dirfd, int abi)
 /* #syscalls scribe: rt_sigreturn rt_sigprocmask exit exit_group */
 /* And mmap, mprotect where nothing becomes executable. */
 static const int allowed[] = {
-	SCMP_SYS(recvmsg),	  SCMP_SYS(sendmsg),
-	SCMP_SYS(epoll_wait),	  SCMP_SYS(epoll_pwait),
-	SCMP_SYS(epoll_ctl),	  SCMP_SYS(close),
-	SCMP_SYS(pwrite64),	  SCMP_SYS(fdatasync),
-	SCMP_SYS(fsync),	  SCMP_SYS(ftruncate),
-	SCMP_SYS(openat),	  SCMP_SYS(fchmod),
-	SCMP_SYS(fcntl),	  SCMP_SYS(fstat),
-	SCMP_SYS(newfstatat),	  SCMP_SYS(rename),
-	SCMP_SYS(renameat),	  SCMP_SYS(renameat2),
-	SCMP_SYS(unlinkat),	  SCMP_SYS(write),
-	SCMP_SYS(clock_gettime),  SCMP_SYS(clock_nanosleep),
-	SCMP_SYS(getpid),	  SCMP_SYS(gettid),
-	SCMP_SYS(tgkill),	  SCMP_SYS(brk),
-	SCMP_SYS(munmap),	  SCMP_SYS(mremap),
-	SCMP_SYS(madvise),	  SCMP_SYS(futex),
+	SCMP_SYS(recvmsg),         SCMP_SYS(sendmsg),
+	SCMP_SYS(epoll_wait),      SCMP_SYS(epoll_pwait),
+	SCMP_SYS(epoll_ctl),       SCMP_SYS(close),
+	SCMP_SYS(pwrite64),        SCMP_SYS(fdatasync),
+	SCMP_SYS(fsync),           SCMP_SYS(ftruncate),
+	SCMP_SYS(openat),          SCMP_SYS(fchmod),
+	SCMP_SYS(fcntl),           SCMP_SYS(fstat),
+	SCMP_SYS(newfstatat),      SCMP_SYS(rename),
+	SCMP_SYS(renameat),        SCMP_SYS(renameat2),
+	SCMP_SYS(unlinkat),        SCMP_SYS(write),
+	SCMP_SYS(clock_gettime),   SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(getpid),          SCMP_SYS(gettid),
+	SCMP_SYS(tgkill),          SCMP_SYS(brk),
+	SCMP_SYS(munmap),          SCMP_SYS(mremap),
+	SCMP_SYS(madvise),         SCMP_SYS(futex),
 	SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigreturn),
-	SCMP_SYS(rt_sigprocmask), SCMP_SYS(exit),
+	SCMP_SYS(rt_sigprocmask),  SCMP_SYS(exit),
 	SCMP_SYS(exit_group),
 };
 

@@ -14,7 +14,7 @@
 #define LEDGER_HEAD_NAME  "head"
 
 /* prev of the first record. */
-#define LEDGER_HASH_ZERO                   \
+#define LEDGER_HASH_ZERO                  \
 	"0000000000000000000000000000000" \
 	"000000000000000000000000000000000"
 

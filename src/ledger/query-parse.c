@@ -99,7 +99,7 @@ static int parse_op(struct parser *p, enum query_op *ret)
 		struct str text;
 		enum query_op op;
 	} ops[] = {
-		{ STR("="), QUERY_EQ },	  { STR("!="), QUERY_NE },
+		{ STR("="), QUERY_EQ },   { STR("!="), QUERY_NE },
 		{ STR("~"), QUERY_LIKE }, { STR("<"), QUERY_LT },
 		{ STR(">"), QUERY_GT },
 	};
@@ -124,8 +124,8 @@ static int parse_quoted(struct parser *p, struct str *ret)
 	while (p->rest.len > 0 && p->rest.ptr[0] != '"') {
 		if (p->rest.ptr[0] == '\\') {
 			p->rest = str_skip(p->rest, 1);
-			if (p->rest.len == 0 || !memchr("\"\\",
-							p->rest.ptr[0], 2))
+			if (p->rest.len == 0 ||
+			    !memchr("\"\\", p->rest.ptr[0], 2))
 				return fail(p, QUERY_E_SYNTAX,
 					    "only \\\" and \\\\ may follow "
 					    "a \\");
@@ -169,8 +169,8 @@ static bool parse_number(struct str s, int64_t *ret)
 	bool negative = str_starts(s, STR("-"));
 	uint64_t v;
 
-	if (!str_u64(negative ? str_skip(s, 1) : s, negative ? 1 : 0,
-		     INT64_MAX, &v))
+	if (!str_u64(negative ? str_skip(s, 1) : s, negative ? 1 : 0, INT64_MAX,
+		     &v))
 		return false;
 	*ret = negative ? -(int64_t)v : (int64_t)v;
 	return true;

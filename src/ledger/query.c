@@ -155,9 +155,8 @@ bool query_matches(const struct query *q, const struct json *record)
 static const char *op_text(enum query_op op)
 {
 	static const char *const texts[] = {
-		[QUERY_AND] = " and ", [QUERY_OR] = " or ",
-		[QUERY_EQ] = " = ",    [QUERY_NE] = " != ",
-		[QUERY_LIKE] = " ~ ",  [QUERY_LT] = " < ",
+		[QUERY_AND] = " and ", [QUERY_OR] = " or ",  [QUERY_EQ] = " = ",
+		[QUERY_NE] = " != ",   [QUERY_LIKE] = " ~ ", [QUERY_LT] = " < ",
 		[QUERY_GT] = " > ",
 	};
 

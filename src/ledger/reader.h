@@ -14,10 +14,10 @@
 struct reader;
 
 struct reader_line {
-	struct str text;  /* without LF; valid until the next call */
-	uint32_t file;    /* number of the file */
-	uint64_t line;    /* in it, from 1; 0 after reader_seek_last() */
-	uint64_t offset;  /* in it, bytes */
+	struct str text; /* without LF; valid until the next call */
+	uint32_t file;   /* number of the file */
+	uint64_t line;   /* in it, from 1; 0 after reader_seek_last() */
+	uint64_t offset; /* in it, bytes */
 };
 
 enum reader_outcome {

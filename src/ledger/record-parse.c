@@ -148,7 +148,11 @@ static bool eat_uint(struct scan *s, uint64_t min, uint64_t max, uint64_t *ret)
 	return true;
 }
 
-enum value_type { VALUE_STRING = 1, VALUE_INT, VALUE_WORD };
+enum value_type {
+	VALUE_STRING = 1,
+	VALUE_INT,
+	VALUE_WORD
+};
 
 struct value {
 	enum value_type type;
@@ -352,8 +356,8 @@ int record_check(struct str body, enum record_role role, enum record_kind *ret,
 	if (body.len <= RECORD_MAX_BODY)
 		r = scan_record(&s, role, &kind);
 	if (r != 0) {
-		diag_set(reterr, 1, (unsigned)(body.len - s.rest.len) + 1,
-			 "%s", texts[r]);
+		diag_set(reterr, 1, (unsigned)(body.len - s.rest.len) + 1, "%s",
+			 texts[r]);
 		return r;
 	}
 	*ret = kind;

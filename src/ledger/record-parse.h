@@ -9,8 +9,8 @@
 
 #include "ledger/record.h"
 
-#define RECORD_MAX_FIELDS   64u /* members a writer may give */
-#define RECORD_MAX_NAME     48u /* bytes of a member's name */
+#define RECORD_MAX_FIELDS 64u /* members a writer may give */
+#define RECORD_MAX_NAME   48u /* bytes of a member's name */
 /* Bytes of a writer's record; the rest is for what the scribe adds. */
 #define RECORD_MAX_BODY     (RECORD_MAX_BYTES - RECORD_MAX_ENVELOPE)
 #define RECORD_MAX_ENVELOPE ((size_t)4096)

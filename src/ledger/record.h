@@ -20,16 +20,16 @@ enum record_kind {
 	RECORD_LEDGER_TORN,      /* scribe: bytes cut at start */
 	RECORD_DAEMON_START,     /* keeper */
 	RECORD_DAEMON_STOP,
-	RECORD_PEER_KILLED,      /* keeper, scribe: a peer broke its table */
-	RECORD_SESSION_OPEN,     /* keeper */
-	RECORD_SESSION_CLOSE,    /* keeper */
-	RECORD_SESSION_START,    /* supervisor: pid and layers in force */
-	RECORD_NET_GRANT,        /* relay */
-	RECORD_NET_REFUSE,       /* relay */
-	RECORD_LIMIT_HIT,        /* supervisor */
-	RECORD_SYSCALL_REFUSE,   /* supervisor */
-	RECORD_FILE_HIDE,        /* supervisor: something appeared, was covered */
-	RECORD_SOCKET_GRANT,     /* supervisor: a named host socket was used */
+	RECORD_PEER_KILLED,    /* keeper, scribe: a peer broke its table */
+	RECORD_SESSION_OPEN,   /* keeper */
+	RECORD_SESSION_CLOSE,  /* keeper */
+	RECORD_SESSION_START,  /* supervisor: pid and layers in force */
+	RECORD_NET_GRANT,      /* relay */
+	RECORD_NET_REFUSE,     /* relay */
+	RECORD_LIMIT_HIT,      /* supervisor */
+	RECORD_SYSCALL_REFUSE, /* supervisor */
+	RECORD_FILE_HIDE,      /* supervisor: something appeared, was covered */
+	RECORD_SOCKET_GRANT,   /* supervisor: a named host socket was used */
 	RECORD_KIND_MAX_,
 };
 

@@ -33,7 +33,7 @@
 #include "base/fd.h"
 #include "ledger/record-parse.h"
 
-#define TORN_MAX   100u              /* files of one number */
+#define TORN_MAX   100u /* files of one number */
 #define COPY_BYTES ((size_t)64 * 1024)
 /* A file may exceed its nominal size by one group. */
 #define FILE_MAX ((size_t)256 * 1024 * 1024)

@@ -550,8 +550,8 @@ static int read_writer(struct loop_io *io, uint32_t events)
 		return update_interest(w);
 	}
 	/* Not reading any more once an answer is owed or a record held. */
-	for (unsigned i = 0; r == 0 && i < READ_BURST && w->n_owed == 0 &&
-			     w->held.len == 0;
+	for (unsigned i = 0;
+	     r == 0 && i < READ_BURST && w->n_owed == 0 && w->held.len == 0;
 	     i++)
 		r = read_message(w);
 	if (r != 0 && r != -EAGAIN)
@@ -583,7 +583,7 @@ static int add_start_record(struct scribe *s, const struct confine_report *c,
 static int ignore_signals(void)
 {
 	static const int all[] = { SIGTERM, SIGINT,  SIGHUP,
-				  SIGPIPE, SIGQUIT, SIGXFSZ };
+				   SIGPIPE, SIGQUIT, SIGXFSZ };
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 
 	for (size_t i = 0; i < N_ELEMS(all); i++) {
@@ -623,8 +623,7 @@ static int open_ledger(struct scribe *s, const char *dir)
 
 	if (r != 0) {
 		log_error("the ledger %s cannot be opened: %s", dir,
-			  r == -EBUSY ? "another scribe has it"
-				      : strerror(-r));
+			  r == -EBUSY ? "another scribe has it" : strerror(-r));
 		return r;
 	}
 	if (repair.torn_bytes > 0)

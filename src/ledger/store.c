@@ -365,8 +365,8 @@ static int word_line(struct store *s, const struct waiting *w,
 		     struct str envelope, struct str body,
 		     struct ledger_head *end, uint64_t seq)
 {
-	char *begin = buf_reserve(&s->lines,
-				  envelope.len + body.len + LINE_EXTRA);
+	char *begin =
+		buf_reserve(&s->lines, envelope.len + body.len + LINE_EXTRA);
 	char *p = begin;
 	size_t len;
 	int r;

@@ -13,7 +13,7 @@
 #include "base/base.h"
 
 #define STORE_FILE_BYTES  ((uint64_t)64 * 1024 * 1024) /* then the next file */
-#define STORE_GROUP_BYTES ((size_t)4 * 1024 * 1024)    /* waiting to be written */
+#define STORE_GROUP_BYTES ((size_t)4 * 1024 * 1024) /* waiting to be written */
 
 struct store;
 

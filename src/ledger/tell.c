@@ -18,7 +18,7 @@
 struct line {
 	const struct json *rec;
 	struct buf *b;
-	bool detail;  /* "(" is written */
+	bool detail; /* "(" is written */
 };
 
 static bool has(const struct line *l, const char *key)
@@ -328,8 +328,7 @@ static void add_time(struct line *l, uint64_t at_ns, uint64_t now_ns)
 	if (t.tm_year != n.tm_year || t.tm_yday != n.tm_yday)
 		(void)buf_printf(l->b, "%04d-%02d-%02d ", t.tm_year + 1900,
 				 t.tm_mon + 1, t.tm_mday);
-	(void)buf_printf(l->b, "%02d:%02d:%02d", t.tm_hour, t.tm_min,
-			 t.tm_sec);
+	(void)buf_printf(l->b, "%02d:%02d:%02d", t.tm_hour, t.tm_min, t.tm_sec);
 }
 
 static void add_rule(struct line *l)

@@ -70,7 +70,7 @@ static inline void test_file_write(const struct test_dir *d, const char *name,
 }
 
 #define TEST_ENVELOPE "\"session\":\"0abc\",\"user\":\"u\",\"task\":\"\""
-#define TEST_BODY(n)                                                      \
+#define TEST_BODY(n)                                                          \
 	"{\"kind\":\"net.grant\",\"verdict\":\"allow\",\"trust\":\"kernel\"," \
 	"\"count\":1,\"n\":" n "}"
 

@@ -2,9 +2,9 @@
 #include "base/test.h"
 #include "ledger/query.h"
 
-#define RECORD                                                             \
-	"{\"session\":\"0abc\",\"kind\":\"net.refuse\",\"host\":\"a.evil."  \
-	"example\",\"port\":443,\"neg\":-5,\"yes\":true,\"nil\":null,"      \
+#define RECORD                                                               \
+	"{\"session\":\"0abc\",\"kind\":\"net.refuse\",\"host\":\"a.evil."   \
+	"example\",\"port\":443,\"neg\":-5,\"yes\":true,\"nil\":null,"       \
 	"\"path\":\"/a/b c/x.y\",\"empty\":\"\",\"at\":1795204800000000000," \
 	"\"f\":1.5,\"word\":\"and\"}"
 
@@ -174,8 +174,7 @@ static void test_newest(void)
 	CHECK_EQ(query_matches(q, rec), true);
 	CHECK_EQ(query_set_newest(q, STR("0abd")), 0);
 	CHECK_EQ(query_matches(q, rec), false);
-	CHECK_EQ(query_parse(STR("session = \"@\" or host = @"), &quoted,
-			     NULL),
+	CHECK_EQ(query_parse(STR("session = \"@\" or host = @"), &quoted, NULL),
 		 0);
 	CHECK_EQ(query_needs_newest(quoted), false);
 }
@@ -257,9 +256,11 @@ static void test_limits(void)
 int main(void)
 {
 	static const struct test tests[] = {
-		{ "matches", test_matches },   { "refusals", test_refusals },
+		{ "matches", test_matches },
+		{ "refusals", test_refusals },
 		{ "the newest session", test_newest },
-		{ "prints", test_prints },     { "limits", test_limits },
+		{ "prints", test_prints },
+		{ "limits", test_limits },
 	};
 
 	return test_main(tests, N_ELEMS(tests));

@@ -10,9 +10,9 @@
 static void append(const struct test_dir *d, const char *name, struct str s)
 {
 	AUTO(fd) int dirfd = test_dir_open(d);
-	AUTO(fd) int fd = openat(dirfd, name,
-				 O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
-				 0600);
+	AUTO(fd)
+	int fd = openat(dirfd, name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
+			0600);
 
 	ASSERT(fd_write_full(fd, s.ptr, s.len) == 0);
 }

@@ -3,9 +3,9 @@
 #include "ledger/head.h"
 #include "ledger/record-parse.h"
 
-#define HEAD "\"kind\":\"net.grant\",\"verdict\":\"allow\",\"trust\":\"kernel\""
+#define HEAD       "\"kind\":\"net.grant\",\"verdict\":\"allow\",\"trust\":\"kernel\""
 #define BODY(more) "{" HEAD ",\"count\":1" more "}"
-#define RULE "\"rule.layer\":\"user\",\"rule.file\":\"p\",\"rule.line\":3"
+#define RULE       "\"rule.layer\":\"user\",\"rule.file\":\"p\",\"rule.line\":3"
 
 static void test_tables(void)
 {
@@ -23,9 +23,9 @@ static void test_tables(void)
 	for (unsigned r = 1; r < RECORD_ROLE_MAX_; r++) {
 		enum record_role back = 0;
 
-		CHECK_EQ(record_role_find(str_of(record_role_name(
-						  (enum record_role)r)),
-					  &back),
+		CHECK_EQ(record_role_find(
+				 str_of(record_role_name((enum record_role)r)),
+				 &back),
 			 true);
 		CHECK_EQ(back, r);
 	}
@@ -238,7 +238,7 @@ static void test_limits(void)
 	CHECK_EQ(check_length(RECORD_MAX_BODY + 1), RECORD_E_LIMIT);
 }
 
-#define LINE(front, back)                                               \
+#define LINE(front, back)                                                \
 	"{\"v\":1,\"seq\":5,\"at\":6,\"session\":\"0s\",\"user\":\"u\"," \
 	"\"task\":\"\"," front back
 #define PREV ",\"prev\":\"" LEDGER_HASH_ZERO "\"}"
@@ -327,11 +327,11 @@ static void test_names(void)
 		const char *name;
 		uint32_t want; /* 0: none */
 	} names[] = {
-		{ "000001.jsonl", 1 },	 { "999999.jsonl", 999999 },
-		{ "000000.jsonl", 0 },	 { "1.jsonl", 0 },
-		{ "0000001.jsonl", 0 },	 { "00000a.jsonl", 0 },
-		{ "000001.jsonl~", 0 },	 { "000001.json", 0 },
-		{ " 00001.jsonl", 0 },	 { "head", 0 },
+		{ "000001.jsonl", 1 },      { "999999.jsonl", 999999 },
+		{ "000000.jsonl", 0 },      { "1.jsonl", 0 },
+		{ "0000001.jsonl", 0 },     { "00000a.jsonl", 0 },
+		{ "000001.jsonl~", 0 },     { "000001.json", 0 },
+		{ " 00001.jsonl", 0 },      { "head", 0 },
 		{ "torn-000001.jsonl", 0 }, { "", 0 },
 	};
 

@@ -21,8 +21,8 @@
 #define GRANT(more)                                                           \
 	"{\"kind\":\"net.grant\",\"verdict\":\"allow\",\"trust\":\"kernel\"," \
 	"\"count\":1" more "}"
-#define OPENED                                                           \
-	"{\"kind\":\"session.open\",\"verdict\":\"none\",\"trust\":"     \
+#define OPENED                                                       \
+	"{\"kind\":\"session.open\",\"verdict\":\"none\",\"trust\":" \
 	"\"kernel\",\"count\":1}"
 
 struct world {
@@ -97,7 +97,7 @@ static void world_done(struct world *w, int code)
 	test_dir_done(&w->dir);
 }
 
-#define CHANNEL(session, role)                                   \
+#define CHANNEL(session, role)                                        \
 	"{\"session\":\"" session "\",\"user\":\"u\",\"task\":\"t\"," \
 	"\"role\":\"" role "\"}"
 
@@ -234,7 +234,8 @@ static void test_unasked(void)
 		struct verify_report rep;
 
 		(void)usleep(5000);
-		if (verify_dir(w.dir.path, NULL, NULL, &rep) == 0 && rep.last_seq == 2)
+		if (verify_dir(w.dir.path, NULL, NULL, &rep) == 0 &&
+		    rep.last_seq == 2)
 			break;
 	}
 	CHECK_EQ(find(&w).kinds[RECORD_NET_GRANT], 1);
@@ -373,8 +374,13 @@ static void test_hostile_frames(void)
 static void test_hostile_keeper(void)
 {
 	static const char *const bodies[] = {
-		"", "{}", "[]", CHANNEL("0s", "scribe"), CHANNEL("0s", "root"),
-		CHANNEL("0S", "relay"), CHANNEL("../x", "relay"),
+		"",
+		"{}",
+		"[]",
+		CHANNEL("0s", "scribe"),
+		CHANNEL("0s", "root"),
+		CHANNEL("0S", "relay"),
+		CHANNEL("../x", "relay"),
 		"{\"session\":\"0s\",\"user\":1,\"task\":\"\",\"role\":"
 		"\"relay\"}",
 		"{\"session\":\"0s\",\"user\":\"\",\"task\":\"\",\"role\":"

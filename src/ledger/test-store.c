@@ -434,8 +434,8 @@ static void test_repair_is_repeated(void)
 	/* The record itself was torn. */
 	{
 		AUTO(fd) int dirfd = test_dir_open(&d);
-		AUTO(fd) int fd = openat(dirfd, FIRST,
-					 O_WRONLY | O_APPEND | O_CLOEXEC);
+		AUTO(fd)
+		int fd = openat(dirfd, FIRST, O_WRONLY | O_APPEND | O_CLOEXEC);
 
 		CHECK_EQ(fd_write_full(fd, "{\"v\":1,", 7), 0);
 	}
@@ -453,7 +453,7 @@ static void test_repair_is_repeated(void)
 /* ---- a world that fails ---- */
 
 static struct {
-	int write_in;  /* fails the n-th write from now; < 0: never */
+	int write_in; /* fails the n-th write from now; < 0: never */
 	int sync_in;
 	int trunc_in;
 	int create_in;
@@ -532,10 +532,10 @@ static void test_failures_of_the_disk(void)
 		size_t most;
 		int error;
 	} rows[] = {
-		{ 0, -1, -1, 0, ENOSPC },  { 1, -1, -1, 10, ENOSPC },
-		{ 5, -1, -1, 50, EIO },	   { -1, 0, -1, 0, EIO },
-		{ -1, 0, -1, 7, ENOSPC },  { 1, -1, 0, 10, EROFS },
-		{ -1, 0, 0, 0, EIO },	   { 0, -1, 0, 0, EROFS },
+		{ 0, -1, -1, 0, ENOSPC }, { 1, -1, -1, 10, ENOSPC },
+		{ 5, -1, -1, 50, EIO },   { -1, 0, -1, 0, EIO },
+		{ -1, 0, -1, 7, ENOSPC }, { 1, -1, 0, 10, EROFS },
+		{ -1, 0, 0, 0, EIO },     { 0, -1, 0, 0, EROFS },
 	};
 	const struct store_options o = { .world = &bad_world };
 	struct test_dir d;

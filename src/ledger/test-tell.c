@@ -2,13 +2,14 @@
 #include "base/test.h"
 #include "ledger/tell.h"
 
-#define AT    "1795206082123456789" /* 2026-11-20 20:21:22 UTC */
-#define FRONT                                                              \
-	"{\"v\":1,\"seq\":1,\"at\":" AT ",\"session\":\"0abcdefghijklmnopqrs\"," \
+#define AT "1795206082123456789" /* 2026-11-20 20:21:22 UTC */
+#define FRONT                                    \
+	"{\"v\":1,\"seq\":1,\"at\":" AT          \
+	",\"session\":\"0abcdefghijklmnopqrs\"," \
 	"\"user\":\"u\",\"task\":\"\",\"kind\":"
-#define BACK    ",\"prev\":\"0\"}"
-#define ALLOW   ",\"verdict\":\"allow\",\"trust\":\"kernel\",\"count\":1"
-#define RULE                                                       \
+#define BACK  ",\"prev\":\"0\"}"
+#define ALLOW ",\"verdict\":\"allow\",\"trust\":\"kernel\",\"count\":1"
+#define RULE                                                   \
 	",\"rule.layer\":\"user\",\"rule.file\":\"~/p.yaml\"," \
 	"\"rule.line\":12"
 
@@ -26,19 +27,23 @@ static const struct {
 		    "\"count\":12,\"addr\":\"2001:db8::1\",\"port\":53,"
 		    "\"proto\":\"udp\",\"reason\":\"x\"" BACK),
 	  "refused  [2001:db8::1]:53/udp  (x, 12 times)" },
-	{ STR(FRONT "\"net.refuse\",\"verdict\":\"deny\",\"trust\":\"kernel\","
-		    "\"count\":1,\"host\":\"x.example\",\"proto\":\"dns\"" BACK),
+	{ STR(FRONT
+	      "\"net.refuse\",\"verdict\":\"deny\",\"trust\":\"kernel\","
+	      "\"count\":1,\"host\":\"x.example\",\"proto\":\"dns\"" BACK),
 	  "refused  x.example/dns" },
-	{ STR(FRONT "\"net.grant\"" ALLOW RULE ",\"host\":\"a.example\","
-		    "\"addr\":\"192.0.2.1\",\"port\":443,\"proto\":\"tcp\"" BACK),
+	{ STR(FRONT
+	      "\"net.grant\"" ALLOW RULE ",\"host\":\"a.example\","
+	      "\"addr\":\"192.0.2.1\",\"port\":443,\"proto\":\"tcp\"" BACK),
 	  "allowed  a.example:443  (at 192.0.2.1, rule user ~/p.yaml:12)" },
 	{ STR(FRONT "\"net.grant\"" ALLOW ",\"addr\":\"192.0.2.1\",\"port\":22,"
 		    "\"proto\":\"tcp\"" BACK),
 	  "allowed  192.0.2.1:22" },
-	{ STR(FRONT "\"session.open\"" ALLOW ",\"cwd\":\"/p\",\"argv\":\"make -j2\","
+	{ STR(FRONT "\"session.open\"" ALLOW
+		    ",\"cwd\":\"/p\",\"argv\":\"make -j2\","
 		    "\"policy\":\"abc\",\"profile\":\"\"" BACK),
 	  "opened   make -j2  (in /p, policy abc)" },
-	{ STR(FRONT "\"session.start\"" ALLOW ",\"pid\":7,\"layer.userns\":true,"
+	{ STR(FRONT "\"session.start\"" ALLOW
+		    ",\"pid\":7,\"layer.userns\":true,"
 		    "\"layer.landlock\":7,\"layer.cgroup\":\"v2\","
 		    "\"layer.idmap\":false" BACK),
 	  "started  pid 7  (userns, landlock 7, cgroup v2, no idmap)" },
@@ -54,10 +59,12 @@ static const struct {
 	{ STR(FRONT "\"limit.hit\"" ALLOW ",\"limit\":\"memory\",\"value\":"
 		    "\"8G\",\"reason\":\"killed\"" BACK),
 	  "limit    memory 8G  (killed)" },
-	{ STR(FRONT "\"syscall.refuse\"" ALLOW ",\"syscall\":\"bpf\",\"pid\":5,"
-		    "\"exe\":\"/x\",\"errno\":\"EPERM\",\"args\":\"1, 2\"" BACK),
+	{ STR(FRONT
+	      "\"syscall.refuse\"" ALLOW ",\"syscall\":\"bpf\",\"pid\":5,"
+	      "\"exe\":\"/x\",\"errno\":\"EPERM\",\"args\":\"1, 2\"" BACK),
 	  "refused  bpf(1, 2)  (by /x, pid 5, EPERM)" },
-	{ STR(FRONT "\"file.hide\"" ALLOW ",\"path\":\"/p/.env\",\"ms\":40" BACK),
+	{ STR(FRONT "\"file.hide\"" ALLOW
+		    ",\"path\":\"/p/.env\",\"ms\":40" BACK),
 	  "hidden   /p/.env  (visible for 40 ms)" },
 	{ STR(FRONT "\"socket.grant\"" ALLOW ",\"path\":\"/run/s\"" BACK),
 	  "allowed  /run/s" },
@@ -71,9 +78,11 @@ static const struct {
 	{ STR(FRONT "\"ledger.start\"" ALLOW ",\"pid\":3,\"layer.landlock\":7,"
 		    "\"layer.seccomp\":true" BACK),
 	  "ledger   pid 3  (landlock 7, seccomp)" },
-	{ STR(FRONT "\"daemon.start\"" ALLOW ",\"pid\":3,\"build\":\"b1\"" BACK),
+	{ STR(FRONT "\"daemon.start\"" ALLOW
+		    ",\"pid\":3,\"build\":\"b1\"" BACK),
 	  "up       bawnd pid 3  (build b1)" },
-	{ STR(FRONT "\"daemon.stop\"" ALLOW ",\"pid\":3,\"reason\":\"idle\"" BACK),
+	{ STR(FRONT "\"daemon.stop\"" ALLOW
+		    ",\"pid\":3,\"reason\":\"idle\"" BACK),
 	  "down     bawnd pid 3  (idle)" },
 	{ STR(FRONT "\"moon.phase\"" ALLOW ",\"x\":3" BACK),
 	  "moon.phase  (a kind of record that this version does not know)" },

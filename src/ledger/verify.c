@@ -27,9 +27,10 @@
 #include "ledger/reader.h"
 #include "ledger/record-parse.h"
 
-#define HEAD_TRIES 5u  /* against reading head while it is written */
+#define HEAD_TRIES     5u    /* against reading head while it is written */
+#define TAIL_TRIES     1u    /* against reading while lines are taken back */
 #define PROGRESS_EVERY 4096u /* records */
-#define ARENA_MAX  (RECORD_MAX_BYTES * 8)
+#define ARENA_MAX      (RECORD_MAX_BYTES * 8)
 
 struct verify {
 	struct hash *hash;
@@ -39,6 +40,7 @@ struct verify {
 	uint32_t file;
 	uint64_t file_end; /* offset behind the last line seen of it */
 	bool head_seen;
+	bool behind_head; /* and it was right: the rest may be taken back */
 	bool lost_said; /* the first damage told by a record is in the report */
 	struct verify_report *out;
 	verify_progress progress; /* may be NULL */
@@ -96,8 +98,9 @@ static int check_torn(struct verify *v, const struct reader_line *l,
 	char text[120], why[80];
 
 	if (lost < 0 || (uint64_t)lost != skipped)
-		return broken_line(v, l, "numbers were left out before this "
-					 "record");
+		return broken_line(v, l,
+				   "numbers were left out before this "
+				   "record");
 	if (!damage && lost == 0) {
 		v->out->repairs++;
 		return 0;
@@ -146,6 +149,7 @@ static int check_named(struct verify *v, const struct reader_line *l)
 	    l->offset + l->text.len + 1 != v->head.size)
 		return broken(v, LEDGER_HEAD_NAME, 0,
 			      "its record is not where it says");
+	v->behind_head = true;
 	return 0;
 }
 
@@ -213,6 +217,7 @@ static int check_end(struct verify *v, struct reader *rd)
 	if (v->head.seq > 0 && !v->head_seen)
 		return broken(v, LEDGER_HEAD_NAME, 0,
 			      "the record it names is missing");
+	v->behind_head = false;
 	return v->lost_said ? VERIFY_E_BROKEN : 0;
 }
 
@@ -226,8 +231,9 @@ static int check_all(struct verify *v, struct reader *rd, int dirfd)
 		if (r == READER_END)
 			return check_end(v, rd);
 		if (r == READER_LONG)
-			return broken(v, "", 0, "a line is longer than any "
-						"record");
+			return broken(v, "", 0,
+				      "a line is longer than any "
+				      "record");
 		if (r == 0)
 			r = check_file(v, dirfd, &l);
 		if (r == 0)
@@ -266,31 +272,47 @@ static bool is_fresh(int dirfd)
 	       errno == ENOENT && total_size(dirfd) == 0;
 }
 
+static int verify_once(const char *dir, int dirfd, struct verify *v)
+{
+	AUTO(reader) struct reader *rd = NULL;
+	int r = reader_open(&rd, dir);
+
+	if (r != 0)
+		return r;
+	*v->out = (struct verify_report){ .files = 0 };
+	memcpy(v->prev, LEDGER_HASH_ZERO, sizeof(v->prev));
+	r = load_head(v, dirfd);
+	return r == 0 ? check_all(v, rd, dirfd) : r;
+}
+
 int verify_dir(const char *dir, verify_progress progress, void *arg,
 	       struct verify_report *ret)
 {
-	AUTO(reader) struct reader *rd = NULL;
 	AUTO(hash) struct hash *h = NULL;
 	AUTO(fd) int dirfd = -1;
-	struct verify v = { .out = ret,
-			    .progress = progress,
-			    .progress_arg = arg };
-	int r;
+	int r = hash_new(&h);
 
-	*ret = (struct verify_report){ .files = 0 };
-	memcpy(v.prev, LEDGER_HASH_ZERO, sizeof(v.prev));
-	r = reader_open(&rd, dir);
-	if (r == 0)
-		r = hash_new(&h);
 	if (r != 0)
 		return r;
-	v.hash = h;
 	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd == -1)
 		return neg_errno();
 	if (is_fresh(dirfd))
 		return -ENOENT;
-	v.all = progress ? total_size(dirfd) : 0;
-	r = load_head(&v, dirfd);
-	return r == 0 ? check_all(&v, rd, dirfd) : r;
+	for (unsigned i = 0;; i++) {
+		struct verify v = { .hash = h,
+				    .out = ret,
+				    .progress = progress,
+				    .progress_arg = arg };
+
+		v.all = progress ? total_size(dirfd) : 0;
+		r = verify_once(dir, dirfd, &v);
+		/*
+		 * Behind head the scribe may have taken lines back while we
+		 * read them, when the disk was full.  What is broken stays so.
+		 */
+		if (r != VERIFY_E_BROKEN || !v.behind_head || i == TAIL_TRIES)
+			return r;
+		(void)usleep(1000);
+	}
 }
