@@ -28,16 +28,16 @@ static void law(bool holds)
 
 static void check_tree(struct str body, enum record_kind kind)
 {
-	static const char *const reserved[] = { "v",    "seq",  "at",  "session",
-						"user", "task", "prev" };
+	static const char *const reserved[] = { "v",       "seq",  "at",
+						"session", "user", "task",
+						"prev" };
 	AUTO(arena) struct arena a = ARENA_NULL;
 	struct json *o = NULL;
 
 	arena_init(&a, ROOM);
 	law(json_parse(&a, body, &o, NULL) == 0);
 	law(json_is(o, JSON_OBJECT) && o->kids.n <= RECORD_MAX_FIELDS);
-	JSON_EACH(it, o)
-	{
+	JSON_EACH (it, o) {
 		law(it->type == JSON_STRING || it->type == JSON_INT ||
 		    it->type == JSON_BOOL || it->type == JSON_NULL);
 		law(record_is_name(it->key));
