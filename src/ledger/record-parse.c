@@ -345,8 +345,8 @@ int record_check(struct str body, enum record_role role, enum record_kind *ret,
 	static const char *const texts[] = {
 		[RECORD_E_SYNTAX] = "not a flat JSON object",
 		[RECORD_E_LIMIT] = "too large",
-		[RECORD_E_FIELD] = "a reserved, repeated, missing or wrong "
-				   "field",
+		[RECORD_E_FIELD] =
+			"a field is reserved, repeated, missing or wrong",
 		[RECORD_E_KIND] = "not a kind of record for this writer",
 	};
 	struct scan s = { .rest = body };

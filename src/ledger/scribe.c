@@ -72,7 +72,7 @@ struct writer {
 	struct buf envelope; /* its members of every record */
 	struct buf held;     /* a record that found no room */
 	uint64_t held_at;
-	struct owed *owed; /* READ_BURST of them once needed */
+	struct owed owed[READ_BURST];
 	size_t n_owed;
 	struct writer *next, **link;
 };
@@ -143,7 +143,6 @@ static void end_writer(struct writer *w)
 	s->urgent = true; /* what it wrote becomes durable now */
 	buf_done(&w->envelope);
 	buf_done(&w->held);
-	free(w->owed);
 	free(w);
 }
 
@@ -160,13 +159,13 @@ static int add_writer(struct scribe *s, int take_fd, enum record_role role,
 	w = calloc(1, sizeof(*w));
 	if (!w)
 		return -ENOMEM;
-	*w = (struct writer){
-		.scribe = s,
-		.role = role,
-		.fd = fd,
-		.io = { .fd = fd, .run = read_writer, .owner = w },
-		.state = { .phase = PHASE_SERVE },
-	};
+	w->scribe = s;
+	w->role = role;
+	w->fd = fd;
+	w->io.fd = fd;
+	w->io.run = read_writer;
+	w->io.owner = w;
+	w->state.phase = PHASE_SERVE;
 	buf_init(&w->envelope, RECORD_MAX_ENVELOPE);
 	buf_init(&w->held, RECORD_MAX_BODY);
 	r = update_interest(w);
@@ -207,8 +206,6 @@ static bool word_envelope(struct writer *w, struct str session, struct str user,
 
 /* ---- commits and answers ---- */
 
-static void answer(struct writer *w, uint32_t id, uint64_t seq);
-
 /* One MSG_APPENDED.  False: the socket is full. */
 static bool send_answer(struct writer *w, uint32_t id, uint64_t seq)
 {
@@ -239,13 +236,8 @@ static void answer(struct writer *w, uint32_t id, uint64_t seq)
 {
 	if (w->n_owed == 0 && send_answer(w, id, seq))
 		return;
-	if (!w->owed)
-		w->owed = calloc(READ_BURST, sizeof(*w->owed));
-	if (!w->owed || w->n_owed == READ_BURST) {
-		/* It waits for ever, which is as good as an error. */
-		log_error("an answer could not be sent");
-		return;
-	}
+	/* It is read from in bursts, and not while anything is owed. */
+	ASSERT(w->n_owed < READ_BURST);
 	w->owed[w->n_owed++] = (struct owed){ id, seq };
 	if (update_interest(w) != 0)
 		log_error("a writer cannot be watched any more");
