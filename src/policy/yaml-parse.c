@@ -27,6 +27,7 @@ struct builder {
 	struct arena *arena;
 	struct diag *err;
 	struct str text;
+	uint32_t end_line, end_column;      /* behind the last character */
 	struct yaml *stack[YAML_MAX_DEPTH]; /* open containers */
 	struct yaml *last[YAML_MAX_DEPTH];  /* their last child so far */
 	unsigned depth;
@@ -42,19 +43,23 @@ static void auto_parser(yaml_parser_t *p)
 	yaml_parser_delete(p);
 }
 
-static uint32_t line_of(const yaml_mark_t *m)
+/*
+ * Behind a text without a last line feed libyaml counts one line more than
+ * there are.
+ */
+static uint32_t line_of(const struct builder *b, const yaml_mark_t *m)
 {
-	return (uint32_t)m->line + 1;
+	return m->line < b->end_line ? (uint32_t)m->line + 1 : b->end_line;
 }
 
-static uint32_t column_of(const yaml_mark_t *m)
+static uint32_t column_of(const struct builder *b, const yaml_mark_t *m)
 {
-	return (uint32_t)m->column + 1;
+	return m->line < b->end_line ? (uint32_t)m->column + 1 : b->end_column;
 }
 
 static int refuse(struct builder *b, const yaml_mark_t *m, const char *why)
 {
-	diag_set(b->err, line_of(m), column_of(m), "%s", why);
+	diag_set(b->err, line_of(b, m), column_of(b, m), "%s", why);
 	return YAML_E_SYNTAX;
 }
 
@@ -82,9 +87,10 @@ bool yaml_is_plain(uint32_t c)
 	return !why_not(c);
 }
 
-static int check_characters(struct str text, struct diag *err)
+static int check_characters(struct builder *b)
 {
 	uint32_t line = 1, column = 1;
+	struct str text = b->text;
 
 	for (size_t i = 0; i < text.len;) {
 		uint32_t c = 0;
@@ -94,7 +100,7 @@ static int check_characters(struct str text, struct diag *err)
 			    text.ptr[i + 1] == '\n';
 
 		if (n == 0 || (why && !crlf)) {
-			diag_set(err, line, column, "%s", why);
+			diag_set(b->err, line, column, "%s", why);
 			return YAML_E_SYNTAX;
 		}
 		i += n;
@@ -104,6 +110,8 @@ static int check_characters(struct str text, struct diag *err)
 			column = 1;
 		}
 	}
+	b->end_line = line;
+	b->end_column = column;
 	return 0;
 }
 
@@ -118,24 +126,6 @@ static uint32_t char_at(struct str text, size_t index)
 		text = str_skip(text, n);
 	}
 	return n > 0 ? c : 0;
-}
-
-/*
- * At the end of a text without a last line feed libyaml is one line further
- * than there are.
- */
-static void clamp(struct builder *b)
-{
-	struct str rest = b->text, line = { 0 };
-	unsigned n = 0;
-
-	while (str_cut(&rest, '\n', &line))
-		n++;
-	n += b->text.ptr[b->text.len - 1] == '\n';
-	if (!b->err || b->err->line <= n)
-		return;
-	b->err->line = n;
-	b->err->column = (unsigned)line.len + 1;
 }
 
 /* libyaml's complaint; where it is a known trap, the way out as well. */
@@ -159,9 +149,8 @@ static int refuse_syntax(struct builder *b, const yaml_parser_t *p)
 	if (strstr(problem, "cannot start any token"))
 		return refuse(b, m, "a value that begins so needs quotes");
 
-	diag_set(b->err, line_of(m), column_of(m), "%s%s%s", problem,
+	diag_set(b->err, line_of(b, m), column_of(b, m), "%s%s%s", problem,
 		 *context ? " " : "", context);
-	clamp(b);
 	return YAML_E_SYNTAX;
 }
 
@@ -175,15 +164,15 @@ static int key_add(struct builder *b, const struct yaml *map,
 		char shown[64];
 
 		str_sanitise(text, shown, sizeof(shown));
-		diag_set(b->err, line_of(&e->start_mark),
-			 column_of(&e->start_mark),
+		diag_set(b->err, line_of(b, &e->start_mark),
+			 column_of(b, &e->start_mark),
 			 "%s: given before, in line %u", shown, it->key_line);
 		return YAML_E_SYNTAX;
 	}
 	b->has_key = true;
 	b->key = text;
-	b->key_line = line_of(&e->start_mark);
-	b->key_column = column_of(&e->start_mark);
+	b->key_line = line_of(b, &e->start_mark);
+	b->key_column = column_of(b, &e->start_mark);
 	return 0;
 }
 
@@ -226,8 +215,8 @@ static int node_new(struct builder *b, const yaml_event_t *e,
 	if (!n)
 		return -ENOMEM;
 	n->type = type;
-	n->line = line_of(&e->start_mark);
-	n->column = column_of(&e->start_mark);
+	n->line = line_of(b, &e->start_mark);
+	n->column = column_of(b, &e->start_mark);
 	*ret = n;
 	return 0;
 }
@@ -373,7 +362,7 @@ int yaml_parse(struct arena *a, struct str text, struct yaml **ret,
 		*ret = NULL;
 		return 0;
 	}
-	r = check_characters(text, reterr);
+	r = check_characters(&b);
 	if (r != 0)
 		return r;
 	if (!yaml_parser_initialize(&p))
