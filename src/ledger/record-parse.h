@@ -9,11 +9,9 @@
 
 #include "ledger/record.h"
 
-#define RECORD_MAX_FIELDS 64u /* members a writer may give */
-#define RECORD_MAX_NAME   48u /* bytes of a member's name */
-/* Bytes of a writer's record; the rest is for what the scribe adds. */
-#define RECORD_MAX_BODY     (RECORD_MAX_BYTES - RECORD_MAX_ENVELOPE)
-#define RECORD_MAX_ENVELOPE ((size_t)4096)
+#define RECORD_MAX_FIELDS   64u /* members a writer may give */
+#define RECORD_MAX_NAME     48u /* bytes of a member's name */
+#define RECORD_MAX_ENVELOPE (RECORD_MAX_BYTES - RECORD_MAX_BODY)
 
 enum record_error {
 	RECORD_E_SYNTAX = 1, /* not one flat object in its one spelling */

@@ -14,6 +14,8 @@
 #include "base/json.h"
 
 #define RECORD_MAX_BYTES ((size_t)32 * 1024) /* of one stored line */
+/* Of it, what a writer may send; the rest is for what the scribe adds. */
+#define RECORD_MAX_BODY ((size_t)28 * 1024)
 
 enum record_kind {
 	RECORD_LEDGER_START = 1, /* scribe */

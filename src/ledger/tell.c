@@ -7,6 +7,7 @@
 #include "ledger/tell.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -113,7 +114,7 @@ static void show_open(struct line *l)
 static void more_open(struct line *l)
 {
 	detail_text(l, "in ", "cwd", "");
-	detail_text(l, "policy ", "policy", "");
+	detail_text(l, "policy ", has(l, "file") ? "file" : "policy", "");
 	detail_text(l, "profile ", "profile", "");
 	detail_text(l, "task ", "task", "");
 }
@@ -249,9 +250,17 @@ static void show_syscall(struct line *l)
 
 static void more_syscall(struct line *l)
 {
+	int64_t e = json_find_int(l->rec, "errno", 0);
+	const char *name = NULL;
+
 	detail_text(l, "by ", "exe", "");
 	detail_text(l, "pid ", "pid", "");
-	detail_text(l, "", "errno", "");
+	if (e > 0 && e <= INT_MAX)
+		name = strerrorname_np((int)e);
+	if (name) {
+		detail(l, ", ");
+		add(l, name);
+	}
 }
 
 static void more_hide(struct line *l)

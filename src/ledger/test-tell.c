@@ -38,10 +38,10 @@ static const struct {
 	{ STR(FRONT "\"net.grant\"" ALLOW ",\"addr\":\"192.0.2.1\",\"port\":22,"
 		    "\"proto\":\"tcp\"" BACK),
 	  "allowed  192.0.2.1:22" },
-	{ STR(FRONT "\"session.open\"" ALLOW
-		    ",\"cwd\":\"/p\",\"argv\":\"make -j2\","
-		    "\"policy\":\"abc\",\"profile\":\"\"" BACK),
-	  "opened   make -j2  (in /p, policy abc)" },
+	{ STR(FRONT
+	      "\"session.open\"" ALLOW ",\"cwd\":\"/p\",\"argv\":\"make -j2\","
+	      "\"policy\":\"abc\",\"file\":\"/f.yaml\",\"profile\":\"\"" BACK),
+	  "opened   make -j2  (in /p, policy /f.yaml)" },
 	{ STR(FRONT "\"session.start\"" ALLOW
 		    ",\"pid\":7,\"layer.userns\":true,"
 		    "\"layer.landlock\":7,\"layer.cgroup\":\"v2\","
@@ -59,9 +59,8 @@ static const struct {
 	{ STR(FRONT "\"limit.hit\"" ALLOW ",\"limit\":\"memory\",\"value\":"
 		    "\"8G\",\"reason\":\"killed\"" BACK),
 	  "limit    memory 8G  (killed)" },
-	{ STR(FRONT
-	      "\"syscall.refuse\"" ALLOW ",\"syscall\":\"bpf\",\"pid\":5,"
-	      "\"exe\":\"/x\",\"errno\":\"EPERM\",\"args\":\"1, 2\"" BACK),
+	{ STR(FRONT "\"syscall.refuse\"" ALLOW ",\"syscall\":\"bpf\",\"pid\":5,"
+		    "\"exe\":\"/x\",\"errno\":1,\"args\":\"1, 2\"" BACK),
 	  "refused  bpf(1, 2)  (by /x, pid 5, EPERM)" },
 	{ STR(FRONT "\"file.hide\"" ALLOW
 		    ",\"path\":\"/p/.env\",\"ms\":40" BACK),
