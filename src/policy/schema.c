@@ -366,6 +366,37 @@ bool schema_nearest_field(struct str name, bool allow, char *dst, size_t size)
 	return best.distance < 2 * NEAR_FAR;
 }
 
+#define REFERENCE_COLUMN 21u
+#define REFERENCE_WIDTH  80u
+
+/* @text from REFERENCE_COLUMN on, broken between words. */
+static void add_wrapped(struct buf *b, const char *text)
+{
+	struct str rest = str_of(text), word;
+	size_t at = 0;
+
+	while (str_word(&rest, &word)) {
+		if (at > 0 && at + 1 + word.len <= REFERENCE_WIDTH) {
+			buf_addc(b, ' ');
+			at++;
+		} else {
+			buf_printf(b, "%s%*s", at > 0 ? "\n" : "",
+				   (int)REFERENCE_COLUMN, "");
+			at = REFERENCE_COLUMN;
+		}
+		buf_add(b, word);
+		at += word.len;
+	}
+	buf_addc(b, '\n');
+}
+
+static void add_field(struct buf *b, const struct schema_field_row *f)
+{
+	buf_printf(b, "%-20s %s\n", f->name,
+		   f->deny ? "in allow and deny" : "in allow");
+	add_wrapped(b, f->help);
+}
+
 void policy_reference(struct buf *b)
 {
 	char name[64];
@@ -379,14 +410,12 @@ void policy_reference(struct buf *b)
 			buf_printf(b, "%s %s", k ? "," : ":", row->choices[k]);
 		if (schema_is_list(row->type))
 			buf_printf(b, ", at most %u", (unsigned)row->max);
-		buf_printf(b, "\n%20s   %s\n", "", row->help);
+		buf_addc(b, '\n');
+		add_wrapped(b, row->help);
 	}
-	buf_printf(b, "\nMembers of a rule in network.allow, network.deny\n\n");
+	buf_printf(b, "\nA rule of network.allow or network.deny:\n\n");
 	for (unsigned i = 0; i < FIELD_MAX_; i++) {
-		const struct schema_field_row *f = &policy_fields[i];
-
-		if (!f->later)
-			buf_printf(b, "%-20s %s%s\n", f->name,
-				   f->deny ? "" : "(allow only) ", f->help);
+		if (!policy_fields[i].later)
+			add_field(b, &policy_fields[i]);
 	}
 }

@@ -502,7 +502,28 @@ static void test_out_of_memory(void)
 	CHECK_EQ(done > 0, 1);
 }
 
-int main(void)
+/* doc/PROTOCOL.policy; the program's argument. */
+static const char *document = "doc/PROTOCOL.policy";
+
+/* The document holds the reference that the table makes, word for word. */
+static void test_document(void)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	static char text[POLICY_MAX_BYTES];
+	FILE *f = fopen(document, "re");
+	size_t n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+
+	CHECK_EQ(f != NULL, 1);
+	if (!f)
+		return;
+	(void)fclose(f);
+	text[n] = 0;
+	buf_init(&b, 1 << 16);
+	policy_reference(&b);
+	CHECK_EQ(buf_cstr(&b) && strstr(text, buf_cstr(&b)), 1);
+}
+
+int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "the built-in default", test_default },
@@ -515,7 +536,10 @@ int main(void)
 		{ "the hash is about meaning", test_hash },
 		{ "units", test_units },
 		{ "out of memory", test_out_of_memory },
+		{ "the document has every key", test_document },
 	};
 
+	if (argc > 1)
+		document = argv[1];
 	return test_main(tests, N_ELEMS(tests));
 }
