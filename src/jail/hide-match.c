@@ -53,9 +53,11 @@ int hide_glob_parse(struct arena *a, struct str glob, struct hide_glob *ret)
 	mid = (struct str){ glob.ptr + root, last - root };
 
 	*ret = (struct hide_glob){ .kind = HIDE_K_FULL };
-	if (mid.len == 0)
+	if (str_eq(name, STR("**")))
+		ret->kind = HIDE_K_FULL;
+	else if (mid.len == 0)
 		ret->kind = HIDE_K_HERE;
-	else if (str_eq(mid, STR("/**")) && !str_eq(name, STR("**")))
+	else if (str_eq(mid, STR("/**")))
 		ret->kind = HIDE_K_DEEP;
 	ret->literal = !glob_is_pattern(name);
 	ret->root = unquote(a, (struct str){ glob.ptr, root });

@@ -2,14 +2,19 @@
 /*
  * Theory of operation
  *
- * One pass over the trees does three things to each directory: watch it, then
- * read it, so that what appears in between is seen by either; hand over what
- * a glob names; queue the directories in it that a glob can reach.  No entry
- * is stat()ed: the type comes with getdents64(2), and only file systems that
- * do not tell it are asked.  The pass is cut into steps, so that a signal is
+ * A pass over the trees reads each directory, hands over what a glob names, and
+ * queues the directories in it that a glob can reach.  No entry is stat()ed:
+ * the type comes with getdents64(2), and only file systems that do not tell it
+ * are asked.  The pass is cut into steps, so that signals and the terminal are
  * served while a large tree is read.
  *
- * Afterwards each IN_CREATE or IN_MOVED_TO is decided by the name it carries.
+ * The first pass is waited for by the command, and only reads: watches cost
+ * more than twice the reading, and a process that has some pays a grace period
+ * of the kernel, up to 15 ms, when it ends.  The second pass comes WATCH_AFTER_NS
+ * after the command began.  It watches each directory before it reads it, so
+ * that whatever appeared since the first, or appears meanwhile, is seen.
+ *
+ * From then on each IN_CREATE or IN_MOVED_TO is decided by the name it carries.
  * A new directory is queued like any other; a directory that moved keeps its
  * watch (inotify gives the same descriptor for the same inode), so reading it
  * again under its new name is what moves it in our table.
@@ -20,7 +25,8 @@
  * wants some too.
  *
  * Invariants
- *  1. A directory is scanned only after it was watched, or marked unwatched.
+ *  1. From the second pass on a directory is read only after it was watched, or
+ *     `polling` is set.
  *  2. A name that was handed over is not handed over again while the same
  *     inode is behind it: its cover still stands.  Events always do.
  *
@@ -48,10 +54,11 @@
 #include "jail/hide-match.h"
 
 #define RESCAN_NS	(10 * NS_PER_S)
+#define WATCH_AFTER_NS	(50 * NS_PER_MS)
 #define GLOB_ARENA	((size_t)4 * 1024 * 1024)
 #define DENTS_SIZE	((size_t)64 * 1024)
 #define EVENTS_SIZE	((size_t)64 * 1024)
-#define SERVE_BUDGET_NS (20 * NS_PER_MS) /* of one round of the loop */
+#define SERVE_BUDGET_NS (5 * NS_PER_MS) /* of one round of the loop */
 #define WATCH_MASK                                                    \
 	(IN_CREATE | IN_MOVED_TO | IN_ONLYDIR | IN_DONT_FOLLOW |       \
 	 IN_EXCL_UNLINK)
@@ -75,12 +82,13 @@ struct hide {
 
 	int inotify_fd;
 	bool first_pass; /* until hide_step() has returned 0 once */
+	bool watching;	 /* the second pass has begun */
 	bool told_polling, told_dirs;
 
 	struct loop *loop;
 	struct loop_io io;
 	struct loop_timer more;	  /* directories wait */
-	struct loop_timer rescan; /* where watches are missing */
+	struct loop_timer rescan; /* begins the second pass; then polls */
 	void (*failed)(void *owner, int error);
 };
 
@@ -277,14 +285,15 @@ static void tell_polling(struct hide *h)
 static uint32_t half_of_the_watches(void)
 {
 	char text[32];
+	struct str line, rest = { text, 0 };
 	uint32_t n = 0;
 	AUTO(fd) int fd = open("/proc/sys/fs/inotify/max_user_watches",
 			       O_RDONLY | O_CLOEXEC);
 	ssize_t got = fd != -1 ? read(fd, text, sizeof(text)) : -1;
 
-	if (got > 0 && str_u32(str_trim((struct str){ text, (size_t)got }), 0,
-			       UINT32_MAX, &n) &&
-	    n > 1)
+	rest.len = got > 0 ? (size_t)got : 0;
+	if (str_cut(&rest, '\n', &line) &&
+	    str_u32(line, 2, UINT32_MAX, &n))
 		return n / 2;
 	return 4096;
 }
@@ -301,8 +310,10 @@ static int watch_dir(struct hide *h, uint32_t *i, int dirfd)
 	int wd;
 	int r;
 
-	if (h->inotify_fd == -1 || (e->wd < 0 && h->stats.watches >=
-							  h->c.max_watches)) {
+	if (!h->watching)
+		return 0;
+	if (h->inotify_fd == -1 ||
+	    (e->wd < 0 && h->stats.watches >= h->c.max_watches)) {
 		tell_polling(h);
 		return 0;
 	}
@@ -544,12 +555,39 @@ static int on_more(struct loop_timer *t)
 	return 0;
 }
 
+static int on_events(struct loop_io *io, uint32_t events);
+
+static int begin_watching(struct hide *h)
+{
+	int r;
+
+	h->watching = true;
+	h->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (h->inotify_fd == -1)
+		tell_polling(h);
+	if (h->c.max_watches == 0)
+		h->c.max_watches = half_of_the_watches();
+	if (h->inotify_fd != -1) {
+		h->io = (struct loop_io){ .fd = h->inotify_fd,
+					  .events = EPOLLIN,
+					  .run = on_events,
+					  .owner = h };
+		r = loop_io_add(h->loop, &h->io);
+		if (r < 0)
+			return r;
+	}
+	r = queue_trees(h);
+	return r < 0 ? r : work_on(h);
+}
+
 static int on_rescan(struct loop_timer *t)
 {
 	struct hide *h = t->owner;
 	int r = loop_timer_set(h->loop, t, clock_mono_ns() + RESCAN_NS);
 
-	if (r == 0 && h->stats.polling) {
+	if (r == 0 && !h->watching) {
+		r = begin_watching(h);
+	} else if (r == 0 && h->stats.polling) {
 		h->stats.rescans++;
 		r = queue_trees(h);
 		if (r == 0)
@@ -632,23 +670,14 @@ static int on_events(struct loop_io *io, uint32_t events)
 int hide_watch(struct hide *h, struct loop *l,
 	       void (*failed)(void *owner, int error))
 {
-	int r = 0;
-
 	ASSERT(!h->first_pass);
 	h->loop = l;
 	h->failed = failed;
 	h->more = (struct loop_timer){ .run = on_more, .owner = h };
 	h->rescan = (struct loop_timer){ .run = on_rescan, .owner = h };
-	if (h->inotify_fd != -1) {
-		h->io = (struct loop_io){ .fd = h->inotify_fd,
-					  .events = EPOLLIN,
-					  .run = on_events,
-					  .owner = h };
-		r = loop_io_add(l, &h->io);
-	}
-	if (r == 0 && h->c.n_globs > 0)
-		r = loop_timer_set(l, &h->rescan, clock_mono_ns() + RESCAN_NS);
-	return r;
+	if (h->c.n_globs == 0)
+		return 0;
+	return loop_timer_set(l, &h->rescan, clock_mono_ns() + WATCH_AFTER_NS);
 }
 
 /* ---- birth and death ---- */
@@ -728,13 +757,6 @@ int hide_new(struct hide **ret, const struct hide_config *c)
 	r = compile(h);
 	if (r < 0)
 		return r;
-	if (c->n_globs > 0) {
-		h->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-		if (h->inotify_fd == -1)
-			tell_polling(h);
-		if (h->c.max_watches == 0)
-			h->c.max_watches = half_of_the_watches();
-	}
 	for (size_t t = 0; t < c->n_trees; t++) {
 		r = add_tree(h, t);
 		if (r < 0)

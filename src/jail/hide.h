@@ -67,8 +67,8 @@ DEFINE_AUTO(hide, struct hide, hide_free);
 must_check int hide_step(struct hide *h, uint64_t budget_ns);
 
 /*
- * From here on serve changes from @l.  The first scan must be complete.
- * Failures of `found` go to @failed.
+ * From here on, within 50 ms and the time of one pass, serve changes from @l.
+ * The first scan must be complete.  Failures of `found` go to @failed.
  */
 must_check int hide_watch(struct hide *h, struct loop *l,
 			  void (*failed)(void *owner, int error));
