@@ -4,7 +4,7 @@
 
 #include <sys/syscall.h>
 
-/* landlock(7), ABI 3 (6.2), 4 (6.7), 5 (6.10), 6 (6.12) */
+/* landlock(7), ABI 3 (6.2), 5 (6.10), 6 (6.12) */
 #ifndef LANDLOCK_ACCESS_FS_TRUNCATE
 #define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
 #endif
@@ -25,7 +25,21 @@
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS	   _IOW('!', 4, uint64_t)
 #endif
 
-/* fchmodat2: 6.6, the same number everywhere */
+/* Numbers that are the same everywhere: 6.6, 6.15 */
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
+#endif
+#ifndef SYS_open_tree_attr
+#define SYS_open_tree_attr 467
+#endif
+
+/* fcntl.h and sched.h of some C libraries */
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+#ifndef CLONE_NEWCGROUP
+#define CLONE_NEWCGROUP 0x02000000
+#endif
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
 #endif

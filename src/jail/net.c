@@ -83,7 +83,7 @@ static int setup_routes(char *scratch, struct diag *err)
 	return r;
 }
 
-static int setup_nft(const struct plan *p, char *scratch, struct diag *err)
+int net_rules(const struct plan *p, char *scratch, struct diag *reterr)
 {
 	AUTO(fd) int fd = -1;
 	struct nl n;
@@ -93,7 +93,7 @@ static int setup_nft(const struct plan *p, char *scratch, struct diag *err)
 	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
 	if (fd == -1) {
 		r = neg_errno();
-		diag_set(err, 0, 0,
+		diag_set(reterr, 0, 0,
 			 "the kernel has no netfilter netlink: modprobe nf_tables");
 		return r;
 	}
@@ -109,7 +109,7 @@ static int setup_nft(const struct plan *p, char *scratch, struct diag *err)
 		r = nl_exchange(fd, &n, NULL);
 	}
 	if (r != 0)
-		diag_set(err, 0, 0,
+		diag_set(reterr, 0, 0,
 			 "nf_tables refused the jail's rules (%s): modprobe -a "
 			 "nf_tables nft_tproxy nft_log nfnetlink_log",
 			 strerror(-r));
@@ -129,7 +129,7 @@ static void log_config(struct nl *n, uint8_t family, uint16_t group,
 	nl_end(n);
 }
 
-static int open_nflog(char *scratch, int *ret, struct diag *err)
+int net_log(char *scratch, struct net_sockets *ret, struct diag *reterr)
 {
 	struct nfulnl_msg_config_cmd bind_group = { NFULNL_CFG_CMD_BIND };
 	struct nfulnl_msg_config_mode mode = { htonl(NET_LOG_BYTES),
@@ -152,13 +152,13 @@ static int open_nflog(char *scratch, int *ret, struct diag *err)
 		   sizeof(timeout));
 	r = nl_exchange(fd, &n, NULL);
 	if (r != 0) {
-		diag_set(err, 0, 0,
+		diag_set(reterr, 0, 0,
 			 "the kernel has no NFLOG (%s): modprobe nfnetlink_log",
 			 strerror(-r));
 		return r;
 	}
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	*ret = TAKE_FD(fd);
+	ret->nflog = TAKE_FD(fd);
 	return 0;
 }
 
@@ -210,18 +210,11 @@ static int open_sockets(struct net_sockets *s, struct diag *err)
 	return r;
 }
 
-int net_setup(const struct plan *p, char *scratch, struct net_sockets *ret,
-	      struct diag *reterr)
+int net_prepare(char *scratch, struct net_sockets *ret, struct diag *reterr)
 {
 	int r;
 
 	*ret = (struct net_sockets){ -1, -1, -1, -1 };
 	r = setup_routes(scratch, reterr);
-	if (r == 0)
-		r = open_sockets(ret, reterr);
-	if (r == 0)
-		r = open_nflog(scratch, &ret->nflog, reterr);
-	if (r == 0)
-		r = setup_nft(p, scratch, reterr);
-	return r;
+	return r == 0 ? open_sockets(ret, reterr) : r;
 }

@@ -24,8 +24,17 @@ struct net_sockets {
 };
 
 /*
- * @scratch: NL_BYTES.  Needs CAP_NET_ADMIN in the current network namespace.
- * 0, or -errno and @reterr says which step and what mends it.
+ * In this order, with CAP_NET_ADMIN in the current network namespace.  All:
+ * @scratch is NL_BYTES; 0, or -errno and @reterr says which step and what
+ * mends it.
+ *
+ * net_prepare   addresses, routes, and all sockets but nflog; needs no plan
+ * net_rules     what the plan allows
+ * net_log       what is refused from here on is told to ret->nflog
  */
-must_check int net_setup(const struct plan *p, char *scratch,
-			 struct net_sockets *ret, struct diag *reterr);
+must_check int net_prepare(char *scratch, struct net_sockets *ret,
+			   struct diag *reterr);
+must_check int net_rules(const struct plan *p, char *scratch,
+			 struct diag *reterr);
+must_check int net_log(char *scratch, struct net_sockets *ret,
+		       struct diag *reterr);

@@ -4,7 +4,7 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
-#define ANSWER_BYTES 16384
+#define ANSWER_BYTES 8192
 
 void nl_init(struct nl *n, char *buf)
 {

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation
+ *
+ * The child shares init's memory until exec and init waits for that, as with
+ * vfork(2): copying init's page tables would cost more than everything else
+ * here, and results come back through struct child.  It has a stack, signal
+ * handlers, descriptors and limits of its own.
+ *
+ * Everything that confines it was done to init before and is inherited: no
+ * capabilities, no new privileges, Landlock, the filter.  The child only takes
+ * its place (session, terminal, streams, limits), closes what is not the
+ * command's, and proves the walls.
+ */
+#include "jail/child.h"
+
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "jail/prove.h"
+#include "jail/sys.h"
+
+#define STACK_BYTES  ((size_t)64 * 1024)
+#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
+#define SHELL	     "/bin/sh"
+#define FAILED	     125
+
+static noreturn_fn void over(struct child *c, const char *what)
+{
+	diag_set(&c->unproven, 0, 0, "the command's process: %s: %s", what,
+		 strerror(errno));
+	_exit(FAILED);
+}
+
+static void default_signals(void)
+{
+	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	sigset_t none;
+
+	/* Those that cannot be changed are default already. */
+	for (int i = 1; i < NSIG; i++)
+		(void)sigaction(i, &dfl, NULL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void take_streams(struct child *c)
+{
+	if (setsid() == -1)
+		over(c, "setsid");
+	if (c->tty != -1 && ioctl(c->tty, TIOCSCTTY, 0) == -1)
+		over(c, "the controlling terminal");
+	/* Init keeps all of these above 2, so none is overwritten here. */
+	for (int i = 0; i < 3; i++) {
+		int fd = c->stdio[i] == -1 ? c->tty : c->stdio[i];
+
+		if (dup2(fd, i) == -1)
+			over(c, "its streams");
+	}
+	if (sys_close_range(3, UINT_MAX) != 0)
+		over(c, "closing what is not its own");
+}
+
+/* Never raises what the supervisor has set. */
+static void lower(struct child *c, __rlimit_resource_t what, uint64_t to)
+{
+	struct rlimit l;
+
+	if (getrlimit(what, &l) == -1)
+		over(c, "its limits");
+	if (l.rlim_max > to)
+		l.rlim_max = to;
+	if (l.rlim_cur > l.rlim_max)
+		l.rlim_cur = l.rlim_max;
+	if (setrlimit(what, &l) == -1)
+		over(c, "its limits");
+}
+
+static void take_limits(struct child *c)
+{
+	const struct plan_limits *l = &c->plan->limits;
+
+	lower(c, RLIMIT_CORE, 0); /* a core would hold secrets */
+	if (l->processes > 0)
+		lower(c, RLIMIT_NPROC, l->processes + 1u); /* and init */
+	if (l->disk > 0)
+		lower(c, RLIMIT_FSIZE, l->disk);
+}
+
+static void run(struct child *c, const char *path)
+{
+	(void)execve(path, c->argv, c->env);
+	if (errno != ENOEXEC)
+		return;
+
+	/* No "#!": a script of the shell, as execvp(3) has it. */
+	size_t n = 0;
+
+	while (c->argv[n])
+		n++;
+
+	char **with_shell = calloc(n + 2, sizeof(*with_shell));
+
+	if (!with_shell) {
+		errno = ENOMEM;
+		return;
+	}
+	with_shell[0] = (char *)(uintptr_t)SHELL;
+	with_shell[1] = (char *)(uintptr_t)path;
+	for (size_t i = 1; i < n; i++)
+		with_shell[i + 1] = c->argv[i];
+	(void)execve(SHELL, with_shell, c->env);
+	errno = ENOEXEC;
+}
+
+static struct str find_path(char *const *env)
+{
+	for (size_t i = 0; env[i]; i++) {
+		if (str_starts(str_of(env[i]), STR("PATH=")))
+			return str_skip(str_of(env[i]), 5);
+	}
+	return STR(DEFAULT_PATH);
+}
+
+/* Returns only when nothing could be executed; the errno. */
+static int search_and_run(struct child *c)
+{
+	struct str rest = find_path(c->env), dir;
+	const char *name = c->argv[0];
+	char path[PATH_MAX];
+	int error = ENOENT;
+
+	if (strchr(name, '/')) {
+		run(c, name);
+		return errno;
+	}
+	while (name[0] != '\0' && str_cut(&rest, ':', &dir)) {
+		int n = snprintf(path, sizeof(path), "%.*s%s%s", STR_ARG(dir),
+				 dir.len > 0 ? "/" : "./", name);
+
+		if (n < 0 || (size_t)n >= sizeof(path))
+			continue;
+		run(c, path);
+		if (errno == EACCES)
+			error = EACCES; /* a later one may be better */
+		else if (errno != ENOENT && errno != ENOTDIR)
+			return errno;
+	}
+	return error;
+}
+
+static int child_main(void *arg)
+{
+	struct child *c = arg;
+
+	default_signals();
+	take_streams(c);
+	take_limits(c);
+	c->ready_ns = clock_mono_ns();
+	if (prove_all(c->plan, &c->unproven) != 0)
+		_exit(FAILED);
+	c->exec_ns = clock_mono_ns();
+	c->exec_errno = search_and_run(c);
+	_exit(child_exit_code(c->exec_errno));
+}
+
+pid_t child_start(struct child *c)
+{
+	static _Alignas(16) char stack[STACK_BYTES];
+	pid_t pid;
+
+	c->exec_errno = 0;
+	c->unproven.text[0] = '\0';
+	pid = clone(child_main, stack + sizeof(stack),
+		    CLONE_VM | CLONE_VFORK | SIGCHLD, c);
+	return pid == -1 ? neg_errno() : pid;
+}
+
+int child_exit_code(int exec_errno)
+{
+	return exec_errno == ENOENT || exec_errno == ENOTDIR ? 127 : 126;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* child: the command's process, from clone to exec. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/base.h"
+#include "jail/plan.h"
+
+struct child {
+	const struct plan *plan;
+	char *const *argv, *const *env; /* terminated; argv[0] exists */
+	int stdio[3]; /* -1: the terminal */
+	int tty;      /* controlling terminal; -1 none */
+	/* How it went, when child_start() returned > 0 or the child is over. */
+	int exec_errno;      /* of a failed exec; 0 */
+	struct diag unproven; /* text is empty, or names the missing wall */
+	uint64_t ready_ns, exec_ns; /* clock_mono_ns(), for measurements */
+};
+
+/*
+ * Start it and wait until it has executed its program or failed: then it is
+ * over and c says why.  Its pid, or -errno.
+ */
+must_check pid_t child_start(struct child *c);
+/* 126 or 127, as shells have it. */
+int child_exit_code(int exec_errno);

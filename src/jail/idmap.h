@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* idmap: user namespaces and their id maps, seen from outside. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/base.h"
+
+struct idmap {
+	uint32_t inside_uid, outside_uid;
+	uint32_t inside_gid, outside_gid;
+};
+
+/*
+ * Write the maps of the namespace that process @pid is alone in.  @deny:
+ * setgroups(2) is forbidden first, without which an unprivileged writer may not
+ * map groups.
+ */
+must_check int idmap_write(pid_t pid, const struct idmap *m, bool deny);
+/* A descriptor of a new user namespace with these maps, or -errno. */
+must_check int idmap_new(const struct idmap *m);

@@ -1,0 +1,683 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation
+ *
+ *   PREPARE -- nothing of the plan is needed --> WAIT_PLAN
+ *   WAIT_PLAN -- MSG_PLAN --> BUILD
+ *   BUILD -- walls stand, MSG_INIT_READY --> WAIT_GO
+ *   WAIT_GO -- MSG_INIT_GO --> RUN
+ *   RUN -- the command ends --> kill the rest, MSG_INIT_EXIT, exit
+ *   any -- the supervisor's end of the socket closes --> exit
+ *
+ * When pid 1 exits the kernel kills everything in its pid namespace, so every
+ * failure ends in exit and none needs cleaning up.
+ *
+ * Order of BUILD, and why:
+ *
+ *   1 own ids           files made from here on belong to the jail's user
+ *   2 environment wiped, not dumpable   before anything else runs here
+ *   3 mounts, network   need capabilities
+ *   4 proof of the network    before refusals are recorded
+ *   5 the new root; from here on there is no host to look at
+ *   6 no new privileges, Landlock, no capabilities
+ *   7 proof without the filter, then the filter
+ *
+ * All walls are put around init itself and inherited by the command.  What is
+ * then left to do after MSG_INIT_GO, which waits for the ledger, is little.
+ *
+ * Init's own descriptors are all above 2, where /dev/null is.
+ */
+#include "jail/init.h"
+
+#include <grp.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/auxv.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "ipc/ipc.h"
+#include "ipc/protocol.h"
+#include "jail/child.h"
+#include "jail/landlock.h"
+#include "jail/mounts.h"
+#include "jail/net.h"
+#include "jail/nl.h"
+#include "jail/prove.h"
+#include "jail/seccomp.h"
+#include "jail/sys.h"
+
+#define FAILED	      125
+#define ARENA_MAX     ((size_t)64 * 1024 * 1024) /* plan or arguments, parsed */
+#define REAP_NS	      (200 * NS_PER_MS) /* for what the command left behind */
+#define ENV_BYTES_MAX ((uintptr_t)8 * 1024 * 1024)
+#define MAX_STEPS     16u
+
+struct init {
+	struct init_config conf;
+	struct arena arena;
+	struct ipc_msg msg;
+	struct plan plan;
+	struct mounts mounts;
+	int *sources; /* of the plan's mounts, from the supervisor; or NULL */
+	struct net_sockets net;
+	int master, slave; /* of the pty */
+	int listener;	   /* of the filter */
+	int landlock_abi;
+	mode_t umask;
+	pid_t command;
+	struct {
+		const char *name;
+		uint64_t ns;
+	} steps[MAX_STEPS];
+	size_t n_steps;
+};
+
+static void step(struct init *in, const char *name)
+{
+	if (in->conf.steps && in->n_steps < MAX_STEPS) {
+		in->steps[in->n_steps].name = name;
+		in->steps[in->n_steps++].ns = clock_mono_ns();
+	}
+}
+
+static noreturn_fn void fail(struct init *in, int error, const char *text)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
+
+	buf_init(&b, 4096);
+	json_open(&w, '{');
+	json_kstr(&w, "text", str_of(text));
+	json_kint(&w, "errno", error < 0 ? -error : error);
+	json_close(&w, '}');
+	/* When this fails too, the end of the socket says as much. */
+	int r = ipc_send(in->conf.sock, MSG_INIT_FAILED, 0, buf_str(&b), NULL,
+			 0);
+
+	_exit(r == 0 ? FAILED : FAILED + 1);
+}
+
+static noreturn_fn void fail_errno(struct init *in, int error, const char *what)
+{
+	struct diag d;
+
+	diag_set(&d, 0, 0, "%s: %s", what, strerror(-error));
+	fail(in, error, d.text);
+}
+
+static void on_sigchld(int sig)
+{
+	(void)sig; /* it is there to interrupt ppoll(2) */
+}
+
+/* No signal is served but where run() waits. */
+static void set_signals(struct init *in)
+{
+	struct sigaction chld = { .sa_handler = on_sigchld };
+	sigset_t all;
+
+	(void)sigfillset(&all);
+	if (sigprocmask(SIG_SETMASK, &all, NULL) == -1 ||
+	    sigaction(SIGCHLD, &chld, NULL) == -1)
+		fail_errno(in, neg_errno(), "init's signals");
+}
+
+/* Only the socket stays; 0, 1 and 2 become /dev/null. */
+static void set_descriptors(struct init *in)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int sock;
+
+	if (null == -1)
+		fail_errno(in, neg_errno(), "/dev/null");
+	sock = fd_dup(in->conf.sock);
+	if (sock < 0)
+		fail_errno(in, sock, "init's socket");
+	for (int i = 0; i < 3; i++) {
+		if (i != null && dup2(null, i) == -1)
+			fail_errno(in, neg_errno(), "init's streams");
+	}
+	if (dup3(sock, 3, O_CLOEXEC) == -1 && sock != 3)
+		fail_errno(in, neg_errno(), "init's socket");
+	in->conf.sock = 3;
+	if (sys_close_range(4, UINT_MAX) != 0)
+		fail_errno(in, neg_errno(), "inherited descriptors");
+}
+
+static void prepare(struct init *in)
+{
+	static char scratch[NL_BYTES];
+	struct diag err;
+	int r;
+
+	/* Lost when ids change, so it is repeated then. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	set_signals(in);
+	set_descriptors(in);
+	(void)setsid();
+	in->umask = umask(0);
+	step(in, "start");
+	if (unshare(CLONE_NEWNET) == -1)
+		fail_errno(in, neg_errno(), "a network namespace");
+	step(in, "netns");
+	r = net_prepare(scratch, &in->net, &err);
+	if (r != 0)
+		fail(in, r, err.text);
+	step(in, "routes");
+}
+
+static void recv_message(struct init *in)
+{
+	int r = ipc_recv(in->conf.sock, &in->msg, IPC_BODY_MAX);
+
+	if (r == -EPIPE)
+		_exit(FAILED);
+	if (r != 0)
+		fail_errno(in, r, "init's socket");
+}
+
+/*
+ * MSG_PLAN with id 1: descriptors of mounts, the body says which (uint32_t
+ * each).  With id 0: the plan.
+ */
+static void take_sources(struct init *in)
+{
+	size_t n = in->msg.n_fds;
+	uint32_t at[IPC_FDS_MAX];
+
+	if (!in->sources) {
+		in->sources = arena_array(&in->arena, PLAN_MAX_MOUNTS,
+					  sizeof(in->sources[0]));
+		if (!in->sources)
+			fail_errno(in, -ENOMEM, "the plan");
+		for (size_t i = 0; i < PLAN_MAX_MOUNTS; i++)
+			in->sources[i] = -1;
+	}
+	if (in->msg.body.len != n * sizeof(at[0]))
+		fail_errno(in, -EPROTO, "the plan");
+	memcpy(at, buf_str(&in->msg.body).ptr, n * sizeof(at[0]));
+	for (size_t i = 0; i < n; i++) {
+		if (at[i] >= PLAN_MAX_MOUNTS)
+			fail_errno(in, -EPROTO, "the plan");
+		in->sources[at[i]] = ipc_take_fd(&in->msg, i);
+	}
+}
+
+static void wait_plan(struct init *in)
+{
+	struct diag err;
+	int r;
+
+	for (;;) {
+		recv_message(in);
+		if (in->msg.type != MSG_PLAN)
+			fail_errno(in, -EPROTO, "not a plan");
+		if (in->msg.id == 0)
+			break;
+		take_sources(in);
+	}
+	step(in, "plan");
+	r = plan_parse(&in->arena, buf_str(&in->msg.body), &in->plan, &err);
+	if (r < 0)
+		fail_errno(in, r, "the plan");
+	if (r > 0)
+		fail(in, EINVAL, err.text);
+	step(in, "parse");
+}
+
+/* As root the maps name another user than the one we are. */
+static void take_ids(struct init *in)
+{
+	const struct plan *p = &in->plan;
+
+	if (getuid() == p->inside_uid && getgid() == p->inside_gid)
+		return;
+	if (setgroups(0, NULL) == -1 ||
+	    setresgid(p->inside_gid, p->inside_gid, p->inside_gid) == -1 ||
+	    setresuid(p->inside_uid, p->inside_uid, p->inside_uid) == -1)
+		fail_errno(in, neg_errno(), "becoming the jail's user");
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+/*
+ * The strings that the kernel put on our stack: arguments, environment, and
+ * the program's name after them.  /proc/1/environ would show them, and a copy
+ * on it is all that differs from the supervisor's.
+ */
+static void wipe_environment(struct init *in)
+{
+	char *first = program_invocation_name;
+	char *last = (char *)getauxval(AT_EXECFN);
+
+	if (!first || !last || last < first ||
+	    (uintptr_t)last - (uintptr_t)first > ENV_BYTES_MAX)
+		fail_errno(in, -EINVAL, "init's environment");
+	explicit_bzero(first, (size_t)(last - first) + strlen(last));
+	if (prctl(PR_SET_DUMPABLE, 0) == -1)
+		fail_errno(in, neg_errno(), "init's memory");
+}
+
+static void build_mounts(struct init *in)
+{
+	struct diag err;
+	int r = mounts_begin(&in->mounts, &in->plan, &err);
+
+	if (r == 0) {
+		in->mounts.sources = in->sources;
+		step(in, "root");
+		r = mounts_do(&in->mounts, &err);
+	}
+	if (r != 0)
+		fail(in, r, err.text);
+	step(in, "mounts");
+}
+
+static void build_net(struct init *in)
+{
+	static char scratch[NL_BYTES];
+	struct diag err;
+	int r = net_rules(&in->plan, scratch, &err);
+
+	if (r == 0)
+		r = prove_net(&in->plan, &err);
+	if (r == 0)
+		r = net_log(scratch, &in->net, &err);
+	if (r != 0)
+		fail(in, r, err.text);
+	step(in, "rules");
+}
+
+static void enter(struct init *in)
+{
+	const struct plan *p = &in->plan;
+	struct diag err;
+	int r = mounts_enter(&in->mounts, &err);
+
+	if (r != 0)
+		fail(in, r, err.text);
+	if (sethostname(p->hostname, strlen(p->hostname)) == -1)
+		fail_errno(in, neg_errno(), "the jail's host name");
+	step(in, "enter");
+}
+
+static void open_terminal(struct init *in)
+{
+	int unlock = 0;
+
+	if (!in->conf.tty)
+		return;
+	in->master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (in->master == -1 || ioctl(in->master, TIOCSPTLCK, &unlock) == -1)
+		fail_errno(in, neg_errno(), "the jail's terminal");
+	in->slave = ioctl(in->master, TIOCGPTPEER,
+			  O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (in->slave == -1)
+		fail_errno(in, neg_errno(), "the jail's terminal");
+}
+
+static void enter_landlock(struct init *in)
+{
+	AUTO(fd) int ruleset = -1;
+	struct diag err;
+	int r;
+
+	in->landlock_abi = landlock_abi();
+	if (in->landlock_abi == 0)
+		fail(in, EOPNOTSUPP,
+		     "the kernel has no Landlock: boot it with landlock in "
+		     "the list of lsm=");
+	r = landlock_new(in->landlock_abi);
+	if (r < 0)
+		fail_errno(in, r, "Landlock");
+	ruleset = r;
+	r = mounts_allow(&in->mounts, ruleset, in->landlock_abi, &err);
+	if (r != 0)
+		fail(in, r, err.text);
+	r = landlock_enter(ruleset);
+	if (r != 0)
+		fail_errno(in, r, "Landlock");
+	step(in, "landlock");
+}
+
+static void drop_capabilities(struct init *in)
+{
+	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct none[2] = { { 0 } };
+	/* Root inside, where there is one, is a user like any other. */
+	unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
+			     SECBIT_NO_SETUID_FIXUP |
+			     SECBIT_NO_SETUID_FIXUP_LOCKED |
+			     SECBIT_KEEP_CAPS_LOCKED |
+			     SECBIT_NO_CAP_AMBIENT_RAISE |
+			     SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+
+	if (prctl(PR_SET_SECUREBITS, bits) == -1 ||
+	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1)
+		fail_errno(in, neg_errno(), "dropping privileges");
+	for (unsigned long cap = 0;; cap++) {
+		if (prctl(PR_CAPBSET_DROP, cap) == 0)
+			continue;
+		if (errno == EINVAL && cap > CAP_SYS_ADMIN)
+			break; /* beyond the last one of this kernel */
+		fail_errno(in, neg_errno(), "dropping privileges");
+	}
+	if (syscall(SYS_capset, &h, none) == -1)
+		fail_errno(in, neg_errno(), "dropping privileges");
+}
+
+static void lock_up(struct init *in)
+{
+	struct diag err;
+	int r;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		fail_errno(in, neg_errno(), "no_new_privs");
+	enter_landlock(in);
+	drop_capabilities(in);
+	/* Here, for who may not go there shall not find himself there. */
+	if (chdir(in->plan.cwd) == -1) {
+		r = neg_errno();
+		diag_set(&err, 0, 0, "%s is not in the jail: %s", in->plan.cwd,
+			 strerror(-r));
+		fail(in, r, err.text);
+	}
+	r = prove_bare(&err);
+	if (r != 0)
+		fail(in, r, err.text);
+	step(in, "privileges");
+	in->listener = seccomp_enter(true);
+	if (in->listener < 0)
+		fail_errno(in, in->listener, "the system call filter");
+	step(in, "filter");
+}
+
+static void format_ready(const struct init *in, struct buf *b)
+{
+	struct json_out w = JSON_OUT(b);
+
+	json_open(&w, '{');
+	json_key(&w, "layers");
+	json_open(&w, '{');
+	json_kbool(&w, "userns", true);
+	json_kint(&w, "landlock", in->landlock_abi);
+	json_kbool(&w, "seccomp", true);
+	json_kbool(&w, "idmap", in->plan.owner_uid != in->plan.host_uid);
+	json_close(&w, '}');
+	json_kuint(&w, "sockets", in->mounts.n_listeners);
+	if (in->conf.steps) {
+		json_key(&w, "steps");
+		json_open(&w, '{');
+		for (size_t i = 0; i < in->n_steps; i++)
+			json_kuint(&w, in->steps[i].name, in->steps[i].ns);
+		json_close(&w, '}');
+	}
+	json_close(&w, '}');
+}
+
+static void send_ready(struct init *in)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	int fds[IPC_FDS_MAX];
+	size_t n = 0;
+	int r;
+
+	buf_init(&b, 4096);
+	format_ready(in, &b);
+	fds[n++] = in->net.tproxy;
+	fds[n++] = in->net.udp53;
+	fds[n++] = in->net.tcp53;
+	fds[n++] = in->net.nflog;
+	if (in->conf.tty)
+		fds[n++] = in->master;
+	if (in->mounts.n_listeners > N_ELEMS(fds) - n)
+		fail(in, E2BIG, "the plan names too many sockets");
+	for (size_t i = 0; i < in->mounts.n_listeners; i++)
+		fds[n++] = in->mounts.listeners[i];
+	r = b.failed ? -ENOMEM
+		     : ipc_send(in->conf.sock, MSG_INIT_READY, 0, buf_str(&b),
+				fds, n);
+	if (r != 0)
+		fail_errno(in, r, "init's socket");
+	for (size_t i = 0; i < n; i++)
+		(void)close(fds[i]);
+}
+
+static char **read_words(struct init *in, const struct json *list)
+{
+	char **words;
+	size_t n = 0;
+
+	if (!json_is(list, JSON_ARRAY))
+		fail_errno(in, -EPROTO, "the command");
+	words = arena_array(&in->arena, list->kids.n + 1, sizeof(*words));
+	if (!words)
+		fail_errno(in, -ENOMEM, "the command");
+	JSON_EACH(j, list) {
+		if (!json_is(j, JSON_STRING))
+			fail_errno(in, -EPROTO, "the command");
+		words[n] = arena_cstr(&in->arena, j->string);
+		if (!words[n])
+			fail(in, EINVAL, "a word of the command holds NUL");
+		n++;
+	}
+	return words;
+}
+
+static void resize_terminal(struct init *in, const struct json *go)
+{
+	struct winsize ws = {
+		.ws_col = (unsigned short)json_find_int(go, "cols", 0),
+		.ws_row = (unsigned short)json_find_int(go, "rows", 0),
+	};
+
+	/* A terminal without a size is one too. */
+	if (in->slave != -1 && ws.ws_col > 0 && ws.ws_row > 0)
+		(void)ioctl(in->slave, TIOCSWINSZ, &ws);
+}
+
+/* "stdio": for each stream, whether it is the terminal. */
+static void take_stdio(struct init *in, const struct json *go, struct child *c)
+{
+	size_t i = 0, at = 0;
+
+	JSON_EACH(j, json_find(go, "stdio")) {
+		if (i == 3 || !json_is(j, JSON_BOOL))
+			fail_errno(in, -EPROTO, "the command's streams");
+		c->stdio[i] = j->boolean ? -1 : ipc_take_fd(&in->msg, at++);
+		if (c->stdio[i] == -1 && (!j->boolean || in->slave == -1))
+			fail_errno(in, -EPROTO, "the command's streams");
+		i++;
+	}
+	if (i != 3)
+		fail_errno(in, -EPROTO, "the command's streams");
+}
+
+static void send_exit(struct init *in, int code, int sig, int exec_errno)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
+	struct rusage u = { 0 };
+
+	(void)getrusage(RUSAGE_CHILDREN, &u); /* cannot fail */
+	buf_init(&b, 4096);
+	json_open(&w, '{');
+	json_kint(&w, "code", code);
+	json_kint(&w, "signal", sig);
+	json_kint(&w, "exec_errno", exec_errno);
+	json_kint(&w, "utime_us", u.ru_utime.tv_sec * 1000000 +
+					  u.ru_utime.tv_usec);
+	json_kint(&w, "stime_us", u.ru_stime.tv_sec * 1000000 +
+					  u.ru_stime.tv_usec);
+	json_kint(&w, "maxrss_kb", u.ru_maxrss);
+	json_close(&w, '}');
+	if (ipc_send(in->conf.sock, MSG_INIT_EXIT, 0, buf_str(&b), NULL, 0))
+		_exit(FAILED); /* the supervisor is gone: nobody wants to know */
+}
+
+static void send_small(struct init *in, uint32_t type, const char *key, int v,
+		       int fd)
+{
+	char body[64];
+	int len = snprintf(body, sizeof(body), "{\"%s\":%d}", key, v);
+	struct str s = { .ptr = body, .len = (size_t)len };
+
+	if (ipc_send(in->conf.sock, type, 0, s, &fd, fd == -1 ? 0 : 1) != 0)
+		_exit(FAILED); /* nobody there */
+}
+
+static void wait_go(struct init *in)
+{
+	struct child c = { .plan = &in->plan,
+			   .stdio = { -1, -1, -1 },
+			   .tty = in->slave };
+	struct json *go = NULL;
+	pid_t pid;
+
+	recv_message(in);
+	if (in->msg.type != MSG_INIT_GO ||
+	    json_parse(&in->arena, buf_str(&in->msg.body), &go, NULL) != 0)
+		fail_errno(in, -EPROTO, "the command");
+	c.argv = read_words(in, json_find(go, "argv"));
+	c.env = read_words(in, json_find(go, "env"));
+	if (!c.argv[0])
+		fail_errno(in, -EPROTO, "the command");
+	take_stdio(in, go, &c);
+	resize_terminal(in, go);
+	(void)umask(in->umask);
+
+	pid = child_start(&c);
+	if (pid < 0)
+		fail_errno(in, pid, "a process for the command");
+	in->command = pid;
+	if (c.unproven.text[0] != '\0')
+		fail(in, EPROTO, c.unproven.text);
+	if (c.exec_errno != 0) {
+		send_exit(in, child_exit_code(c.exec_errno), 0, c.exec_errno);
+		_exit(0);
+	}
+	/* Nothing of the command's stays here, or its reader never sees EOF. */
+	for (size_t i = 0; i < 3; i++) {
+		if (c.stdio[i] != -1)
+			(void)close(c.stdio[i]);
+	}
+	if (in->slave != -1)
+		(void)close(in->slave);
+	send_small(in, MSG_INIT_STARTED, "pid", pid, in->listener);
+	(void)close(in->listener);
+}
+
+/* Kill what the command left behind, and wait a moment for it. */
+static void kill_rest(const sigset_t *unblocked)
+{
+	uint64_t end = clock_mono_ns() + REAP_NS;
+
+	while (kill(-1, SIGKILL) == 0 && clock_mono_ns() < end) {
+		struct timespec slice = { 0, 20 * 1000 * 1000 };
+
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+		if (waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD)
+			continue; /* kill(2) finds out whether all are gone */
+		(void)ppoll(NULL, 0, &slice, unblocked);
+	}
+}
+
+static noreturn_fn void command_over(struct init *in, int status,
+				     const sigset_t *unblocked)
+{
+	bool killed = WIFSIGNALED(status);
+
+	kill_rest(unblocked);
+	send_exit(in, killed ? 0 : WEXITSTATUS(status),
+		  killed ? WTERMSIG(status) : 0, 0);
+	_exit(0);
+}
+
+static void reap(struct init *in, const sigset_t *unblocked)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+		if (pid != in->command)
+			continue;
+		if (WIFSTOPPED(status))
+			send_small(in, MSG_INIT_SIGNAL, "stopped",
+				   WSTOPSIG(status), -1);
+		else
+			command_over(in, status, unblocked);
+	}
+}
+
+/* {"signal":N}: to the command's process group; its leader is the command. */
+static void pass_signal(struct init *in)
+{
+	AUTO(arena) struct arena a = ARENA_NULL;
+	struct json *j = NULL;
+	int64_t sig;
+
+	arena_init(&a, 4096);
+	if (in->msg.type != MSG_INIT_SIGNAL ||
+	    json_parse(&a, buf_str(&in->msg.body), &j, NULL) != 0)
+		_exit(FAILED);
+	sig = json_find_int(j, "signal", 0);
+	if (sig > 0 && sig < NSIG)
+		(void)kill(-in->command, (int)sig); /* may be gone */
+}
+
+static noreturn_fn void serve(struct init *in)
+{
+	struct pollfd p = { .fd = in->conf.sock, .events = POLLIN };
+	sigset_t unblocked;
+
+	(void)sigfillset(&unblocked);
+	(void)sigdelset(&unblocked, SIGCHLD);
+	for (;;) {
+		int n;
+
+		reap(in, &unblocked);
+		n = ppoll(&p, 1, NULL, &unblocked);
+		if (n <= 0)
+			continue;
+		recv_message(in);
+		pass_signal(in);
+	}
+}
+
+void init_main(const struct init_config *c)
+{
+	static struct init in;
+
+	in = (struct init){ .conf = *c,
+			    .net = { -1, -1, -1, -1 },
+			    .master = -1,
+			    .slave = -1,
+			    .listener = -1 };
+	arena_init(&in.arena, ARENA_MAX);
+	ipc_msg_init(&in.msg);
+
+	prepare(&in);
+	wait_plan(&in);
+	take_ids(&in);
+	wipe_environment(&in);
+	build_mounts(&in);
+	build_net(&in);
+	enter(&in);
+	open_terminal(&in);
+	lock_up(&in);
+	send_ready(&in);
+	wait_go(&in);
+	serve(&in);
+}

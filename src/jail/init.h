@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * init: pid 1 of a jail.  It builds the walls from inside, puts itself behind
+ * them, starts the one command, and ends with it or with its supervisor.
+ */
+#pragma once
+
+#include "base/base.h"
+
+struct init_config {
+	int sock; /* to the supervisor */
+	bool tty;
+	bool steps; /* tell in MSG_INIT_READY how long each step took */
+};
+
+/*
+ * Never returns.  Called in the new process with all namespaces but the
+ * network's, ids not mapped yet.
+ */
+noreturn_fn void init_main(const struct init_config *c);

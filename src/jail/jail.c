@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation
+ *
+ * Init is cloned with every namespace but the network's, which it makes itself:
+ * that takes longest, and so the supervisor can do something else meanwhile.
+ *
+ * Unprivileged, the user's own id is the only one that can be mapped, and the
+ * jail's files are his.  As root the jail gets an id that is not 0 on the host,
+ * and root's supervisor does what that id cannot: it opens the sources of the
+ * binds, and maps the ids of those that belong to the session's owner.  These
+ * are the writable ones and what lies in the home or the project; never /etc
+ * or /usr, whose root-only files would become the jail's own.
+ *
+ * Some file systems (overlayfs) take no id mapping.  Then the jail runs as the
+ * owner, unless that is root: then it does not run.
+ *
+ * The namespaces' descriptors are taken before the plan is sent: with it init
+ * makes itself invisible (not dumpable).
+ */
+#include "jail/jail.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+#include "base/json.h"
+#include "base/path.h"
+#include "ipc/protocol.h"
+#include "jail/cover.h"
+#include "jail/idmap.h"
+#include "jail/init.h"
+#include "jail/source.h"
+#include "jail/sys.h"
+
+/* CLONE_NEWNET: init, by unshare(2) */
+#define NAMESPACES                                               \
+	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | \
+	 CLONE_NEWUTS | CLONE_NEWCGROUP)
+
+struct jail {
+	pid_t pid;
+	int pidfd, sock;
+	int user_ns, mnt_ns;
+	bool reaped;
+};
+
+static int explain_clone(int r, struct diag *err)
+{
+	if (r == -EPERM || r == -ENOSPC) {
+		diag_set(err, 0, 0,
+			 "user namespaces are forbidden here (%s): see sysctl "
+			 "user.max_user_namespaces, "
+			 "kernel.unprivileged_userns_clone, "
+			 "kernel.apparmor_restrict_unprivileged_userns; "
+			 "'bawn doctor' says which",
+			 strerror(-r));
+		return 1;
+	}
+	diag_set(err, 0, 0, "cannot make namespaces: %s", strerror(-r));
+	return r;
+}
+
+int jail_spawn(struct jail **ret, const struct jail_config *c,
+	       struct diag *reterr)
+{
+	struct clone_args args = { .flags = NAMESPACES | CLONE_PIDFD,
+				   .exit_signal = SIGCHLD };
+	AUTO(jail) struct jail *j = calloc(1, sizeof(*j));
+	int pair[2], pidfd = -1, r;
+
+	if (!j)
+		return -ENOMEM;
+	*j = (struct jail){ .pidfd = -1,
+			    .sock = -1,
+			    .user_ns = -1,
+			    .mnt_ns = -1,
+			    .reaped = true };
+	r = ipc_pair(pair);
+	if (r != 0)
+		return explain_clone(r, reterr);
+	args.pidfd = (uint64_t)(uintptr_t)&pidfd;
+	if (c->cgroup_fd != -1) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint32_t)c->cgroup_fd;
+	}
+	r = sys_clone3(&args);
+	if (r == 0) {
+		struct init_config conf = { .sock = pair[1],
+					    .tty = c->tty,
+					    .steps = c->steps };
+
+		init_main(&conf);
+	}
+	(void)close(pair[1]);
+	if (r < 0) {
+		(void)close(pair[0]);
+		return explain_clone(r, reterr);
+	}
+	j->pid = r;
+	j->pidfd = pidfd;
+	j->sock = pair[0];
+	j->reaped = false;
+	*ret = TAKE(j);
+	return 0;
+}
+
+void jail_kill(struct jail *j)
+{
+	if (!j->reaped)
+		(void)sys_pidfd_send_signal(j->pidfd, SIGKILL);
+}
+
+void jail_free(struct jail *j)
+{
+	if (!j)
+		return;
+	jail_kill(j);
+	while (!j->reaped) {
+		if (waitpid(j->pid, NULL, 0) != -1 || errno != EINTR)
+			j->reaped = true;
+	}
+	auto_fd(&j->pidfd);
+	auto_fd(&j->sock);
+	auto_fd(&j->user_ns);
+	auto_fd(&j->mnt_ns);
+	free(j);
+}
+
+int jail_fd(const struct jail *j)
+{
+	return j->sock;
+}
+
+int jail_pidfd(const struct jail *j)
+{
+	return j->pidfd;
+}
+
+pid_t jail_pid(const struct jail *j)
+{
+	return j->pid;
+}
+
+int jail_recv(struct jail *j, struct ipc_msg *m)
+{
+	return ipc_recv(j->sock, m, IPC_INLINE_MAX);
+}
+
+static int open_ns(const struct jail *j, const char *which)
+{
+	char path[64];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)j->pid,
+		       which);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd == -1 ? neg_errno() : fd;
+}
+
+/* The owner's, whose ids a mount may map: see the top. */
+static bool is_owners(const struct plan *p, const struct plan_mount *m)
+{
+	return m->writable ||
+	       path_is_below(str_of(m->src), str_of(p->home)) ||
+	       path_is_below(str_of(m->src), str_of(p->project));
+}
+
+struct sources {
+	int fds[IPC_FDS_MAX];
+	uint32_t at[IPC_FDS_MAX];
+	size_t n;
+};
+
+static void drop_sources(struct sources *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		(void)close(s->fds[i]);
+	s->n = 0;
+}
+
+static int send_sources(struct jail *j, struct sources *s)
+{
+	struct str body = { .ptr = (const char *)s->at,
+			    .len = s->n * sizeof(s->at[0]) };
+	int r = ipc_send(j->sock, MSG_PLAN, 1, body, s->fds, s->n);
+
+	drop_sources(s);
+	return r;
+}
+
+/* @userns_fd -1: the ids stay as they are. */
+static int open_sources(struct jail *j, const struct plan *p, int userns_fd,
+			struct diag *err)
+{
+	struct sources s = { .n = 0 };
+	int r = 0;
+
+	for (size_t i = 0; i < p->n_mounts && r == 0; i++) {
+		const struct plan_mount *m = &p->mounts[i];
+		int fd;
+
+		if (m->op != PLAN_BIND)
+			continue;
+		fd = source_open(p, m, is_owners(p, m) ? userns_fd : -1);
+		if (fd < 0) {
+			if (m->optional && fd != -EMEDIUMTYPE)
+				continue;
+			diag_set(err, 0, 0, "cannot bind %s: %s", m->src,
+				 strerror(-fd));
+			r = fd;
+			break;
+		}
+		s.at[s.n] = (uint32_t)i;
+		s.fds[s.n++] = fd;
+		if (s.n == IPC_FDS_MAX)
+			r = send_sources(j, &s);
+	}
+	if (r == 0) /* also without any: says that they come from here */
+		return send_sources(j, &s);
+	drop_sources(&s);
+	return r;
+}
+
+/* Can all that is the owner's be mapped?  0, -EMEDIUMTYPE, -errno. */
+static int try_idmaps(const struct plan *p, int userns_fd)
+{
+	for (size_t i = 0; i < p->n_mounts; i++) {
+		const struct plan_mount *m = &p->mounts[i];
+		int fd;
+
+		if (m->op != PLAN_BIND || !m->writable)
+			continue;
+		fd = source_open(p, m, userns_fd);
+		if (fd == -EMEDIUMTYPE)
+			return fd;
+		if (fd >= 0)
+			(void)close(fd);
+	}
+	return 0;
+}
+
+static int map_ids(struct jail *j, const struct plan *p, uint32_t uid,
+		   uint32_t gid, bool deny, struct diag *err)
+{
+	struct idmap m = { .inside_uid = p->inside_uid,
+			   .outside_uid = uid,
+			   .inside_gid = p->inside_gid,
+			   .outside_gid = gid };
+	int r = idmap_write(j->pid, &m, deny);
+
+	if (r != 0)
+		diag_set(err, 0, 0, "cannot map user %u of the jail to %u: %s",
+			 p->inside_uid, uid, strerror(-r));
+	return r;
+}
+
+static int configure_user(struct jail *j, const struct plan *p,
+			  struct diag *err)
+{
+	if (p->host_uid != geteuid() || p->host_gid != getegid()) {
+		diag_set(err, 0, 0,
+			 "a plan for user %u cannot be carried out by user %u",
+			 p->host_uid, (unsigned)geteuid());
+		return 1;
+	}
+	return map_ids(j, p, p->host_uid, p->host_gid, true, err);
+}
+
+static int configure_root(struct jail *j, const struct plan *p,
+			  struct diag *err)
+{
+	struct idmap m = { .inside_uid = p->owner_uid,
+			   .outside_uid = p->host_uid,
+			   .inside_gid = p->owner_gid,
+			   .outside_gid = p->host_gid };
+	uint32_t uid = p->host_uid, gid = p->host_gid;
+	AUTO(fd) int userns = -1;
+	int r = 0;
+
+	if (p->owner_uid != p->host_uid || p->owner_gid != p->host_gid) {
+		r = idmap_new(&m);
+		if (r < 0) {
+			diag_set(err, 0, 0, "cannot map ids: %s", strerror(-r));
+			return r;
+		}
+		userns = r;
+		r = try_idmaps(p, userns);
+	}
+	if (r == -EMEDIUMTYPE && p->owner_uid != 0 && p->owner_gid != 0) {
+		uid = p->owner_uid;
+		gid = p->owner_gid;
+		(void)close(TAKE_FD(userns));
+		r = 0;
+	}
+	if (r == -EMEDIUMTYPE) {
+		diag_set(err, 0, 0,
+			 "%s belongs to root, and its file system maps no ids: "
+			 "start bawn as another user, or put the project on "
+			 "ext4, xfs or btrfs, or chown it",
+			 p->project);
+		return 1;
+	}
+	if (r == 0)
+		r = map_ids(j, p, uid, gid, false, err);
+	return r == 0 ? open_sources(j, p, userns, err) : r;
+}
+
+int jail_configure(struct jail *j, const struct plan *p, struct str plan_json,
+		   struct diag *reterr)
+{
+	int r;
+
+	j->user_ns = open_ns(j, "user");
+	j->mnt_ns = open_ns(j, "mnt");
+	if (j->user_ns < 0 || j->mnt_ns < 0) {
+		r = j->user_ns < 0 ? j->user_ns : j->mnt_ns;
+		j->user_ns = j->mnt_ns = -1;
+		diag_set(reterr, 0, 0, "cannot see the jail's namespaces: %s",
+			 strerror(-r));
+		return r;
+	}
+	r = geteuid() == 0 ? configure_root(j, p, reterr)
+			   : configure_user(j, p, reterr);
+	if (r != 0)
+		return r;
+	r = ipc_send(j->sock, MSG_PLAN, 0, plan_json, NULL, 0);
+	if (r != 0)
+		diag_set(reterr, 0, 0, "the jail is gone: %s", strerror(-r));
+	return r;
+}
+
+static void put_words(struct json_out *w, const char *key,
+		      const char *const *words, size_t n)
+{
+	json_key(w, key);
+	json_open(w, '[');
+	for (size_t i = 0; i < n; i++)
+		json_str(w, str_of(words[i]));
+	json_close(w, ']');
+}
+
+int jail_go(struct jail *j, const struct jail_go *g)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
+	size_t n = 0;
+	int fds[3];
+
+	buf_init(&b, IPC_BODY_MAX);
+	json_open(&w, '{');
+	put_words(&w, "argv", g->argv, g->n_argv);
+	put_words(&w, "env", g->env, g->n_env);
+	json_kuint(&w, "cols", g->cols);
+	json_kuint(&w, "rows", g->rows);
+	json_key(&w, "stdio");
+	json_open(&w, '[');
+	for (size_t i = 0; i < 3; i++) {
+		json_bool(&w, g->fds[i] == -1);
+		if (g->fds[i] != -1)
+			fds[n++] = g->fds[i];
+	}
+	json_close(&w, ']');
+	json_close(&w, '}');
+	if (b.failed)
+		return -E2BIG;
+	return ipc_send(j->sock, MSG_INIT_GO, 0, buf_str(&b), fds, n);
+}
+
+int jail_signal(struct jail *j, int sig)
+{
+	char body[40];
+	int len = snprintf(body, sizeof(body), "{\"signal\":%d}", sig);
+	struct str s = { .ptr = body, .len = (size_t)len };
+
+	return ipc_send(j->sock, MSG_INIT_SIGNAL, 0, s, NULL, 0);
+}
+
+int jail_cover_all(struct jail *j, const char *const *paths, size_t n)
+{
+	size_t missing;
+
+	return cover_paths(j->user_ns, j->mnt_ns, paths, n, &missing);
+}
+
+int jail_cover(struct jail *j, const char *path)
+{
+	size_t missing = 0;
+	int r = cover_paths(j->user_ns, j->mnt_ns, &path, 1, &missing);
+
+	return r == 0 && missing == 1 ? 1 : r;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "jail/prove.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "jail/sys.h"
+
+#define DISCARD_PORT	9
+#define TMPFS_MAGIC	0x01021994
+#define CAPS_VERSION	_LINUX_CAPABILITY_VERSION_3
+#define PROC_1_ENVIRON	"/proc/1/environ"
+
+static int broken(struct diag *err, const char *wall, int got)
+{
+	diag_set(err, 0, 0, "a wall of the jail does not stand: %s (%s)", wall,
+		 got == 0 ? "it was possible" : strerror(got));
+	return -EPROTO;
+}
+
+/* errno of a call that must fail; 0: it did not. */
+static int error_of(long r)
+{
+	return r == -1 ? errno : 0;
+}
+
+static bool covers(const struct plan_cidr *c, const struct in6_addr *a)
+{
+	for (unsigned i = 0; i < c->bits; i++) {
+		uint8_t bit = (uint8_t)(0x80 >> i % 8);
+
+		if ((c->addr.s6_addr[i / 8] ^ a->s6_addr[i / 8]) & bit)
+			return false;
+	}
+	return true;
+}
+
+/* An address for documentation, RFC 5737, that the plan says nothing of. */
+static bool find_forbidden(const struct plan *p, struct sockaddr_in6 *ret)
+{
+	static const char *const candidates[] = {
+		"::ffff:203.0.113.1",
+		"::ffff:198.51.100.1",
+		"::ffff:192.0.2.1",
+	};
+
+	for (size_t i = 0; i < N_ELEMS(candidates); i++) {
+		bool named = false;
+
+		*ret = (struct sockaddr_in6){ .sin6_family = AF_INET6,
+					      .sin6_port = htons(DISCARD_PORT) };
+		(void)inet_pton(AF_INET6, candidates[i], &ret->sin6_addr);
+		for (size_t k = 0; k < p->n_cidrs; k++)
+			named = named || (!p->cidrs[k].deny &&
+					  covers(&p->cidrs[k], &ret->sin6_addr));
+		if (!named)
+			return true;
+	}
+	return false;
+}
+
+int prove_net(const struct plan *p, struct diag *reterr)
+{
+	struct sockaddr_in6 a;
+	AUTO(fd) int fd = -1;
+	int e;
+
+	if (!find_forbidden(p, &a))
+		return 0; /* everything is allowed, with open eyes */
+	fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
+		return broken(reterr, "a socket for the proof", errno);
+	/* Over lo the answer is there before connect(2) returns. */
+	e = error_of(connect(fd, (struct sockaddr *)&a, sizeof(a)));
+	if (e == EINPROGRESS)
+		e = error_of(connect(fd, (struct sockaddr *)&a, sizeof(a)));
+	return e == ECONNREFUSED
+		       ? 0
+		       : broken(reterr, "connecting to a foreign address", e);
+}
+
+int prove_bare(struct diag *reterr)
+{
+	int e = error_of(mount("none", "/", "tmpfs", 0, NULL));
+
+	if (e != EPERM)
+		return broken(reterr, "mounting", e);
+	e = error_of(unshare(CLONE_NEWUSER));
+	return e == ENOSPC ? 0
+			   : broken(reterr, "making a user namespace", e);
+}
+
+static int prove_ids(const struct plan *p, struct diag *err)
+{
+	struct __user_cap_header_struct h = { CAPS_VERSION, 0 };
+	struct __user_cap_data_struct c[2];
+
+	if (getuid() != p->inside_uid || geteuid() != p->inside_uid ||
+	    getgid() != p->inside_gid || getegid() != p->inside_gid)
+		return broken(err, "running as its own user", 0);
+	if (syscall(SYS_capget, &h, c) == -1)
+		return broken(err, "asking for capabilities", errno);
+	for (size_t i = 0; i < N_ELEMS(c); i++) {
+		if (c[i].effective | c[i].permitted | c[i].inheritable)
+			return broken(err, "having no capability", 0);
+	}
+	if (prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) != 0)
+		return broken(err, "never getting a capability", 0);
+	return 0;
+}
+
+static int prove_filter(struct diag *err)
+{
+	static const struct {
+		int family, want;
+		const char *wall;
+	} sockets[] = {
+		{ AF_VSOCK, EAFNOSUPPORT, "a socket to the hypervisor" },
+		{ AF_PACKET, EAFNOSUPPORT, "a packet socket" },
+	};
+
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+		return broken(err, "gaining privileges", 0);
+	if (prctl(PR_GET_SECCOMP) != SECCOMP_MODE_FILTER)
+		return broken(err, "the system call filter", 0);
+	for (size_t i = 0; i < N_ELEMS(sockets); i++) {
+		int e = error_of(socket(sockets[i].family, SOCK_DGRAM, 0));
+
+		if (e != sockets[i].want)
+			return broken(err, sockets[i].wall, e);
+	}
+	return 0;
+}
+
+static int prove_files(struct diag *err)
+{
+	struct statfs fs;
+	struct stat root, above;
+	int e = error_of(open("/bawn-proof", O_CREAT | O_WRONLY | O_CLOEXEC,
+			      0600));
+
+	if (e != EROFS && e != EACCES)
+		return broken(err, "writing beside the plan", e);
+	if (statfs("/", &fs) == -1 || fs.f_type != TMPFS_MAGIC ||
+	    stat("/", &root) == -1 || stat("/..", &above) == -1 ||
+	    root.st_ino != above.st_ino || root.st_dev != above.st_dev)
+		return broken(err, "the root being the jail's own", 0);
+	return 0;
+}
+
+static int prove_init(struct diag *err)
+{
+	int e = error_of(open(PROC_1_ENVIRON, O_RDONLY | O_CLOEXEC));
+
+	/* ENOENT: hidden; also where the plan has no /proc. */
+	if (e != ENOENT && e != EACCES && e != EPERM)
+		return broken(err, "reading init's environment", e);
+	e = error_of(ptrace(PTRACE_SEIZE, 1, NULL, NULL));
+	return e == EPERM || e == EACCES
+		       ? 0
+		       : broken(err, "tracing init", e);
+}
+
+int prove_all(const struct plan *p, struct diag *reterr)
+{
+	int r = prove_ids(p, reterr);
+
+	if (r == 0)
+		r = prove_filter(reterr);
+	if (r == 0)
+		r = prove_files(reterr);
+	if (r == 0)
+		r = prove_init(reterr);
+	/* close_range(2) was the last before: the lowest free one is 3. */
+	if (r == 0) {
+		int fd = fcntl(0, F_DUPFD, 0);
+
+		if (fd != 3)
+			return broken(reterr, "having no other descriptor", 0);
+		(void)close(fd);
+	}
+	return r;
+}

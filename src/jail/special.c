@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation
+ *
+ * /proc is new, so it shows this pid namespace only, and of that only what may
+ * be traced (hidepid): init, which is not dumpable, is not there.  Writing to
+ * the kernel's knobs fails twice: no id of the jail owns them, and they are
+ * read-only mounts.  Before that, one knob is turned: no user namespace can be
+ * made below ours, so none of what namespaces open in the kernel is reachable
+ * even if the system call filter had a hole.
+ *
+ * The kernel refuses a new /proc when the one we have is partly covered (it
+ * would uncover it), as container engines do.  That is said with its remedy.
+ *
+ * /dev is a plain directory of the jail's root.  Device nodes cannot be made
+ * in a user namespace; the host's are bound one by one.
+ */
+#include "jail/special.h"
+
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "jail/sys.h"
+
+int special_new(const char *type, const struct special_option *o, size_t n,
+		unsigned attr)
+{
+	AUTO(fd) int fs = -1;
+	int r = sys_fsopen(type);
+
+	if (r < 0)
+		return r;
+	fs = r;
+	for (size_t i = 0; i < n; i++) {
+		unsigned cmd = o[i].value ? FSCONFIG_SET_STRING
+					  : FSCONFIG_SET_FLAG;
+
+		r = sys_fsconfig(fs, cmd, o[i].key, o[i].value);
+		if (r != 0)
+			return r;
+	}
+	r = sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL);
+	if (r != 0)
+		return r;
+	return sys_fsmount(fs, attr);
+}
+
+int special_tmpfs(uint64_t size, unsigned mode, unsigned attr)
+{
+	char size_text[24], mode_text[16];
+	struct special_option o[] = {
+		{ "mode", mode_text },
+		{ "size", size_text },
+	};
+
+	(void)snprintf(mode_text, sizeof(mode_text), "%o", mode);
+	(void)snprintf(size_text, sizeof(size_text), "%llu",
+		       (unsigned long long)size);
+	return special_new("tmpfs", o, size > 0 ? 2 : 1,
+			   attr | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+}
+
+/* Mount a copy of @src_dir/@src on @dir/@name.  -ENOENT when either misses. */
+static int bind_over(int src_dir, const char *src, int dir, const char *name,
+		     uint64_t attr)
+{
+	struct mount_attr a = { .attr_set = attr, .propagation = MS_PRIVATE };
+	AUTO(fd) int mount = -1;
+	int r = sys_open_tree(src_dir, src);
+
+	if (r < 0)
+		return r;
+	mount = r;
+	r = sys_mount_setattr(mount, true, &a);
+	if (r == 0)
+		r = sys_move_mount(mount, dir, name);
+	return r;
+}
+
+static int no_more_namespaces(int proc)
+{
+	AUTO(fd) int fd = openat(proc, "sys/user/max_user_namespaces",
+				 O_WRONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return neg_errno();
+	return fd_write_full(fd, "0", 1);
+}
+
+#define QUIET (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+
+/* What of /proc is not each process's own. */
+static const struct {
+	const char *name;
+	enum { READ_ONLY, MASK_FILE, MASK_DIR } act;
+} proc_parts[] = {
+	{ "sys", READ_ONLY },		{ "sysrq-trigger", READ_ONLY },
+	{ "irq", READ_ONLY },		{ "bus", READ_ONLY },
+	{ "fs", READ_ONLY },		{ "kcore", MASK_FILE },
+	{ "kallsyms", MASK_FILE },	{ "keys", MASK_FILE },
+	{ "key-users", MASK_FILE },	{ "latency_stats", MASK_FILE },
+	{ "timer_list", MASK_FILE },	{ "sched_debug", MASK_FILE },
+	{ "config.gz", MASK_FILE },	{ "acpi", MASK_DIR },
+	{ "scsi", MASK_DIR },		{ "asound", MASK_DIR },
+};
+
+static int restrict_part(int proc, int blank, size_t i)
+{
+	const char *name = proc_parts[i].name;
+	uint64_t attr = QUIET | MOUNT_ATTR_RDONLY;
+
+	if (proc_parts[i].act == READ_ONLY)
+		return bind_over(proc, name, proc, name, attr);
+	/* Most of them are missing in most kernels. */
+	if (faccessat(proc, name, F_OK, AT_SYMLINK_NOFOLLOW) == -1)
+		return neg_errno();
+	if (proc_parts[i].act == MASK_FILE)
+		return bind_over(blank, "file", proc, name, attr);
+	return bind_over(blank, "dir", proc, name, attr);
+}
+
+int special_proc(int dir_fd, int blank_fd, struct diag *reterr)
+{
+	static const struct special_option o[] = { { "hidepid", "invisible" } };
+	AUTO(fd) int mount = -1;
+	int r = special_new("proc", o, N_ELEMS(o), QUIET);
+
+	if (r < 0) {
+		diag_set(reterr, 0, 0,
+			 "the kernel refuses a fresh /proc (%s), as it does in "
+			 "a container whose /proc is masked: start that with "
+			 "--security-opt systempaths=unconfined (docker, "
+			 "podman) or procMount: Unmasked (Kubernetes)",
+			 strerror(-r));
+		return r;
+	}
+	mount = r;
+	r = no_more_namespaces(mount);
+	if (r != 0) {
+		diag_set(reterr, 0, 0, "cannot forbid nested namespaces: %s",
+			 strerror(-r));
+		return r;
+	}
+	r = sys_move_mount(mount, dir_fd, "");
+	for (size_t i = 0; i < N_ELEMS(proc_parts) && r == 0; i++) {
+		r = restrict_part(mount, blank_fd, i);
+		if (r == -ENOENT)
+			r = 0;
+		if (r != 0)
+			diag_set(reterr, 0, 0, "cannot restrict /proc/%s: %s",
+				 proc_parts[i].name, strerror(-r));
+	}
+	return r;
+}
+
+static int bind_device(int dir, const char *name)
+{
+	char host[32];
+
+	(void)snprintf(host, sizeof(host), "/dev/%s", name);
+	if (mknodat(dir, name, S_IFREG | 0444, 0) == -1)
+		return neg_errno();
+	return bind_over(AT_FDCWD, host, dir, name,
+			 MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+}
+
+static int mount_below(int dir, const char *name, int mount_or_error)
+{
+	AUTO(fd) int mount = mount_or_error < 0 ? -1 : mount_or_error;
+
+	if (mount == -1)
+		return mount_or_error;
+	if (mkdirat(dir, name, 0755) == -1)
+		return neg_errno();
+	return sys_move_mount(mount, dir, name);
+}
+
+static int dev_links(int dir)
+{
+	static const struct {
+		const char *target, *name;
+	} links[] = {
+		{ "/proc/self/fd", "fd" },	 { "/proc/self/fd/0", "stdin" },
+		{ "/proc/self/fd/1", "stdout" }, { "/proc/self/fd/2", "stderr" },
+		{ "pts/ptmx", "ptmx" },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(links); i++) {
+		if (symlinkat(links[i].target, dir, links[i].name) == -1)
+			return neg_errno();
+	}
+	return 0;
+}
+
+int special_dev(int dir_fd, uint64_t shm_size, struct diag *reterr)
+{
+	static const char *const nodes[] = { "null",   "zero",	  "full",
+					     "random", "urandom", "tty" };
+	/* Without newinstance, which is what each mount is since 4.7. */
+	static const struct special_option pts[] = {
+		{ "ptmxmode", "0666" },
+		{ "mode", "0620" },
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < N_ELEMS(nodes) && r == 0; i++) {
+		r = bind_device(dir_fd, nodes[i]);
+		if (r != 0)
+			diag_set(reterr, 0, 0, "cannot bind /dev/%s: %s",
+				 nodes[i], strerror(-r));
+	}
+	if (r != 0)
+		return r;
+	r = mount_below(dir_fd, "pts",
+			special_new("devpts", pts, N_ELEMS(pts),
+				    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
+	if (r == 0)
+		r = mount_below(dir_fd, "shm",
+				special_tmpfs(shm_size, 01777,
+					      MOUNT_ATTR_NOEXEC));
+	if (r == 0)
+		r = dev_links(dir_fd);
+	if (r != 0)
+		diag_set(reterr, 0, 0, "cannot furnish /dev: %s", strerror(-r));
+	return r;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sys: system calls that C libraries lack or hide behind headers that quarrel
+ * with the kernel's.  Results as the others of this project: >= 0 or -errno.
+ */
+#pragma once
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+
+#include "base/base.h"
+#include "jail/missing.h"
+
+static inline int sys_result(long r)
+{
+	return r == -1 ? neg_errno() : (int)r;
+}
+
+static inline int sys_clone3(struct clone_args *a)
+{
+	return sys_result(syscall(SYS_clone3, a, sizeof(*a)));
+}
+
+static inline int sys_openat2(int dir, const char *path, uint64_t flags,
+			      uint64_t resolve)
+{
+	struct open_how how = { .flags = flags | O_CLOEXEC,
+				.resolve = resolve };
+
+	return sys_result(syscall(SYS_openat2, dir, path, &how, sizeof(how)));
+}
+
+/* A detached copy of the mount tree at @path ("": at @dir itself). */
+static inline int sys_open_tree(int dir, const char *path)
+{
+	return sys_result(syscall(SYS_open_tree, dir, path,
+				  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+					  AT_RECURSIVE | AT_EMPTY_PATH |
+					  AT_SYMLINK_NOFOLLOW));
+}
+
+static inline int sys_mount_setattr(int fd, bool recursive,
+				    struct mount_attr *a)
+{
+	unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0u);
+
+	return sys_result(syscall(SYS_mount_setattr, fd, "", flags, a,
+				  sizeof(*a)));
+}
+
+/* @path "": onto @dir itself. */
+static inline int sys_move_mount(int mount, int dir, const char *path)
+{
+	unsigned flags = MOVE_MOUNT_F_EMPTY_PATH |
+			 (path[0] == '\0' ? MOVE_MOUNT_T_EMPTY_PATH : 0u);
+
+	return sys_result(
+		syscall(SYS_move_mount, mount, "", dir, path, flags));
+}
+
+static inline int sys_fsopen(const char *type)
+{
+	return sys_result(syscall(SYS_fsopen, type, FSOPEN_CLOEXEC));
+}
+
+static inline int sys_fsconfig(int fs, unsigned cmd, const char *key,
+			       const char *value)
+{
+	return sys_result(syscall(SYS_fsconfig, fs, cmd, key, value, 0));
+}
+
+static inline int sys_fsmount(int fs, unsigned attr)
+{
+	return sys_result(syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attr));
+}
+
+static inline int sys_pivot_root(const char *new_root, const char *old)
+{
+	return sys_result(syscall(SYS_pivot_root, new_root, old));
+}
+
+static inline int sys_close_range(unsigned first, unsigned last)
+{
+	return sys_result(syscall(SYS_close_range, first, last, 0));
+}
+
+static inline int sys_pidfd_send_signal(int pidfd, int sig)
+{
+	return sys_result(
+		syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0));
+}
