@@ -5,6 +5,7 @@
  * the first record to the last, and what was done about it is on the ledger.
  */
 #include "base/test.h"
+#include "ledger/head.h"
 #include "ledger/reader.h"
 #include "ledger/record-parse.h"
 #include "ledger/test-dir.h"
@@ -384,6 +385,95 @@ static void test_flip_head(void)
 	test_dir_done(&d);
 }
 
+/*
+ * After a power failure any block that was not synced may be missing, and the
+ * size may be there without the data.
+ */
+static void test_lost_blocks(void)
+{
+	static char zeros[65536];
+	struct test_dir d;
+	struct image im;
+	size_t acked = 0;
+	const size_t block = 48; /* several to a line, so all cases come by */
+
+	test_dir_init(&d);
+	make_image(&im, &d, 3, 8, &acked);
+	for (size_t at = acked; at < im.file.len && !test_failures;
+	     at += block / 3) {
+		for (unsigned to_end = 0; to_end < 2; to_end++) {
+			AUTO(buf) struct buf keep = BUF_NULL;
+			char *p = im.file.ptr + im.file.off;
+			size_t len = im.file.len - at;
+			struct store_repair rep;
+
+			if (!to_end && len > block)
+				len = block;
+			buf_init(&keep, sizeof(zeros));
+			CHECK_EQ(buf_add(&keep, buf_str(&im.file)), true);
+			memset(p + at, 0, len);
+			image_put(&im, &d, im.file.len, true);
+			CHECK_EQ(restart(&d, &rep).records >= 3 + 2, true);
+			CHECK_EQ(rep.damage == NULL && rep.torn_bytes > 0,
+				 true);
+			CHECK_EQ(verify(&d), 0);
+			memcpy(p, buf_str(&keep).ptr, keep.len);
+		}
+	}
+	image_done(&im);
+	test_dir_done(&d);
+}
+
+static uint32_t random_next(uint32_t *state)
+{
+	*state = *state * 1664525u + 1013904223u;
+	return *state >> 8;
+}
+
+/* Whatever is in the files: it opens, goes on, and a second start is quiet. */
+static void test_any_damage(void)
+{
+	struct test_dir d;
+	struct image im;
+	size_t acked = 0;
+	uint32_t rnd = 1;
+
+	test_dir_init(&d);
+	make_image(&im, &d, 4, 7, &acked);
+	for (unsigned round = 0; round < 400 && !test_failures; round++) {
+		AUTO(buf) struct buf file = BUF_NULL;
+		AUTO(buf) struct buf head = BUF_NULL;
+		size_t len = random_next(&rnd) % (im.file.len + 1);
+		struct store_repair rep;
+
+		buf_init(&file, 65536);
+		buf_init(&head, LEDGER_HEAD_BYTES);
+		(void)buf_add(&file, buf_str(&im.file));
+		(void)buf_add(&head, buf_str(&im.head));
+		for (unsigned n = random_next(&rnd) % 4; n > 0; n--)
+			file.ptr[random_next(&rnd) % file.len] =
+				(char)random_next(&rnd);
+		if (round % 3 == 0)
+			head.ptr[random_next(&rnd) % head.len] =
+				(char)random_next(&rnd);
+		test_dir_empty(&d);
+		if (round % 5 != 0)
+			len = file.len;
+		test_file_write(&d, FIRST,
+				(struct str){ buf_str(&file).ptr, len });
+		if (round % 7 != 0)
+			test_file_write(&d, "head", buf_str(&head));
+		(void)restart(&d, &rep);
+		CHECK_EQ(verify(&d) >= 0, true);
+		(void)restart(&d, &rep);
+		CHECK_EQ(rep.damage == NULL && rep.torn_bytes == 0, true);
+		if (test_failures)
+			printf("# round %u\n", round);
+	}
+	image_done(&im);
+	test_dir_done(&d);
+}
+
 /* After a power failure head may be old, by a file too. */
 static void test_old_head(void)
 {
@@ -692,6 +782,8 @@ int main(void)
 		{ "cut at every byte, without head", test_cut_without_head },
 		{ "every byte flipped", test_flip_every_byte },
 		{ "every byte of head flipped", test_flip_head },
+		{ "lost blocks", test_lost_blocks },
+		{ "any damage", test_any_damage },
 		{ "an old head", test_old_head },
 		{ "a repair that is cut off", test_repair_is_repeated },
 		{ "failures of the disk", test_failures_of_the_disk },
