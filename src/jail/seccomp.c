@@ -7,7 +7,7 @@
 
 #include "jail/missing.h"
 
-#include "jail-filter.h" /* generated: jail_filter[], jail_rare[] */
+#include "jail/jail-filter.h" /* generated: jail_filter[], jail_rare[] */
 
 const struct seccomp_rare *seccomp_rare_find(int nr)
 {
