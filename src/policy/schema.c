@@ -327,10 +327,12 @@ struct best {
 static void consider(struct best *best, enum schema_section s, const char *name)
 {
 	const char *prefix = schema_section_name(s);
-	unsigned d = 2 * distance(best->name, str_of(name)) +
-		     (s == best->here ? 0 : 1);
+	unsigned d = distance(best->name, str_of(name));
 
-	/* Half of a short name is not a slip. */
+	/* "mem" means memory; but half of a short name is not a slip. */
+	if (best->name.len >= 3 && str_starts(str_of(name), best->name))
+		d = d < 1 ? d : 1;
+	d = 2 * d + (s == best->here ? 0 : 1);
 	if (d >= best->distance || d > best->name.len + 1)
 		return;
 	best->distance = d;
