@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keeper/grant.h"
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "ipc/protocol.h"
+#include "keeper/client.h"
+#include "keeper/plan-build.h"
+#include "keeper/session.h"
+#include "keeper/state.h"
+#include "ledger/record.h"
+
+#define CHANNEL_MAX ((size_t)4096) /* bytes of MSG_CHANNEL */
+
+void grant_init(struct grant *g)
+{
+	*g = (struct grant){ 0 };
+	arena_init(&g->arena, GRANT_ARENA_MAX);
+	buf_init(&g->buf, IPC_BODY_MAX);
+}
+
+void grant_done(struct grant *g)
+{
+	arena_done(&g->arena);
+	buf_done(&g->buf);
+}
+
+/* ---- the plan ---- */
+
+static int load_rules(struct session *s, struct diag *reterr)
+{
+	struct keeper *k = s->keeper;
+	struct str home = s->request.env[OPEN_HOME];
+	int r = 0;
+
+	if (!str_starts(home, STR("/"))) {
+		diag_set(reterr, 0, 0, "HOME is not set to an absolute path");
+		return GRANT_FAILED;
+	}
+	home = path_normalise(&s->arena, STR("/"), home);
+	if (!home.ptr)
+		return -ENOMEM;
+	s->request.env[OPEN_HOME] = home;
+	if (!s->rules)
+		r = rules_get(&k->rules, &s->request, home, &s->rules, reterr);
+	if (r != 0)
+		return r > 0 ? GRANT_FAILED : r;
+	if (s->rules->has_preset && !preset_ready(&k->preset, &s->request))
+		return GRANT_WAIT;
+	r = rules_compile(s->rules, &k->preset, reterr);
+	return r > 0 ? GRANT_FAILED : r;
+}
+
+static int format_grant(const struct session *s, struct grant *g,
+			const struct plan *plan,
+			const struct plan_notices *notices)
+{
+	struct json_out w = JSON_OUT(&g->buf);
+	AUTO(buf) struct buf text = BUF_NULL;
+
+	buf_init(&text, PLAN_MAX_BYTES);
+	plan_format(plan, &text);
+	json_open(&w, '{');
+	json_kstr(&w, "session", str_of(s->id));
+	json_key(&w, "notices");
+	json_open(&w, '[');
+	for (size_t i = 0; i < notices->n; i++)
+		json_str(&w, str_of(notices->text[i]));
+	json_close(&w, ']');
+	json_key(&w, "plan");
+	json_raw(&w, buf_str(&text));
+	json_close(&w, '}');
+	if (text.failed || g->buf.failed)
+		return -ENOMEM;
+	g->body = buf_str(&g->buf);
+	return 0;
+}
+
+int grant_make(struct session *s, struct grant *g, struct diag *reterr)
+{
+	const struct keeper_config *c = s->keeper->config;
+	struct plan_notices notices = { 0 };
+	struct plan plan;
+	struct plan_input in;
+	int r = load_rules(s, reterr);
+
+	if (r != 0)
+		return r;
+	in = (struct plan_input){
+		.rules = s->rules,
+		.request = &s->request,
+		.session = s->id,
+		.state_dir = c->state_dir,
+		.runtime_dir = c->runtime_dir,
+		.root_fd = c->root_fd,
+		.uid = c->uid,
+		.gid = c->gid,
+		.plan_only = s->request.plan_only,
+	};
+	r = plan_build(&g->arena, &in, &plan, &notices, reterr);
+	if (r != 0)
+		return r > 0 ? GRANT_REFUSED : r;
+	return format_grant(s, g, &plan, &notices);
+}
+
+/* ---- channels ---- */
+
+void grant_channels_close(struct grant_channels *ch)
+{
+	int *fds[] = { &ch->supervisor, &ch->relay[0],  &ch->relay[1],
+		       &ch->relay[2],   &ch->scribe[0], &ch->scribe[1],
+		       &ch->scribe[2],  &ch->keeper[0], &ch->keeper[1],
+		       &ch->keeper[2] };
+
+	for (size_t i = 0; i < N_ELEMS(fds); i++) {
+		if (*fds[i] != -1)
+			(void)close(TAKE_FD(*fds[i]));
+	}
+}
+
+int grant_channels_open(struct grant_channels *ret)
+{
+	struct grant_channels ch = { -1,
+				     { -1, -1, -1 },
+				     { -1, -1, -1 },
+				     { -1, -1, -1 } };
+	int *pairs[][2] = {
+		{ &ch.supervisor, &ch.relay[0] },
+		{ &ch.scribe[0], &ch.relay[1] },
+		{ &ch.keeper[2], &ch.relay[2] },
+		{ &ch.keeper[0], &ch.scribe[1] },
+		{ &ch.keeper[1], &ch.scribe[2] },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(pairs); i++) {
+		int fds[2];
+		int r = ipc_pair(fds);
+
+		if (r != 0) {
+			grant_channels_close(&ch);
+			return r;
+		}
+		*pairs[i][0] = fds[0];
+		*pairs[i][1] = fds[1];
+	}
+	*ret = ch;
+	return 0;
+}
+
+static int tell_channel(struct session *s, enum record_role role, int fd)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
+
+	buf_init(&b, CHANNEL_MAX);
+	json_open(&w, '{');
+	json_kstr(&w, "session", str_of(s->id));
+	json_kstr(&w, "user", str_of(s->keeper->config->user));
+	json_kstr(&w, "task", s->request.task);
+	json_kstr(&w, "role", str_of(record_role_name(role)));
+	json_close(&w, '}');
+	if (b.failed)
+		return -ENOMEM;
+	return link_send(&s->keeper->scribe, MSG_CHANNEL, 0, buf_str(&b), &fd,
+			 1);
+}
+
+int grant_tell_scribe(struct session *s, const struct grant_channels *ch)
+{
+	static const enum record_role roles[] = { RECORD_ROLE_RELAY,
+						  RECORD_ROLE_KEEPER,
+						  RECORD_ROLE_SUPERVISOR };
+	int r = 0;
+
+	for (size_t i = 0; i < N_ELEMS(roles) && r == 0; i++)
+		r = tell_channel(s, roles[i], ch->scribe[i]);
+	return r;
+}
+
+/* ---- the relay ---- */
+
+int grant_fork_relay(struct session *s, const struct grant_channels *ch)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
+
+	buf_init(&b, IPC_BODY_MAX);
+	json_open(&w, '{');
+	json_kstr(&w, "session", str_of(s->id));
+	json_key(&w, "net");
+	json_raw(&w, s->rules->net_json);
+	json_key(&w, "resolvers");
+	resolvers_format(&s->keeper->resolvers, &s->rules->net, &w);
+	json_close(&w, '}');
+	if (b.failed)
+		return -ENOMEM;
+	return link_send(&s->keeper->zygote, MSG_FORK, s->serial, buf_str(&b),
+			 ch->relay, N_ELEMS(ch->relay));
+}
+
+/* ---- the opening record ---- */
+
+static bool is_plain(struct str s)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-+=./:,@%";
+
+	for (size_t i = 0; i < s.len; i++) {
+		if (!memchr(plain, s.ptr[i], sizeof(plain) - 1))
+			return false;
+	}
+	return s.len > 0;
+}
+
+static void quote(struct buf *b, struct str s)
+{
+	struct str part;
+
+	if (is_plain(s)) {
+		(void)buf_add(b, s);
+		return;
+	}
+	(void)buf_addc(b, '\'');
+	while (s.len > 0) {
+		const char *q = memchr(s.ptr, '\'', s.len);
+
+		part = (struct str){ s.ptr, q ? (size_t)(q - s.ptr) : s.len };
+		(void)buf_add(b, part);
+		s = str_skip(s, part.len);
+		if (q) {
+			(void)buf_add(b, STR("'\\''"));
+			s = str_skip(s, 1);
+		}
+	}
+	(void)buf_addc(b, '\'');
+}
+
+int grant_quote_argv(struct arena *a, const struct open_request *q,
+		     struct str *ret)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	bool whole = q->argc == q->n_argv;
+
+	buf_init(&b, OPEN_MAX_BYTES * 4);
+	for (size_t i = 0; i < q->n_argv; i++) {
+		if (i > 0)
+			(void)buf_addc(&b, ' ');
+		quote(&b, q->argv[i]);
+	}
+	if (b.failed)
+		return -ENOMEM;
+	*ret = buf_str(&b);
+	if (ret->len > GRANT_ARGV_MAX - 4) {
+		ret->len = GRANT_ARGV_MAX - 4;
+		whole = false;
+	}
+	ret->ptr = arena_printf(a, "%.*s%s", STR_ARG(*ret),
+				whole ? "" : " ...");
+	*ret = str_of(ret->ptr);
+	return ret->ptr ? 0 : -ENOMEM;
+}
+
+/* Names only: the values may be credentials. */
+static void write_set(struct json_out *w, const struct open_request *q)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+
+	buf_init(&b, GRANT_ARGV_MAX);
+	for (size_t i = 0; i < q->n_set && !b.failed; i++) {
+		if (i > 0)
+			(void)buf_addc(&b, ' ');
+		(void)buf_add(&b, q->set[i]);
+	}
+	if (q->n_set > 0)
+		json_kstr(w, "env", buf_str(&b));
+}
+
+int grant_append_open(struct session *s, uint32_t record_id)
+{
+	const struct open_request *q = &s->request;
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
+
+	buf_init(&b, RECORD_MAX_BYTES);
+	record_begin(&w, RECORD_SESSION_OPEN, "allow", RECORD_KERNEL, NULL, 1);
+	json_kstr(&w, "cwd", q->cwd);
+	json_kstr(&w, "argv", s->argv);
+	json_kuint(&w, "argc", q->argc);
+	json_kstr(&w, "policy", str_of(s->rules->hash));
+	json_kstr(&w, "file", str_of(s->rules->file));
+	if (q->profile.len > 0)
+		json_kstr(&w, "profile", q->profile);
+	write_set(&w, q);
+	json_kint(&w, "pid", s->client->pid);
+	record_end(&w);
+	if (b.failed)
+		return -EMSGSIZE;
+	return link_send(&s->ledger, MSG_APPEND, record_id, buf_str(&b), NULL,
+			 0);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The base of every jail, and what the policy names.
+ *
+ * Nothing that the policy names may show bawn's own directories: whoever reads
+ * the run-time directory reaches the keeper's socket, whoever writes the state
+ * directory writes the ledger.  A writable parent is refused, a readable one
+ * gets them hidden.
+ */
+#include <stdio.h>
+#include <sys/sysinfo.h>
+
+#include "base/path.h"
+#include "keeper/host.h"
+#include "keeper/plan-parts.h"
+#include "policy/policy.h"
+
+#define TMP_MIN ((uint64_t)64 << 20) /* bytes */
+
+static struct plan_mount dir_mount(char *dst, uint32_t mode)
+{
+	return (struct plan_mount){ .op = PLAN_DIR, .dst = dst, .mode = mode };
+}
+
+/* tmpfs takes memory: never more than half of it. */
+static uint64_t tmp_size(const struct plan_work *w)
+{
+	uint64_t disk = w->plan->limits.disk;
+	struct sysinfo si;
+	uint64_t half = TMP_MIN;
+
+	if (sysinfo(&si) == 0)
+		half = (uint64_t)si.totalram * si.mem_unit / 2;
+	if (half < TMP_MIN)
+		half = TMP_MIN;
+	return disk > 0 && disk < half ? disk : half;
+}
+
+static int add_tops(struct plan_work *w)
+{
+	static const char *const tops[] = { "/bin", "/lib", "/lib32", "/lib64",
+					    "/libx32", "/sbin" };
+
+	if (!yard_sees(&w->yard, "/usr", false))
+		return 0;
+	for (size_t i = 0; i < N_ELEMS(tops); i++) {
+		int r = yard_add_path(&w->yard, tops[i], false, NULL);
+
+		if (r != 0 && r != YARD_MISSING)
+			return r;
+	}
+	return 0;
+}
+
+int plan_add_system(struct plan_work *w)
+{
+	static char tmp[] = "/tmp", var_tmp[] = "/var/tmp", run[] = "/run",
+		    proc[] = "/proc", dev[] = "/dev";
+	struct plan_mount mounts[] = {
+		{ .op = PLAN_PROC, .dst = proc },
+		{ .op = PLAN_DEV, .dst = dev },
+		{ .op = PLAN_TMPFS, .dst = tmp, .mode = 01777 },
+		{ .op = PLAN_TMPFS, .dst = var_tmp, .mode = 01777 },
+		dir_mount(run, 0755),
+	};
+
+	for (size_t i = 0; i < N_ELEMS(mounts); i++) {
+		int r;
+
+		if (mounts[i].op == PLAN_TMPFS)
+			mounts[i].size = tmp_size(w);
+		r = yard_add(&w->yard, &mounts[i]);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- the policy's paths ---- */
+
+static struct str lookup(void *ctx, struct str name)
+{
+	const struct plan_work *w = ctx;
+	enum open_env e;
+
+	if (!open_env_find(name, &e))
+		return (struct str){ 0 };
+	return w->request->env[e];
+}
+
+static int expand(struct plan_work *w, enum policy_key key,
+		  const struct policy_item *item, struct str *ret,
+		  struct diag *reterr)
+{
+	struct policy_vars vars = { .home = str_of(w->home),
+				    .project = str_of(w->project),
+				    .env = lookup,
+				    .ctx = w };
+
+	return policy_expand(w->arena, key, item, &vars, ret, reterr);
+}
+
+/* 1: the line of the policy is put in front. */
+static int refuse_item(struct plan_work *w, const struct policy_item *item,
+		       const char *why)
+{
+	return plan_refuse(w, "%.*s:%u: %.*s: %s", STR_ARG(item->origin.file),
+			   (unsigned)item->origin.line, STR_ARG(item->text),
+			   why);
+}
+
+static int guard(struct plan_work *w, const struct policy_item *item,
+		 const char *real, bool writable)
+{
+	const char *own[] = { w->in->state_dir, w->in->runtime_dir };
+
+	for (size_t i = 0; i < N_ELEMS(own); i++) {
+		bool above = path_is_below(str_of(own[i]), str_of(real));
+		bool below = path_is_below(str_of(real), str_of(own[i]));
+
+		if (below || (above && writable))
+			return refuse_item(w, item,
+					   "bawn's own files are there");
+		if (above) {
+			int r = plan_hide(w, own[i]);
+
+			if (r != 0)
+				return r;
+		}
+	}
+	/* Covering the home whole would undo that it is private. */
+	if (path_is_below(str_of(w->home), str_of(real)))
+		return refuse_item(w, item,
+				   "it holds the home directory, which is "
+				   "private in a session; name what is needed "
+				   "below it");
+	return 0;
+}
+
+static int add_item(struct plan_work *w, const struct policy_item *item,
+		    enum policy_key key)
+{
+	bool writable = key == POLICY_FILES_WRITE;
+	bool builtin = str_eq(item->origin.layer, STR("builtin"));
+	struct diag why = { 0 };
+	char *path, *real = NULL;
+	struct str text;
+	int r = expand(w, key, item, &text, &why);
+
+	if (r > 0)
+		return refuse_item(w, item, why.text);
+	if (r != 0)
+		return r;
+	path = arena_cstr(w->arena, text);
+	if (!path)
+		return -ENOMEM;
+	r = host_real(w->arena, w->in->root_fd, path, &real, NULL);
+	if (r == -ENOMEM)
+		return r;
+	if (r != 0) {
+		if (!builtin)
+			plan_notice(w, "%.*s:%u: %.*s is not there",
+				    STR_ARG(item->origin.file),
+				    (unsigned)item->origin.line,
+				    STR_ARG(item->text));
+		return 0;
+	}
+	r = guard(w, item, real, writable);
+	if (r == 0)
+		r = yard_add_path(&w->yard, path, writable, NULL);
+	return r == YARD_MISSING ? 0 : r;
+}
+
+static int add_items(struct plan_work *w, enum policy_key key)
+{
+	const struct policy_value *v = &w->in->rules->policy.value[key];
+	int r = 0;
+
+	for (size_t i = 0; i < v->n && r == 0; i++)
+		r = add_item(w, &v->items[i], key);
+	return r;
+}
+
+int plan_add_policy_files(struct plan_work *w)
+{
+	int r = add_items(w, POLICY_FILES_READ);
+
+	if (r == 0)
+		r = add_items(w, POLICY_FILES_WRITE);
+	if (r == 0)
+		r = add_tops(w);
+	if (r == 0 && !yard_sees(&w->yard, w->plan->cwd, false))
+		r = plan_refuse(w, "the policy (files) shows nothing of %s, "
+				   "where the command is to run; add \".\" to "
+				   "files.write or files.read",
+				w->plan->cwd);
+	return r;
+}
+
+int plan_add_hidden(struct plan_work *w)
+{
+	const struct policy_value *v =
+		&w->in->rules->policy.value[POLICY_FILES_HIDE];
+
+	for (size_t i = 0; i < v->n; i++) {
+		struct diag why = { 0 };
+		struct str text;
+		int r = expand(w, POLICY_FILES_HIDE, &v->items[i], &text,
+			       &why);
+
+		if (r > 0)
+			return refuse_item(w, &v->items[i], why.text);
+		if (r != 0)
+			return r;
+		if (w->n_hide == PLAN_MAX_GLOBS)
+			return refuse_item(w, &v->items[i],
+					   "too many paths to hide");
+		w->hide[w->n_hide] = arena_cstr(w->arena, text);
+		if (!w->hide[w->n_hide++])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* ---- sockets ---- */
+
+static int add_socket(struct plan_work *w, const struct policy_item *item)
+{
+	struct plan_mount m = { .op = PLAN_SOCKET, .mode = 0600 };
+	struct diag why = { 0 };
+	struct stat st;
+	struct str text;
+	int r = expand(w, POLICY_NETWORK_SOCKETS, item, &text, &why);
+
+	if (r > 0) {
+		/* The variable is not set: nothing to offer. */
+		plan_notice(w, "%.*s:%u: %s", STR_ARG(item->origin.file),
+			    (unsigned)item->origin.line, why.text);
+		return 0;
+	}
+	if (r != 0)
+		return r;
+	m.src = arena_cstr(w->arena, text);
+	m.dst = m.src;
+	if (!m.src)
+		return -ENOMEM;
+	if (host_stat(w->in->root_fd, m.src, &st) != 0 ||
+	    !S_ISSOCK(st.st_mode)) {
+		plan_notice(w, "%.*s:%u: there is no socket %s",
+			    STR_ARG(item->origin.file),
+			    (unsigned)item->origin.line, m.src);
+		return 0;
+	}
+	if (st.st_uid != w->in->uid)
+		return refuse_item(w, item, "the socket is another user's");
+	if (str_eq(w->request->env[OPEN_SSH_AUTH_SOCK], text) ||
+	    str_eq(item->text, STR("$SSH_AUTH_SOCK")))
+		env_list_set(&w->env, "SSH_AUTH_SOCK", text);
+	return yard_add(&w->yard, &m);
+}
+
+int plan_add_sockets(struct plan_work *w)
+{
+	const struct policy_value *v =
+		&w->in->rules->policy.value[POLICY_NETWORK_SOCKETS];
+	int r = 0;
+
+	for (size_t i = 0; i < v->n && r == 0; i++)
+		r = add_socket(w, &v->items[i]);
+	return r;
+}

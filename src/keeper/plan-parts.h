@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plan-parts: the pieces that plan-build.c puts together, in its order. */
+#pragma once
+
+#include "keeper/env-list.h"
+#include "keeper/plan-build.h"
+#include "keeper/yard.h"
+
+struct plan_work {
+	struct arena *arena;
+	const struct plan_input *in;
+	const struct open_request *request;
+	struct plan *plan;
+	struct plan_notices *notices;
+	struct diag *reterr;
+	struct yard yard;
+	struct env_list env;
+	const char *home;    /* as the user spells it, normalised */
+	const char *project; /* without links */
+	const char *user;    /* inside */
+	char **hide;         /* PLAN_MAX_GLOBS */
+	size_t n_hide;
+	bool defaults;       /* files.read is the built-in one */
+};
+
+/* All: 0, < 0, or 1 = refused with w->reterr. */
+must_check int plan_refuse(struct plan_work *w, const char *fmt, ...)
+	printf_like(2, 3);
+void plan_notice(struct plan_work *w, const char *fmt, ...)
+	printf_like(2, 3);
+/* A path that exists, as a glob. */
+must_check int plan_hide(struct plan_work *w, const char *path);
+
+/* plan-project.c: project, cwd, owner; refuses what cannot be one. */
+must_check int plan_find_project(struct plan_work *w);
+/* The git directory of a worktree, when it is one that can be trusted. */
+must_check int plan_add_git(struct plan_work *w);
+
+/* plan-files.c: what the policy names, the base system. */
+must_check int plan_add_system(struct plan_work *w);
+must_check int plan_add_policy_files(struct plan_work *w);
+must_check int plan_add_hidden(struct plan_work *w);
+must_check int plan_add_sockets(struct plan_work *w);
+
+/* plan-home.c: the private home and what is copied into it. */
+must_check int plan_add_home(struct plan_work *w);
+
+/* plan-etc.c: generated files. */
+must_check int plan_add_etc(struct plan_work *w);
+must_check int plan_add_ca(struct plan_work *w);
+
+/* toolchain.c: installed tools, PATH, and where clients fetch from. */
+must_check int plan_add_toolchains(struct plan_work *w);
+must_check int plan_add_path(struct plan_work *w);
+must_check int plan_add_clients(struct plan_work *w);

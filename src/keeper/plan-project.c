@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation
+ *
+ * The project is the nearest directory above the working directory that holds
+ * a ".git", so that a command started in a subdirectory can commit; without one
+ * it is the working directory itself.  It never reaches up to the home
+ * directory or beyond it: a repository of dotfiles there is not what is worked
+ * on, and a jail around a whole home would be none.
+ *
+ * A ".git" that is a file points elsewhere: a worktree's or submodule's git
+ * directory has to be writable as well.  But the project's content is what an
+ * earlier session wrote, so a pointer alone opens nothing.  The directory
+ * pointed at must point back at this very file, which only somebody who could
+ * write there could have arranged:
+ *
+ *   worktree   PROJECT/.git -> COMMON/worktrees/X, whose "gitdir" names
+ *              PROJECT/.git and whose "commondir" leads to COMMON
+ *   submodule  PROJECT/.git -> DIR below a superproject's .git/modules, whose
+ *              config says core.worktree = PROJECT
+ *
+ * and look like git's (HEAD, objects, refs) and belong to the project's owner.
+ */
+#include <stdio.h>
+
+#include "base/path.h"
+#include "keeper/gitconfig-parse.h"
+#include "keeper/host.h"
+#include "keeper/plan-parts.h"
+#include "keeper/worktree-parse.h"
+
+#define MAX_DEPTH 128u /* directories looked at for a ".git" */
+
+/* Of @path, which exists; *ret_st may be NULL.  0, < 0, or refused. */
+static int real_dir(struct plan_work *w, const char *path, const char *what,
+		    char **ret, struct stat *ret_st)
+{
+	struct stat st;
+	int r = host_real(w->arena, w->in->root_fd, path, ret, &st);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r != 0)
+		return plan_refuse(w, "%s %s: %s", what, path, strerror(-r));
+	if (!S_ISDIR(st.st_mode))
+		return plan_refuse(w, "%s %s is not a directory", what, path);
+	if (ret_st)
+		*ret_st = st;
+	return 0;
+}
+
+/* The nearest directory from @cwd up that holds ".git", below @home. */
+static const char *find_top(struct plan_work *w, const char *cwd,
+			    const char *home)
+{
+	struct str dir = str_of(cwd);
+
+	for (unsigned i = 0; i < MAX_DEPTH && dir.len > 1; i++) {
+		char *git = arena_printf(w->arena, "%.*s/.git", STR_ARG(dir));
+		struct stat st;
+
+		if (!git || path_is_below(str_of(home), dir))
+			return NULL;
+		if (host_stat(w->in->root_fd, git, &st) == 0 &&
+		    (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)))
+			return arena_cstr(w->arena, dir);
+		dir = path_dirname(dir);
+	}
+	return NULL;
+}
+
+static int refuse_as_project(struct plan_work *w, const char *project,
+			     const char *home)
+{
+	const char *state = w->in->state_dir, *runtime = w->in->runtime_dir;
+	struct str p = str_of(project);
+
+	if (strcmp(project, "/") == 0 || path_is_below(str_of(home), p))
+		return plan_refuse(w, "%s cannot be a project: it holds your "
+				      "home directory; start in a directory "
+				      "below it", project);
+	if (path_is_below(str_of(state), p) ||
+	    path_is_below(str_of(runtime), p) ||
+	    path_is_below(p, str_of(state)) ||
+	    path_is_below(p, str_of(runtime)))
+		return plan_refuse(w, "%s cannot be a project: bawn keeps its "
+				      "own files there (BAWN_STATE_DIR, "
+				      "BAWN_RUNTIME_DIR)", project);
+	return 0;
+}
+
+int plan_find_project(struct plan_work *w)
+{
+	const char *cwd_given = arena_cstr(w->arena, w->request->cwd);
+	char *cwd = NULL, *home = NULL;
+	const char *top;
+	struct stat st;
+	int r;
+
+	if (!cwd_given)
+		return -ENOMEM;
+	r = real_dir(w, cwd_given, "the working directory", &cwd, NULL);
+	if (r == 0)
+		r = real_dir(w, w->home, "the home directory", &home, NULL);
+	if (r != 0)
+		return r;
+	top = find_top(w, cwd, home);
+	w->project = top ? top : cwd;
+	r = refuse_as_project(w, w->project, home);
+	if (r == 0)
+		r = host_stat(w->in->root_fd, w->project, &st);
+	if (r != 0)
+		return r;
+	if (w->in->uid == 0) {
+		w->plan->owner_uid = st.st_uid;
+		w->plan->owner_gid = st.st_gid;
+	}
+	w->plan->project = arena_cstr(w->arena, str_of(w->project));
+	w->plan->cwd = cwd;
+	return w->arena->failed ? -ENOMEM : 0;
+}
+
+/* ---- git's other directories ---- */
+
+struct git_look {
+	struct plan_work *w;
+	uid_t owner; /* of the project */
+	char *file;  /* PROJECT/.git */
+	char *dir;   /* what it points at, without links */
+};
+
+static bool load(struct git_look *g, const char *path, size_t max,
+		 struct str *ret)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+
+	buf_init(&b, max);
+	if (host_load(g->w->in->root_fd, path, &b) != 0)
+		return false;
+	*ret = arena_str(g->w->arena, buf_str(&b));
+	return ret->ptr != NULL;
+}
+
+/* @p as seen from @base, without links; NULL: there is none. */
+static char *resolve(struct git_look *g, const char *base, struct str p)
+{
+	struct arena *a = g->w->arena;
+	const char *path = str_starts(p, STR("/"))
+				   ? arena_cstr(a, p)
+				   : arena_printf(a, "%s/%.*s", base,
+						  STR_ARG(p));
+	char *real = NULL;
+
+	if (!path || host_real(a, g->w->in->root_fd, path, &real, NULL) != 0)
+		return NULL;
+	return real;
+}
+
+static bool is_git_dir(struct git_look *g, const char *dir)
+{
+	static const char *const parts[] = { "objects", "refs" };
+	int root_fd = g->w->in->root_fd;
+	struct arena *a = g->w->arena;
+	const char *path = arena_printf(a, "%s/HEAD", dir);
+	struct stat st;
+
+	if (!path || !host_is_file(root_fd, path) ||
+	    host_stat(root_fd, dir, &st) != 0 || st.st_uid != g->owner)
+		return false;
+	for (size_t i = 0; i < N_ELEMS(parts); i++) {
+		path = arena_printf(a, "%s/%s", dir, parts[i]);
+		if (!path || !host_is_dir(root_fd, path))
+			return false;
+	}
+	return true;
+}
+
+/* The common directory when @g->dir is this worktree's own, else NULL. */
+static char *common_of_worktree(struct git_look *g)
+{
+	struct arena *a = g->w->arena;
+	const char *back = arena_printf(a, "%s/gitdir", g->dir);
+	const char *common = arena_printf(a, "%s/commondir", g->dir);
+	struct str text, path, parent;
+	char *dir, *file;
+
+	if (!back || !common || !load(g, back, WORKTREE_FILE_MAX, &text) ||
+	    !worktree_parse_path(text, &path))
+		return NULL;
+	file = resolve(g, g->dir, path);
+	if (!file || strcmp(file, g->file) != 0)
+		return NULL;
+	if (!load(g, common, WORKTREE_FILE_MAX, &text) ||
+	    !worktree_parse_path(text, &path))
+		return NULL;
+	dir = resolve(g, g->dir, path);
+	if (!dir || !is_git_dir(g, dir))
+		return NULL;
+	/* COMMON/worktrees/X and nothing else */
+	parent = path_dirname(str_of(g->dir));
+	if (!str_eq(path_basename(parent), STR("worktrees")) ||
+	    !str_eq(path_dirname(parent), str_of(dir)))
+		return NULL;
+	return dir;
+}
+
+/* True: @g->dir is the git directory of this submodule. */
+static bool is_submodule(struct git_look *g)
+{
+	struct arena *a = g->w->arena;
+	const char *config = arena_printf(a, "%s/config", g->dir);
+	struct gitconfig c;
+	struct str text, tree;
+	char *dir;
+
+	if (!config || !strstr(g->dir, "/.git/modules/") ||
+	    !is_git_dir(g, g->dir) ||
+	    !load(g, config, GITCONFIG_MAX_BYTES, &text) ||
+	    gitconfig_parse(a, text, &c, NULL) != 0)
+		return false;
+	tree = gitconfig_find(&c, "core", "worktree");
+	dir = tree.len > 0 ? resolve(g, g->dir, tree) : NULL;
+	return dir && strcmp(dir, g->w->project) == 0;
+}
+
+int plan_add_git(struct plan_work *w)
+{
+	struct git_look g = { .w = w };
+	struct str text, path;
+	char *dir;
+	struct stat st;
+	int r;
+
+	g.file = arena_printf(w->arena, "%s/.git", w->project);
+	if (!g.file)
+		return -ENOMEM;
+	if (!yard_sees(&w->yard, w->project, true) ||
+	    !host_is_file(w->in->root_fd, g.file) ||
+	    host_stat(w->in->root_fd, w->project, &st) != 0)
+		return 0;
+	g.owner = st.st_uid;
+	if (!load(&g, g.file, WORKTREE_FILE_MAX, &text) ||
+	    !worktree_parse_gitfile(text, &path))
+		return 0;
+	g.dir = resolve(&g, w->project, path);
+	if (!g.dir || path_is_below(str_of(g.dir), str_of(w->project)))
+		return 0;
+	dir = common_of_worktree(&g);
+	if (!dir && is_submodule(&g))
+		dir = g.dir;
+	if (!dir) {
+		plan_notice(w, "%s names %s, which does not name it in turn; "
+			       "git will not work in here", g.file, g.dir);
+		return 0;
+	}
+	r = yard_add_path(&w->yard, dir, true, NULL);
+	return r == YARD_MISSING ? 0 : r;
+}

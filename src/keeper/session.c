@@ -1,0 +1,619 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation
+ *
+ * Five channels belong to a session.  Two join the relay with the supervisor
+ * and with the scribe; the keeper makes and forgets them.  Three the keeper
+ * holds an end of: to the relay (resolvers; its end is the relay's end), and
+ * two to the scribe, for the records that the keeper makes and for those that
+ * it passes on for the supervisor.  They are apart since the scribe decides by
+ * channel what kinds of record a writer may make.
+ *
+ * Order of the ledger: the open record is sent before the relay exists, and the
+ * close record after it is gone, so a reader finds everything in between.
+ *
+ * Nothing is dropped: while the scribe does not take a record of the
+ * supervisor, the supervisor is not read from.
+ *
+ * Invariants
+ * 1. client->session == s exactly while s->client == client.
+ * 2. Nothing but session_free() takes a session off the keeper's list.
+ * 3. No plan leaves before the open record was handed to the scribe's socket.
+ * 4. A session is never forgotten while a close record is owed, unless the
+ *    ledger is lost; then the log says so.
+ */
+#include "keeper/session.h"
+
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ipc/protocol.h"
+#include "keeper/client.h"
+#include "keeper/grant.h"
+#include "keeper/state.h"
+#include "ledger/record.h"
+
+#define RECORD_OPEN  1u /* ids of what has to become durable */
+#define RECORD_CLOSE 2u
+
+static void settle(struct session *s);
+
+const char *session_state_name(enum session_state s)
+{
+	static const char *const names[] = {
+		[SESSION_OPENING] = "opening",
+		[SESSION_GRANTED] = "granted",
+		[SESSION_RUNNING] = "running",
+		[SESSION_CLOSING] = "closing",
+	};
+
+	ASSERT((unsigned)s < N_ELEMS(names) && names[s]);
+	return names[s];
+}
+
+/* ---- birth ---- */
+
+static void insert(struct keeper *k, struct session *s)
+{
+	s->next = k->sessions;
+	if (s->next)
+		s->next->link_to = &s->next;
+	s->link_to = &k->sessions;
+	k->sessions = s;
+	k->n_sessions++;
+	k->n_opened++;
+}
+
+/* Ids sort by time; two of one millisecond must do so too. */
+static int make_id(struct keeper *k, struct session *s)
+{
+	uint8_t rnd[8];
+
+	s->started_ns = clock_utc_ns();
+	do {
+		if (getrandom(rnd, sizeof(rnd), 0) != sizeof(rnd))
+			return neg_errno();
+		id_session_new(s->id, s->started_ns, rnd);
+	} while (k->sessions && strcmp(k->sessions->id, s->id) == 0);
+	return 0;
+}
+
+static int on_timer(struct loop_timer *t)
+{
+	struct session *s = t->owner;
+
+	settle(s);
+	return 0;
+}
+
+static void arm(struct session *s, uint64_t after_ns)
+{
+	struct loop *l = s->keeper->loop;
+
+	if (loop_timer_set(l, &s->timer, loop_now_ns(l) + after_ns) != 0)
+		log_warn("session %s: no memory for a timer", s->id);
+}
+
+struct session *session_new(struct keeper *k, struct client *c, uint32_t msg,
+			    struct arena *take_arena, const struct json *body)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	struct diag why = { 0 };
+	int r = s ? 0 : -ENOMEM;
+
+	if (!s) {
+		arena_done(take_arena);
+		client_refuse(c, msg, 2, "out of memory");
+		return NULL;
+	}
+	s->arena = *take_arena;
+	s->keeper = k;
+	s->state = SESSION_OPENING;
+	s->open_msg = msg;
+	s->ledger.fd = -1;
+	s->events.fd = -1;
+	s->relay.fd = -1;
+	s->timer = (struct loop_timer){ .run = on_timer, .owner = s };
+	r = open_parse(&s->arena, body, &s->request, &why);
+	if (r == 0)
+		r = make_id(k, s);
+	if (r == 0)
+		r = grant_quote_argv(&s->arena, &s->request, &s->argv);
+	if (r != 0) {
+		client_refuse(c, msg, 2, r > 0 ? why.text : strerror(-r));
+		arena_done(&s->arena);
+		free(s);
+		return NULL;
+	}
+	s->serial = ++k->last_serial;
+	insert(k, s);
+	s->client = c;
+	c->session = s;
+	keeper_changed(k);
+	return s;
+}
+
+void session_free(struct session *s)
+{
+	struct keeper *k = s->keeper;
+
+	if (s->client) {
+		s->client->session = NULL;
+		s->client->requests.phase =
+			s->state == SESSION_CLOSING || !s->opened ? CLIENT_DONE
+								  : CLIENT_LOST;
+	}
+	loop_timer_clear(k->loop, &s->timer);
+	link_close(&s->ledger);
+	link_close(&s->events);
+	link_close(&s->relay);
+	rules_unref(s->rules);
+	arena_done(&s->arena);
+	*s->link_to = s->next;
+	if (s->next)
+		s->next->link_to = s->link_to;
+	k->n_sessions--;
+	free(s);
+	keeper_changed(k);
+}
+
+/* ---- OPENING ---- */
+
+static void refuse(struct session *s, int code, const char *text)
+{
+	log_info("session %s: refused: %s", s->id, text);
+	if (s->client)
+		client_refuse(s->client, s->open_msg, code, text);
+}
+
+/* Anything the scribe sends on a channel that has not to be waited for. */
+static int on_events_msg(struct link *l, struct ipc_msg *m)
+{
+	(void)l;
+	return m->type == MSG_APPENDED ? 0 : -EPROTO;
+}
+
+static void on_events_end(struct link *l, int reason)
+{
+	struct session *s = l->owner;
+
+	log_warn("session %s: the ledger takes no more of its records: %s",
+		 s->id, strerror(-reason));
+	link_close(l);
+	session_terminate(s, "the ledger refused a record");
+}
+
+static void on_events_drained(struct link *l)
+{
+	const struct session *s = l->owner;
+
+	if (s->client)
+		link_pause(&s->client->link, false);
+}
+
+static void open_is_durable(struct session *s)
+{
+	s->durable = true;
+	if (s->state != SESSION_CLOSING && !s->told)
+		loop_timer_clear(s->keeper->loop, &s->timer);
+	if (s->state == SESSION_GRANTED && !link_is_open(&s->relay))
+		arm(s, SESSION_RELAY_NS);
+	if (s->client && s->state == SESSION_GRANTED)
+		client_send(s->client, MSG_GO, s->open_msg, STR("{}"), NULL, 0);
+}
+
+static void close_is_durable(struct session *s)
+{
+	if (s->client)
+		client_send(s->client, MSG_CLOSED, s->close_msg, STR("{}"),
+			    NULL, 0);
+	session_free(s);
+}
+
+/* The ledger could not take a record that has to be there. */
+static void ledger_failed(struct session *s, uint32_t id, const char *why)
+{
+	char text[512];
+
+	(void)snprintf(text, sizeof(text),
+		       "the ledger cannot be written: %s; "
+		       "see %s/ledger", why, s->keeper->config->state_dir);
+	log_error("session %s: %s", s->id, text);
+	if (id == RECORD_OPEN) {
+		refuse(s, 2, text);
+		session_free(s);
+		return;
+	}
+	if (s->client)
+		client_refuse(s->client, s->close_msg, 2, text);
+	session_free(s);
+}
+
+static int on_ledger_msg(struct link *l, struct ipc_msg *m)
+{
+	AUTO(arena) struct arena a = ARENA_NULL;
+	struct session *s = l->owner;
+	struct json *body = NULL;
+	struct str error;
+	char why[256];
+
+	arena_init(&a, (size_t)16 * 1024);
+	if (m->type != MSG_APPENDED || m->n_fds > 0 ||
+	    json_parse(&a, buf_str(&m->body), &body, NULL) != 0)
+		return -EPROTO;
+	error = json_find_str(body, "error");
+	if (error.ptr) {
+		str_sanitise(error, why, sizeof(why));
+		ledger_failed(s, m->id, why);
+		return 0;
+	}
+	if (m->id == RECORD_OPEN && !s->durable)
+		open_is_durable(s);
+	else if (m->id == RECORD_CLOSE && s->close_sent)
+		close_is_durable(s);
+	return 0;
+}
+
+static void on_ledger_end(struct link *l, int reason)
+{
+	struct session *s = l->owner;
+
+	link_close(l);
+	if (s->close_sent)
+		ledger_failed(s, RECORD_CLOSE, strerror(-reason));
+	else if (!s->durable)
+		ledger_failed(s, RECORD_OPEN, strerror(-reason));
+	else
+		session_terminate(s, "the ledger has closed its channel");
+}
+
+/* The relay has nothing to tell the keeper but its end. */
+static int on_relay_msg(struct link *l, struct ipc_msg *m)
+{
+	(void)l;
+	(void)m;
+	return -EPROTO;
+}
+
+static void on_relay_end(struct link *l, int reason)
+{
+	struct session *s = l->owner;
+
+	link_close(l);
+	if (reason != -EPIPE)
+		keeper_record_killed(s->keeper, s, "relay", 0,
+				     "it spoke out of turn");
+	if (s->state == SESSION_CLOSING)
+		settle(s);
+	else if (s->durable && !s->told)
+		/* The supervisor sees it too, and may have ended it. */
+		arm(s, SESSION_RELAY_NS);
+}
+
+static int open_links(struct session *s, const int fds[3])
+{
+	struct loop *loop = s->keeper->loop;
+	int r, last = 0;
+
+	s->ledger = (struct link){ .fd = -1,
+				   .owner = s,
+				   .on_msg = on_ledger_msg,
+				   .on_end = on_ledger_end,
+				   .max_body = SESSION_RELAY_MAX };
+	s->events = (struct link){ .fd = -1,
+				   .owner = s,
+				   .on_msg = on_events_msg,
+				   .on_end = on_events_end,
+				   .on_drained = on_events_drained,
+				   .max_body = SESSION_RELAY_MAX };
+	s->relay = (struct link){ .fd = -1,
+				  .owner = s,
+				  .on_msg = on_relay_msg,
+				  .on_end = on_relay_end,
+				  .max_body = SESSION_RELAY_MAX };
+	r = link_open(&s->ledger, loop, fds[0]);
+	last = link_open(&s->events, loop, fds[1]);
+	r = r != 0 ? r : last;
+	last = link_open(&s->relay, loop, fds[2]);
+	return r != 0 ? r : last;
+}
+
+/* What the client does not survive without; @c_fd goes to it. */
+static int hand_out(struct session *s, struct grant *g)
+{
+	struct grant_channels ch;
+	int r = grant_channels_open(&ch);
+
+	if (r != 0)
+		return r;
+	r = open_links(s, ch.keeper);
+	for (size_t i = 0; i < N_ELEMS(ch.keeper); i++)
+		ch.keeper[i] = -1; /* taken, also when it failed */
+	if (r == 0)
+		r = grant_tell_scribe(s, &ch);
+	if (r == 0)
+		r = grant_append_open(s, RECORD_OPEN);
+	if (r == 0) {
+		s->opened = true;
+		r = grant_fork_relay(s, &ch);
+	}
+	if (r == 0) {
+		client_send(s->client, MSG_GRANT, s->open_msg, g->body,
+			    &ch.supervisor, 1);
+		s->resolvers_version = s->keeper->resolvers.version;
+	}
+	grant_channels_close(&ch);
+	return r;
+}
+
+static void take_place(struct session *s)
+{
+	s->state = SESSION_GRANTED;
+	s->client->requests.phase = CLIENT_GRANTED;
+	arm(s, SESSION_LEDGER_NS);
+}
+
+void session_advance(struct session *s)
+{
+	struct grant g;
+	struct diag why = { 0 };
+	int r;
+
+	ASSERT(s->state == SESSION_OPENING && s->client);
+	keeper_look_at_resolvers(s->keeper);
+	grant_init(&g);
+	r = grant_make(s, &g, &why);
+	if (r == GRANT_WAIT) {
+		grant_done(&g);
+		return;
+	}
+	if (r == 0 && s->request.plan_only) {
+		client_send(s->client, MSG_GRANT, s->open_msg, g.body, NULL, 0);
+		grant_done(&g);
+		session_free(s);
+		return;
+	}
+	if (r == 0)
+		r = hand_out(s, &g);
+	grant_done(&g);
+	if (r == 0) {
+		take_place(s);
+		return;
+	}
+	refuse(s, r == GRANT_REFUSED ? 1 : 2,
+	       r > 0 ? why.text : strerror(-r));
+	if (s->opened) { /* the ledger says that it began */
+		session_orphan(s, "could not start");
+		return;
+	}
+	session_free(s);
+}
+
+/* ---- GRANTED, RUNNING ---- */
+
+int session_event(struct session *s, struct str record)
+{
+	int r;
+
+	if (!link_is_open(&s->events))
+		return 0; /* its client has been told to end */
+	r = link_send(&s->events, MSG_APPEND, 0, record, NULL, 0);
+	if (r == 0 && !link_is_drained(&s->events) && s->client)
+		link_pause(&s->client->link, true);
+	if (r == -EPIPE) {
+		/* on_events_end() comes with the next round */
+		return 0;
+	}
+	return r;
+}
+
+int session_started(struct session *s, const struct json *body)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
+	int64_t pid = json_find_int(body, "pid", 0);
+	const struct json *layers = json_find(body, "layers");
+	char key[64];
+
+	if (pid < 1 || pid > INT32_MAX || !json_is(layers, JSON_OBJECT))
+		return -EPROTO;
+	buf_init(&b, RECORD_MAX_BYTES);
+	record_begin(&w, RECORD_SESSION_START, "none", RECORD_KERNEL, NULL, 1);
+	json_kint(&w, "pid", pid);
+	JSON_EACH (it, layers) {
+		int n = snprintf(key, sizeof(key), "layer.%.*s",
+				 STR_ARG(it->key));
+
+		if (n < 0 || (size_t)n >= sizeof(key) ||
+		    it->type == JSON_ARRAY || it->type == JSON_OBJECT)
+			return -EPROTO;
+		json_key(&w, key);
+		json_value(&w, it);
+	}
+	record_end(&w);
+	if (b.failed)
+		return -EPROTO;
+	s->pid = (pid_t)pid;
+	s->state = SESSION_RUNNING;
+	return session_event(s, buf_str(&b));
+}
+
+void session_terminate(struct session *s, const char *reason)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
+
+	if (s->state == SESSION_CLOSING || s->told || !s->client)
+		return;
+	if (s->state == SESSION_OPENING) {
+		refuse(s, 2, reason);
+		session_free(s);
+		return;
+	}
+	s->told = true;
+	log_info("session %s: terminated: %s", s->id, reason);
+	buf_init(&b, 1024);
+	json_open(&w, '{');
+	json_kstr(&w, "reason", str_of(reason));
+	json_close(&w, '}');
+	client_send(s->client, MSG_TERMINATE, 0, buf_str(&b), NULL, 0);
+	arm(s, SESSION_END_NS);
+}
+
+void session_resolvers(struct session *s)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
+	int r;
+
+	if (!link_is_open(&s->relay) || s->state == SESSION_CLOSING ||
+	    s->resolvers_version == s->keeper->resolvers.version)
+		return;
+	buf_init(&b, IPC_BODY_MAX);
+	resolvers_format(&s->keeper->resolvers, &s->rules->net, &w);
+	r = b.failed ? -ENOMEM
+		     : link_send(&s->relay, MSG_RESOLVERS, 0, buf_str(&b),
+				 NULL, 0);
+	if (r != 0)
+		log_warn("session %s: its relay keeps old nameservers: %s",
+			 s->id, strerror(-r));
+	else
+		s->resolvers_version = s->keeper->resolvers.version;
+}
+
+/* ---- CLOSING ---- */
+
+static int append_close(struct session *s)
+{
+	const struct session_end *e = &s->closing;
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
+
+	buf_init(&b, RECORD_MAX_BYTES);
+	record_begin(&w, RECORD_SESSION_CLOSE, "none", RECORD_KERNEL, NULL, 1);
+	json_kint(&w, "code", e->code);
+	json_kint(&w, "signal", e->signal);
+	json_kstr(&w, "reason", e->reason);
+	json_kint(&w, "ms", e->wall_ms);
+	json_kint(&w, "utime_us", e->utime_us);
+	json_kint(&w, "stime_us", e->stime_us);
+	json_kint(&w, "maxrss_kb", e->maxrss_kb);
+	json_kint(&w, "bytes_in", e->bytes_in);
+	json_kint(&w, "bytes_out", e->bytes_out);
+	record_end(&w);
+	if (b.failed)
+		return -ENOMEM;
+	return link_send(&s->ledger, MSG_APPEND, RECORD_CLOSE, buf_str(&b),
+			 NULL, 0);
+}
+
+/*
+ * The next step of what waits for the relay, a client, or the ledger; called
+ * when the relay has ended or the time is over.
+ */
+static void settle(struct session *s)
+{
+	int r;
+
+	if (s->state != SESSION_CLOSING && !s->durable) {
+		ledger_failed(s, RECORD_OPEN, "no answer from the scribe");
+		return;
+	}
+	if (s->state != SESSION_CLOSING && !s->told) {
+		session_terminate(s, "the relay died");
+		return;
+	}
+	if (s->state != SESSION_CLOSING) {
+		log_warn("session %s: its supervisor does not end", s->id);
+		if (s->client)
+			client_kill(s->client);
+		return;
+	}
+	if (s->close_sent) {
+		ledger_failed(s, RECORD_CLOSE, "no answer from the scribe");
+		return;
+	}
+	if (link_is_open(&s->relay))
+		log_warn("session %s: its relay does not end", s->id);
+	link_close(&s->relay);
+	link_close(&s->events);
+	s->close_sent = true;
+	arm(s, SESSION_LEDGER_NS);
+	r = append_close(s);
+	if (r != 0)
+		ledger_failed(s, RECORD_CLOSE, strerror(-r));
+}
+
+void session_close(struct session *s, uint32_t msg,
+		   const struct session_end *end)
+{
+	ASSERT(s->state != SESSION_CLOSING);
+	s->state = SESSION_CLOSING;
+	s->close_msg = msg;
+	s->closing = *end;
+	s->closing.reason = arena_str(&s->arena, end->reason);
+	if (s->client)
+		s->client->requests.phase = CLIENT_CLOSING;
+	if (!link_is_open(&s->relay) ||
+	    shutdown(s->relay.fd, SHUT_WR) == -1) {
+		settle(s);
+		return;
+	}
+	arm(s, SESSION_RELAY_NS);
+}
+
+void session_orphan(struct session *s, const char *reason)
+{
+	struct session_end end = { .code = -1, .reason = str_of(reason) };
+	uint64_t now = clock_utc_ns();
+
+	if (s->client) {
+		s->client->session = NULL;
+		s->client->requests.phase = CLIENT_DONE;
+		s->client = NULL;
+	}
+	if (s->state == SESSION_CLOSING)
+		return; /* goes on without it */
+	if (!s->opened) {
+		session_free(s);
+		return;
+	}
+	if (now > s->started_ns)
+		end.wall_ms = (int64_t)((now - s->started_ns) / NS_PER_MS);
+	session_close(s, 0, &end);
+}
+
+/* ---- finding ---- */
+
+struct session *session_find_serial(struct keeper *k, uint32_t serial)
+{
+	for (struct session *s = k->sessions; s; s = s->next) {
+		if (s->serial == serial)
+			return s;
+	}
+	return NULL;
+}
+
+int session_find(struct keeper *k, struct str name, struct session **ret)
+{
+	struct session *found = NULL;
+
+	if (name.len == 0)
+		return SESSION_FIND_NONE;
+	for (struct session *s = k->sessions; s; s = s->next) {
+		bool is_newest = str_eq(name, STR("@")) && s == k->sessions;
+
+		if (!is_newest && !str_starts(str_of(s->id), name))
+			continue;
+		if (found)
+			return SESSION_FIND_MANY;
+		found = s;
+	}
+	if (!found)
+		return SESSION_FIND_NONE;
+	*ret = found;
+	return 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* state: what the files of the keeper share.  One instance for the process. */
+#pragma once
+
+#include "base/loop.h"
+#include "keeper/keeper.h"
+#include "keeper/link.h"
+#include "keeper/preset.h"
+#include "keeper/resolvers.h"
+#include "keeper/rules.h"
+
+struct client;
+struct session;
+
+struct keeper {
+	const struct keeper_config *config;
+	struct loop *loop;
+	struct loop_io listen;
+	bool listen_off; /* until the next tick */
+	struct link scribe, zygote;
+	struct client *clients;
+	size_t n_clients;
+	struct session *sessions; /* newest first */
+	size_t n_sessions;
+	uint32_t last_serial;
+	uint64_t began_ns;     /* monotonic */
+	uint64_t n_opened;     /* since the start */
+	bool draining;         /* no new sessions; ends with the last one */
+	bool stopping;
+	enum keeper_end end;
+	struct rules rules;
+	struct resolvers resolvers;
+	struct preset preset;
+	struct loop_timer idle_timer, tick_timer, stop_timer;
+};
+
+/* The number of clients or sessions has changed. */
+void keeper_changed(struct keeper *k);
+/* Tell the relays if resolv.conf or hosts have changed. */
+void keeper_look_at_resolvers(struct keeper *k);
+/* End all sessions, then the role. */
+void keeper_stop(struct keeper *k, enum keeper_end why, const char *reason);
+/*
+ * peer.killed on the channel of the session @on, or on our own with NULL.  A
+ * failure is logged: the peer dies all the same.
+ */
+void keeper_record_killed(struct keeper *k, struct session *on,
+			  const char *peer, pid_t pid, const char *why);

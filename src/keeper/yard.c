@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation
+ *
+ * The nearest item above a path says what the path is in the jail: a bind of
+ * the host's directory at its own path shows the host's file there; anything
+ * else (the private home, a tmpfs, a directory of ours, or no item at all: our
+ * own root) shows nothing of the host's at that path.
+ *
+ * From this follow the three cases of a mount point.  Below a host bind it is
+ * there, because the path is a real one of the host.  In a place of ours init
+ * makes it.  In the private home, which is a host directory to init but ours
+ * to fill, it is made here.
+ *
+ * The order "/" before every other byte puts each directory before what is
+ * below it, which is the order in which mounts have to be made.
+ */
+#include "keeper/yard.h"
+
+#include <sys/stat.h>
+
+#include "base/path.h"
+#include "keeper/home.h"
+#include "keeper/host.h"
+
+int yard_init(struct yard *y, struct arena *a, int root_fd)
+{
+	*y = (struct yard){ .arena = a, .root_fd = root_fd, .home_fd = -1 };
+	y->items = arena_array(a, PLAN_MAX_MOUNTS, sizeof(*y->items));
+	return y->items ? 0 : -ENOMEM;
+}
+
+static int add_item(struct yard *y, const struct yard_item *it)
+{
+	if (y->n == PLAN_MAX_MOUNTS)
+		return YARD_FULL;
+	y->items[y->n++] = *it;
+	return 0;
+}
+
+int yard_add(struct yard *y, const struct plan_mount *m)
+{
+	return add_item(y, &(struct yard_item){ .m = *m, .is_dir = true });
+}
+
+/* The item that decides about @path; with @above, not one at @path itself. */
+static const struct yard_item *nearest(const struct yard *y, struct str path,
+				       bool above)
+{
+	const struct yard_item *found = NULL;
+	size_t found_len = 0;
+
+	for (size_t i = 0; i < y->n; i++) {
+		const struct yard_item *it = &y->items[i];
+		struct str dst = str_of(it->m.dst);
+
+		if (it->m.op == PLAN_SYMLINK || !path_is_below(path, dst) ||
+		    (above && dst.len == path.len) || dst.len < found_len)
+			continue;
+		found = it;
+		found_len = dst.len;
+	}
+	return found;
+}
+
+/* Shows the host's directory at the host's path. */
+static bool is_host(const struct yard_item *it)
+{
+	return it && it->m.op == PLAN_BIND &&
+	       strcmp(it->m.src, it->m.dst) == 0;
+}
+
+bool yard_sees(const struct yard *y, const char *path, bool writable)
+{
+	const struct yard_item *it = nearest(y, str_of(path), false);
+
+	return is_host(it) && (it->m.writable || !writable);
+}
+
+/* ---- paths of the host ---- */
+
+static int add_link(struct yard *y, const char *dst, const char *target)
+{
+	struct yard_item it = { .m = { .op = PLAN_SYMLINK, .optional = true } };
+
+	it.m.dst = arena_cstr(y->arena, str_of(dst));
+	it.m.text = arena_cstr(y->arena, str_of(target));
+	it.m.text_len = strlen(target);
+	if (!it.m.dst || !it.m.text)
+		return -ENOMEM;
+	return add_item(y, &it);
+}
+
+/*
+ * Walk @path as the kernel would, adding each link met.  @path exists, so the
+ * walk ends; should it change under us, it ends after YARD_MAX_LINKS.
+ */
+static int add_links(struct yard *y, const char *path)
+{
+	struct arena *a = y->arena;
+	struct str todo = str_of(path), c;
+	char *at = arena_cstr(a, STR(""));
+	unsigned n = 0;
+
+	while (at && str_cut(&todo, '/', &c)) {
+		char *next, *target = NULL;
+		struct str dir;
+		int r;
+
+		if (c.len == 0 || str_eq(c, STR(".")))
+			continue;
+		if (str_eq(c, STR(".."))) {
+			dir = path_dirname(str_of(at));
+			at = arena_cstr(a, dir.len > 1 ? dir : STR(""));
+			continue;
+		}
+		next = arena_printf(a, "%s/%.*s", at, STR_ARG(c));
+		if (!next)
+			return -ENOMEM;
+		r = host_readlink(a, y->root_fd, next, &target);
+		if (r == -ENOMEM)
+			return r;
+		if (r != 0) {
+			at = next;
+			continue;
+		}
+		if (++n > YARD_MAX_LINKS)
+			return 0;
+		r = add_link(y, next, target);
+		if (r != 0)
+			return r;
+		if (target[0] == '/')
+			at = arena_cstr(a, STR(""));
+		next = arena_printf(a, "%s/%.*s", target, STR_ARG(todo));
+		todo = str_of(next);
+	}
+	return a->failed ? -ENOMEM : 0;
+}
+
+int yard_add_path(struct yard *y, const char *path, bool writable,
+		  char **ret_real)
+{
+	struct yard_item it = { .m = { .op = PLAN_BIND,
+				       .writable = writable,
+				       .optional = !writable } };
+	struct stat st;
+	char *real = NULL;
+	int r = host_real(y->arena, y->root_fd, path, &real, &st);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r != 0)
+		return YARD_MISSING;
+	if (ret_real)
+		*ret_real = real;
+	if (strcmp(real, path) != 0) {
+		r = add_links(y, path);
+		if (r != 0)
+			return r;
+	}
+	if (yard_sees(y, real, writable))
+		return 0;
+	it.m.src = real;
+	it.m.dst = real;
+	it.is_dir = S_ISDIR(st.st_mode);
+	return add_item(y, &it);
+}
+
+/* ---- files of ours ---- */
+
+int yard_add_file(struct yard *y, const char *dst, struct str text,
+		  uint32_t mode)
+{
+	struct yard_item it = { .m = { .op = PLAN_FILE,
+				       .mode = mode,
+				       .text_len = text.len,
+				       .optional = true },
+				.covers = true };
+
+	it.m.dst = arena_cstr(y->arena, str_of(dst));
+	it.m.text = arena_cstr(y->arena, text);
+	if (!it.m.dst || !it.m.text)
+		return -ENOMEM;
+	return add_item(y, &it);
+}
+
+int yard_cover(struct yard *y, const char *dst, const char *src)
+{
+	struct yard_item it = { .m = { .op = PLAN_BIND, .optional = true },
+				.covers = true };
+
+	it.m.dst = arena_cstr(y->arena, str_of(dst));
+	it.m.src = arena_cstr(y->arena, str_of(src));
+	if (!it.m.dst || !it.m.src)
+		return -ENOMEM;
+	return add_item(y, &it);
+}
+
+/*
+ * Where @it has to be for a reader of its dst to see it.  *ret_drop: there is
+ * nothing to cover.
+ */
+static int place_cover(struct yard *y, struct yard_item *it, bool *ret_drop)
+{
+	char *real = NULL, *target = NULL;
+	struct str there;
+	int r;
+
+	*ret_drop = false;
+	if (!is_host(nearest(y, str_of(it->m.dst), true)))
+		return 0;
+	r = host_real(y->arena, y->root_fd, it->m.dst, &real, NULL);
+	if (r == 0) {
+		it->m.dst = real;
+		return 0;
+	}
+	/* Perhaps a link into a place that only the jail will have. */
+	r = host_readlink(y->arena, y->root_fd, it->m.dst, &target);
+	if (r == 0) {
+		there = path_normalise(y->arena,
+				       path_dirname(str_of(it->m.dst)),
+				       str_of(target));
+		it->m.dst = arena_cstr(y->arena, there);
+		*ret_drop = it->m.dst &&
+			    is_host(nearest(y, str_of(it->m.dst), true));
+		return it->m.dst ? 0 : -ENOMEM;
+	}
+	*ret_drop = true;
+	return r == -ENOMEM ? r : 0;
+}
+
+static int place_covers(struct yard *y)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < y->n; i++) {
+		struct yard_item it = y->items[i];
+		bool drop = false;
+		int r;
+
+		if (it.covers) {
+			r = place_cover(y, &it, &drop);
+			if (r != 0)
+				return r;
+		}
+		if (!drop)
+			y->items[n++] = it;
+		else
+			/* nearest() must not meet it twice */
+			y->items[i].m.op = PLAN_SYMLINK;
+	}
+	y->n = n;
+	return 0;
+}
+
+/* ---- order ---- */
+
+static unsigned rank(char c)
+{
+	return c == '/' ? 1u : c == '\0' ? 0u : 1u + (unsigned char)c;
+}
+
+static int by_dst(const void *a, const void *b)
+{
+	const struct yard_item *x = a, *y = b;
+	const char *p = x->m.dst, *q = y->m.dst;
+
+	while (*p && *p == *q) {
+		p++;
+		q++;
+	}
+	if (rank(*p) != rank(*q))
+		return rank(*p) < rank(*q) ? -1 : 1;
+	/* At the same place: what covers comes last. */
+	return (int)x->covers - (int)y->covers;
+}
+
+/* Two binds of one path become one with both their rights. */
+static void join_equal(struct yard *y)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < y->n; i++) {
+		struct yard_item *it = &y->items[i];
+		struct yard_item *last = n > 0 ? &y->items[n - 1] : NULL;
+
+		if (!last || strcmp(last->m.dst, it->m.dst) != 0 ||
+		    it->covers) {
+			y->items[n++] = *it;
+			continue;
+		}
+		last->m.writable |= it->m.writable;
+		last->m.optional &= it->m.optional;
+	}
+	y->n = n;
+}
+
+/* The host shows it there already. */
+static bool is_redundant(const struct yard *y, const struct yard_item *it)
+{
+	const struct yard_item *up = nearest(y, str_of(it->m.dst), true);
+
+	if (it->m.op == PLAN_SYMLINK)
+		return is_host(up);
+	return is_host(it) && is_host(up) &&
+	       (up->m.writable || !it->m.writable);
+}
+
+static void drop_redundant(struct yard *y)
+{
+	/* From the deepest on, so that each is judged by all above it. */
+	for (size_t i = y->n; i-- > 0;) {
+		if (!is_redundant(y, &y->items[i]))
+			continue;
+		y->n--;
+		memmove(&y->items[i], &y->items[i + 1],
+			(y->n - i) * sizeof(y->items[0]));
+	}
+}
+
+/* ---- mount points in the private home ---- */
+
+static bool is_in_home(const struct yard *y, const struct yard_item *it)
+{
+	const struct yard_item *up;
+
+	if (!y->home_dst ||
+	    !path_is_below(str_of(it->m.dst), str_of(y->home_dst)) ||
+	    strcmp(it->m.dst, y->home_dst) == 0)
+		return false;
+	up = nearest(y, str_of(it->m.dst), true);
+	return up && strcmp(up->m.dst, y->home_dst) == 0;
+}
+
+static int make_point(const struct yard *y, const struct yard_item *it)
+{
+	const char *rel = it->m.dst + strlen(y->home_dst) + 1;
+
+	if (it->m.op == PLAN_SYMLINK)
+		return home_make_link(y->home_fd, rel, it->m.text, y->home_uid,
+				      y->home_gid);
+	return home_make_point(y->home_fd, rel, it->is_dir && !it->covers,
+			       y->home_uid, y->home_gid);
+}
+
+static int make_points(struct yard *y, struct diag *reterr)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < y->n; i++) {
+		struct yard_item it = y->items[i];
+		int r = 0;
+		bool inside = is_in_home(y, &it);
+
+		if (inside && y->home_fd != -1 && it.m.op != PLAN_SOCKET)
+			r = make_point(y, &it);
+		if (r != 0 && !it.m.optional) {
+			diag_set(reterr, 0, 0,
+				 "the private home has something else where "
+				 "%s must be seen (%s); remove it there",
+				 it.m.dst, strerror(-r));
+			return 1;
+		}
+		if (r != 0 || (inside && it.m.op == PLAN_SYMLINK))
+			it.m.op = PLAN_OP_MAX_; /* not for init */
+		y->items[n++] = it;
+	}
+	return 0;
+}
+
+int yard_finish(struct yard *y, struct plan_mount **ret, size_t *ret_n,
+		struct diag *reterr)
+{
+	struct plan_mount *out;
+	size_t n = 0;
+	int r = place_covers(y);
+
+	if (r != 0)
+		return r;
+	if (y->n > 0)
+		qsort(y->items, y->n, sizeof(y->items[0]), by_dst);
+	join_equal(y);
+	drop_redundant(y);
+	r = make_points(y, reterr);
+	if (r != 0)
+		return r;
+	out = arena_array(y->arena, y->n + 1, sizeof(*out));
+	if (!out)
+		return -ENOMEM;
+	for (size_t i = 0; i < y->n; i++) {
+		if (y->items[i].m.op != PLAN_OP_MAX_)
+			out[n++] = y->items[i].m;
+	}
+	*ret = out;
+	*ret_n = n;
+	return 0;
+}
