@@ -98,7 +98,7 @@ static int fill(struct duct *p, unsigned i)
 	struct duct_flow *f = &p->f[i];
 	ssize_t n;
 
-	if (!wants_in(p, i))
+	if (!wants_in(p, i) || (p->may_read && !p->may_read(p, i)))
 		return 0;
 	n = read(from(p, i)->in_fd, f->buf + f->off + f->len,
 		 DUCT_BUF - f->off - f->len);

@@ -47,6 +47,8 @@ struct duct {
 	 * shutdown(2) of the other end's output.
 	 */
 	void (*on_end)(struct duct *p, unsigned i);
+	/* End @i is readable; false: not now, after duct_pause().  NULL: yes. */
+	bool (*may_read)(struct duct *d, unsigned i);
 	/*
 	 * May change the @n bytes just read from end @i; what remains of them.
 	 * NULL: all do.

@@ -18,6 +18,11 @@
  * In the background nothing is read and no mode is set: both belong to the job
  * in front.  SIGTTIN and SIGTTOU are blocked, so we are told by EIO.
  *
+ * The guard is a process that holds the terminal and the end of a pipe.  When
+ * the pipe ends without a word, we died, by kill -9 perhaps: if the terminal
+ * still is as we set it, the guard restores it.  What it needs lies in memory
+ * we share, since the modes change while it waits.
+ *
  * PTY_LINE: with EXTPROC the jail's pty neither edits nor echoes, but its mode
  * bits are there for the program to see and change; in packet mode the master
  * is told of a change (TIOCPKT_IOCTL), and mirror() lets the user's terminal
@@ -29,8 +34,11 @@
 #include "jail/pty.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 
 #include "base/clock.h"
 #include "jail/duct.h"
@@ -46,6 +54,12 @@ enum terminal {
 	TERMINAL_WAITING,
 };
 
+/* Shared with the guard. */
+struct modes {
+	struct termios saved; /* as we found the user's terminal */
+	struct termios ours;  /* what it is in OURS */
+};
+
 struct pty {
 	struct pty_config c;
 	struct duct duct;
@@ -57,28 +71,13 @@ struct pty {
 	bool hung_up;
 
 	enum terminal state;
-	struct termios saved; /* as we found the user's terminal */
-	struct termios ours;  /* what it is in OURS */
+	struct modes *modes;
+	int guard_fd; /* its pipe; -1: there is none */
 	struct termios first; /* LINE: the jail's pty as we set it */
 	bool changed;	      /* LINE: the program changed it */
 	struct loop_timer look;
 	struct loop_timer eof;
 };
-
-/* For pty_restore_now() in a signal handler. */
-static struct {
-	volatile sig_atomic_t armed;
-	int fd;
-	struct termios saved;
-} crash;
-
-void pty_restore_now(void)
-{
-	if (crash.armed) {
-		crash.armed = 0;
-		(void)tcsetattr(crash.fd, TCSANOW, &crash.saved);
-	}
-}
 
 void pty_choose(struct pty_choice *ret)
 {
@@ -123,7 +122,7 @@ static bool terminal_is_as_left(const struct pty *p)
 {
 	struct termios now;
 
-	return tcgetattr(p->user_fd, &now) == 0 && same_mode(&now, &p->ours);
+	return tcgetattr(p->user_fd, &now) == 0 && same_mode(&now, &p->modes->ours);
 }
 
 static bool may_read_keys(const struct pty *p)
@@ -141,8 +140,8 @@ static void set_terminal(struct pty *p, const struct termios *t)
 	/*
 	 * The kernel may not have taken all of it; compare with what it has.
 	 */
-	if (t == &p->ours)
-		(void)tcgetattr(p->user_fd, &p->ours);
+	if (t == &p->modes->ours)
+		(void)tcgetattr(p->user_fd, &p->modes->ours);
 }
 
 static void set_timer(struct pty *p, struct loop_timer *t, uint64_t in_ns)
@@ -162,7 +161,7 @@ static void take_terminal(struct pty *p)
 	}
 	p->state = TERMINAL_OURS;
 	if (p->c.choice.mode == PTY_FULL || p->changed)
-		set_terminal(p, &p->ours);
+		set_terminal(p, &p->modes->ours);
 }
 
 static void give_terminal_back(struct pty *p)
@@ -176,7 +175,7 @@ static void give_terminal_back(struct pty *p)
 	if (p->c.choice.mode == PTY_LINE &&
 	    (!p->changed || !terminal_is_as_left(p)))
 		return;
-	set_terminal(p, &p->saved);
+	set_terminal(p, &p->modes->saved);
 }
 
 static void update_keys(struct pty *p)
@@ -201,13 +200,65 @@ static int on_look(struct loop_timer *t)
 	return 0;
 }
 
+/* ---- the guard ---- */
+
+static noreturn_fn void be_guard(struct pty *p, int end)
+{
+	struct termios now;
+	sigset_t all;
+	char c;
+
+	/* Not of the job: what ends or stops that must not reach us. */
+	(void)setsid();
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	(void)prctl(PR_SET_NAME, "bawn-terminal", 0, 0, 0);
+	/* Only what is needed: a pipe held open would keep its reader. */
+	if (dup2(p->user_fd, 0) == -1 || dup2(end, 1) == -1)
+		_exit(1);
+	(void)close_range(2, ~0u, 0);
+	if (read(1, &c, 1) == 0 && tcgetattr(0, &now) == 0 &&
+	    same_mode(&now, &p->modes->ours))
+		(void)tcsetattr(0, TCSANOW, &p->modes->saved);
+	_exit(0);
+}
+
+static int start_guard(struct pty *p)
+{
+	int pipe_fds[2];
+	pid_t pid;
+
+	if (pipe2(pipe_fds, O_CLOEXEC) == -1)
+		return neg_errno();
+	pid = fork();
+	if (pid == 0)
+		be_guard(p, pipe_fds[0]);
+	(void)close(pipe_fds[0]);
+	if (pid < 0) {
+		(void)close(pipe_fds[1]);
+		return -EAGAIN;
+	}
+	p->guard_fd = pipe_fds[1];
+	return 0;
+}
+
+/* It ends by itself; it is not waited for. */
+static void end_guard(struct pty *p)
+{
+	if (p->guard_fd == -1)
+		return;
+	(void)!write(p->guard_fd, "", 1);
+	(void)close(p->guard_fd);
+	p->guard_fd = -1;
+}
+
 /* ---- PTY_LINE: the user's terminal follows the jail's pty ---- */
 
 static void mirror(struct pty *p)
 {
 	const tcflag_t lflags = ICANON | ECHO | ECHOE | ECHOK | ECHONL |
 				ISIG | IEXTEN;
-	struct termios jail, t = p->saved;
+	struct termios jail, t = p->modes->saved;
 
 	if (tcgetattr(p->c.master, &jail) == -1)
 		return;
@@ -224,9 +275,14 @@ static void mirror(struct pty *p)
 		if (!(jail.c_lflag & ICANON))
 			t.c_oflag &= ~(tcflag_t)OPOST;
 	}
-	p->ours = t;
+	if (same_mode(&t, &p->modes->ours))
+		return; /* and another program's mode stays what it is */
+	p->modes->ours = t;
+	/* Without a guard a password may be echoed after a kill -9: go on. */
+	if (p->changed && p->guard_fd == -1)
+		(void)!start_guard(p);
 	if (p->state == TERMINAL_OURS)
-		set_terminal(p, &p->ours);
+		set_terminal(p, &p->modes->ours);
 	update_keys(p);
 }
 
@@ -251,7 +307,7 @@ static int send_eof(struct loop_timer *t)
 {
 	struct pty *p = t->owner;
 	AUTO(fd) int slave = pty_open_slave(p);
-	char c = (char)p->saved.c_cc[VEOF];
+	char c = (char)p->modes->saved.c_cc[VEOF];
 	int waiting = 0;
 
 	if (slave < 0) {
@@ -283,6 +339,16 @@ static void on_end(struct duct *duct, unsigned i)
 	}
 	p->hung_up = true;
 	p->c.hangup(p->c.owner);
+}
+
+static bool may_read(struct duct *duct, unsigned i)
+{
+	struct pty *p = duct->owner;
+
+	if (i == 1 || may_read_keys(p))
+		return true;
+	update_keys(p);
+	return false;
 }
 
 static bool is_end(struct duct *duct, unsigned i, int error)
@@ -348,17 +414,17 @@ static int set_up_modes(struct pty *p)
 	struct termios jail;
 	int on = 1;
 
-	if (tcgetattr(p->user_fd, &p->saved) == -1)
+	if (tcgetattr(p->user_fd, &p->modes->saved) == -1)
 		return neg_errno();
-	jail = p->saved;
-	p->ours = p->saved;
+	jail = p->modes->saved;
+	p->modes->ours = p->modes->saved;
 	if (p->c.choice.mode == PTY_LINE) {
 		jail.c_lflag |= EXTPROC;
 		jail.c_oflag &= ~(tcflag_t)OPOST;
 		if (ioctl(p->c.master, TIOCPKT, &on) == -1)
 			return neg_errno();
 	} else {
-		cfmakeraw(&p->ours);
+		cfmakeraw(&p->modes->ours);
 	}
 	if (tcsetattr(p->c.master, TCSANOW, &jail) == -1 ||
 	    tcgetattr(p->c.master, &p->first) == -1)
@@ -375,15 +441,19 @@ int pty_new(struct pty **ret, const struct pty_config *c)
 		return -ENOMEM;
 	p->c = *c;
 	p->state = TERMINAL_THEIRS;
-	p->in_fd = p->out_fd = -1;
+	p->in_fd = p->out_fd = p->guard_fd = -1;
+	p->modes = mmap(NULL, sizeof(*p->modes), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (p->modes == MAP_FAILED) {
+		p->modes = NULL;
+		return -ENOMEM;
+	}
 	p->look = (struct loop_timer){ .run = on_look, .owner = p };
 	p->eof = (struct loop_timer){ .run = send_eof, .owner = p };
 	open_terminal(p);
 	r = set_up_modes(p);
 	if (r < 0)
 		return r;
-	crash.fd = p->user_fd;
-	crash.saved = p->saved;
 	pty_resize(p);
 	*ret = TAKE(p);
 	return 0;
@@ -402,12 +472,17 @@ int pty_start(struct pty *p)
 	p->duct.on_end = on_end;
 	p->duct.on_over = on_over;
 	p->duct.is_end = is_end;
+	p->duct.may_read = p->c.choice.mode == PTY_LINE ? may_read : NULL;
 	p->duct.filter = p->c.choice.mode == PTY_LINE ? unpack : NULL;
 	r = duct_start(&p->duct, p->c.loop, user, jail);
 	if (r < 0)
 		return r;
 	p->duct_on = true;
-	crash.armed = 1;
+	if (p->c.choice.mode == PTY_FULL) {
+		r = start_guard(p);
+		if (r < 0)
+			return r;
+	}
 	take_terminal(p);
 	update_keys(p);
 	return 0;
@@ -423,7 +498,7 @@ void pty_finish(struct pty *p, int stop_fd)
 		duct_done(&p->duct);
 	p->duct_on = false;
 	give_terminal_back(p);
-	crash.armed = 0;
+	end_guard(p);
 }
 
 void pty_free(struct pty *p)
@@ -433,7 +508,7 @@ void pty_free(struct pty *p)
 	if (p->duct_on)
 		duct_done(&p->duct);
 	give_terminal_back(p);
-	crash.armed = 0;
+	end_guard(p);
 	if (p->c.loop) {
 		loop_timer_clear(p->c.loop, &p->look);
 		loop_timer_clear(p->c.loop, &p->eof);
@@ -442,6 +517,8 @@ void pty_free(struct pty *p)
 		(void)close(p->in_fd);
 	if (p->out_own)
 		(void)close(p->out_fd);
+	if (p->modes)
+		(void)munmap(p->modes, sizeof(*p->modes));
 	free(p);
 }
 
@@ -463,8 +540,8 @@ void pty_suspend(struct pty *p)
 void pty_resume(struct pty *p)
 {
 	/* The shell may have changed it, and wants that back later. */
-	if (in_foreground(p) && tcgetattr(p->user_fd, &p->saved) == 0)
-		crash.saved = p->saved;
+	if (p->state != TERMINAL_OURS && in_foreground(p))
+		(void)tcgetattr(p->user_fd, &p->modes->saved);
 	take_terminal(p);
 	pty_resize(p);
 	update_keys(p);

@@ -52,7 +52,10 @@ struct pty_config {
 
 /* Gives the jail's pty the modes and the size of the user's terminal. */
 must_check int pty_new(struct pty **ret, const struct pty_config *c);
-/* From now on copy, and set the user's terminal.  0 or -errno. */
+/*
+ * From now on copy, and set the user's terminal.  A small process stays beside
+ * us that restores it however we end.  0 or -errno.
+ */
 must_check int pty_start(struct pty *p);
 /* Write out what the jail's pty still holds; restore the terminal. */
 void pty_finish(struct pty *p, int stop_fd);
@@ -67,7 +70,3 @@ void pty_suspend(struct pty *p);
 void pty_resume(struct pty *p);
 /* The descriptor of the jail's pty that the command gets, or -errno. */
 must_check int pty_open_slave(const struct pty *p);
-/*
- * Restores the terminal.  Async-signal-safe: for handlers of our own crashes.
- */
-void pty_restore_now(void);
