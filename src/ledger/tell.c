@@ -15,6 +15,7 @@
 
 #define TEXT_MAX      240u /* bytes of one field as shown */
 #define SESSION_SHOWN 10u  /* letters: the time in it */
+#define HASH_SHOWN    12u  /* digits */
 
 struct line {
 	const struct json *rec;
@@ -76,6 +77,20 @@ static void detail_text(struct line *l, const char *before, const char *key,
 	add(l, after);
 }
 
+/* The first digits suffice to tell one from another. */
+static void detail_hash(struct line *l, const char *before, const char *key)
+{
+	struct str s = json_find_str(l->rec, key);
+
+	if (s.len == 0)
+		return;
+	if (s.len > HASH_SHOWN)
+		s.len = HASH_SHOWN;
+	detail(l, ", ");
+	add(l, before);
+	add_str(l, s);
+}
+
 static void detail_bytes(struct line *l, const char *key, const char *after)
 {
 	static const char *const units[] = { "B",  "kB", "MB", "GB",
@@ -93,10 +108,14 @@ static void detail_bytes(struct line *l, const char *key, const char *after)
 	(void)buf_printf(l->b, "%" PRId64 " %s%s", v, units[u], after);
 }
 
-static void add_seconds(struct line *l, int64_t us)
+static void add_duration(struct line *l, int64_t us)
 {
 	if (us < 0)
 		us = 0;
+	if (us < 1000000) {
+		(void)buf_printf(l->b, "%" PRId64 " ms", us / 1000);
+		return;
+	}
 	(void)buf_printf(l->b, "%" PRId64 ".%02" PRId64 " s", us / 1000000,
 			 us / 10000 % 100);
 }
@@ -114,7 +133,10 @@ static void show_open(struct line *l)
 static void more_open(struct line *l)
 {
 	detail_text(l, "in ", "cwd", "");
-	detail_text(l, "policy ", has(l, "file") ? "file" : "policy", "");
+	if (has(l, "file"))
+		detail_text(l, "policy ", "file", "");
+	else
+		detail_hash(l, "policy ", "policy");
 	detail_text(l, "profile ", "profile", "");
 	detail_text(l, "task ", "task", "");
 }
@@ -150,6 +172,8 @@ static void more_start(struct line *l)
 
 static void show_close(struct line *l)
 {
+	int64_t us = 0;
+
 	if (json_find_int(l->rec, "signal", 0) > 0) {
 		add(l, "by signal ");
 		add_text(l, "signal");
@@ -159,7 +183,8 @@ static void show_close(struct line *l)
 	}
 	if (has(l, "ms")) {
 		add(l, " after ");
-		add_seconds(l, json_find_int(l->rec, "ms", 0) * 1000);
+		if (!ckd_mul(&us, json_find_int(l->rec, "ms", 0), 1000))
+			add_duration(l, us);
 	}
 }
 
@@ -172,7 +197,7 @@ static void more_close(struct line *l)
 	    cpu > 0) {
 		detail(l, ", ");
 		add(l, "cpu ");
-		add_seconds(l, cpu);
+		add_duration(l, cpu);
 	}
 	if (kb > 0) {
 		detail(l, ", ");

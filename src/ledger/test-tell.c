@@ -94,6 +94,15 @@ static const struct {
 		    "\"reason\":true" BACK),
 	  "refused  7  (yes)" },
 	{ STR(FRONT "\"session.close\"" ALLOW BACK), "closed   code " },
+	{ STR(FRONT "\"session.close\"" ALLOW
+		    ",\"code\":0,\"ms\":9223372036854775807" BACK),
+	  "closed   code 0 after " },
+	{ STR(FRONT "\"session.close\"" ALLOW
+		    ",\"code\":0,\"ms\":7,\"utime_us\":3000" BACK),
+	  "closed   code 0 after 7 ms  (cpu 3 ms)" },
+	{ STR(FRONT "\"session.open\"" ALLOW
+		    ",\"argv\":\"x\",\"policy\":\"0123456789abcdef\"" BACK),
+	  "opened   x  (policy 0123456789ab)" },
 };
 
 static void tell(const struct tell *t, struct str line, struct buf *b)
