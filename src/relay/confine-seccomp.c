@@ -99,7 +99,7 @@ static const struct row rows[] = {
 
 	/* to die of a failed assertion */
 	ALLOW(tgkill), ALLOW(rt_sigprocmask), ALLOW(rt_sigaction),
-	ALLOW(rt_sigreturn),
+	ALLOW(rt_sigreturn), ALLOW(sigaltstack),
 
 	/* tried by libraries that can do without */
 	REFUSE(open, ENOENT), REFUSE(openat, ENOENT), REFUSE(stat, ENOENT),
