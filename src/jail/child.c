@@ -164,7 +164,7 @@ static int child_main(void *arg)
 	c->ready_ns = clock_mono_ns();
 	if (prove_all(c->plan, &c->unproven) != 0)
 		_exit(FAILED);
-	c->exec_ns = clock_mono_ns();
+	c->proven_ns = clock_mono_ns();
 	c->exec_errno = search_and_run(c);
 	_exit(child_exit_code(c->exec_errno));
 }

@@ -15,7 +15,7 @@ struct child {
 	/* How it went, when child_start() returned > 0 or the child is over. */
 	int exec_errno;      /* of a failed exec; 0 */
 	struct diag unproven; /* text is empty, or names the missing wall */
-	uint64_t ready_ns, exec_ns; /* clock_mono_ns(), for measurements */
+	uint64_t ready_ns, proven_ns; /* clock_mono_ns(), for measurements */
 };
 
 /*

@@ -84,12 +84,17 @@ struct init {
 	size_t n_steps;
 };
 
-static void step(struct init *in, const char *name)
+static void step_at(struct init *in, const char *name, uint64_t ns)
 {
 	if (in->conf.steps && in->n_steps < MAX_STEPS) {
 		in->steps[in->n_steps].name = name;
-		in->steps[in->n_steps++].ns = clock_mono_ns();
+		in->steps[in->n_steps++].ns = ns;
 	}
+}
+
+static void step(struct init *in, const char *name)
+{
+	step_at(in, name, clock_mono_ns());
 }
 
 static noreturn_fn void fail(struct init *in, int error, const char *text)
@@ -403,6 +408,15 @@ static void lock_up(struct init *in)
 	step(in, "filter");
 }
 
+static void put_steps(const struct init *in, struct json_out *w)
+{
+	json_key(w, "steps");
+	json_open(w, '{');
+	for (size_t i = 0; i < in->n_steps; i++)
+		json_kuint(w, in->steps[i].name, in->steps[i].ns);
+	json_close(w, '}');
+}
+
 static void format_ready(const struct init *in, struct buf *b)
 {
 	struct json_out w = JSON_OUT(b);
@@ -416,13 +430,8 @@ static void format_ready(const struct init *in, struct buf *b)
 	json_kbool(&w, "idmap", in->plan.owner_uid != in->plan.host_uid);
 	json_close(&w, '}');
 	json_kuint(&w, "sockets", in->mounts.n_listeners);
-	if (in->conf.steps) {
-		json_key(&w, "steps");
-		json_open(&w, '{');
-		for (size_t i = 0; i < in->n_steps; i++)
-			json_kuint(&w, in->steps[i].name, in->steps[i].ns);
-		json_close(&w, '}');
-	}
+	if (in->conf.steps)
+		put_steps(in, &w);
 	json_close(&w, '}');
 }
 
@@ -526,15 +535,33 @@ static void send_exit(struct init *in, int code, int sig, int exec_errno)
 		_exit(FAILED); /* the supervisor is gone: nobody wants to know */
 }
 
-static void send_small(struct init *in, uint32_t type, const char *key, int v,
-		       int fd)
+static void send_stopped(struct init *in, int sig)
 {
 	char body[64];
-	int len = snprintf(body, sizeof(body), "{\"%s\":%d}", key, v);
+	int len = snprintf(body, sizeof(body), "{\"stopped\":%d}", sig);
 	struct str s = { .ptr = body, .len = (size_t)len };
 
-	if (ipc_send(in->conf.sock, type, 0, s, &fd, fd == -1 ? 0 : 1) != 0)
+	if (ipc_send(in->conf.sock, MSG_INIT_SIGNAL, 0, s, NULL, 0) != 0)
 		_exit(FAILED); /* nobody there */
+}
+
+/* The listener goes with it, and is the supervisor's alone from here on. */
+static void send_started(struct init *in)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
+
+	step(in, "exec");
+	buf_init(&b, 4096);
+	json_open(&w, '{');
+	json_kint(&w, "pid", in->command);
+	if (in->conf.steps)
+		put_steps(in, &w);
+	json_close(&w, '}');
+	if (ipc_send(in->conf.sock, MSG_INIT_STARTED, 0, buf_str(&b),
+		     &in->listener, 1) != 0)
+		_exit(FAILED); /* nobody there */
+	(void)close(in->listener);
 }
 
 static void wait_go(struct init *in)
@@ -557,7 +584,11 @@ static void wait_go(struct init *in)
 	resize_terminal(in, go);
 	(void)umask(in->umask);
 
+	in->n_steps = 0;
+	step(in, "go");
 	pid = child_start(&c);
+	step_at(in, "child", c.ready_ns);
+	step_at(in, "proof", c.proven_ns);
 	if (pid < 0)
 		fail_errno(in, pid, "a process for the command");
 	in->command = pid;
@@ -574,8 +605,7 @@ static void wait_go(struct init *in)
 	}
 	if (in->slave != -1)
 		(void)close(in->slave);
-	send_small(in, MSG_INIT_STARTED, "pid", pid, in->listener);
-	(void)close(in->listener);
+	send_started(in);
 }
 
 /* Kill what the command left behind, and wait a moment for it. */
@@ -614,8 +644,7 @@ static void reap(struct init *in, const sigset_t *unblocked)
 		if (pid != in->command)
 			continue;
 		if (WIFSTOPPED(status))
-			send_small(in, MSG_INIT_SIGNAL, "stopped",
-				   WSTOPSIG(status), -1);
+			send_stopped(in, WSTOPSIG(status));
 		else
 			command_over(in, status, unblocked);
 	}

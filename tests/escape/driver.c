@@ -268,9 +268,8 @@ static void answer_connection(int listener)
 		return; /* gone already */
 }
 
-static void print_steps(const struct json *ready, const struct run *r)
+static void print_steps(const struct json *ready, uint64_t last, uint64_t heard)
 {
-	uint64_t last = r->begun_ns;
 
 	JSON_EACH(j, json_find(ready, "steps")) {
 		fprintf(stderr, "%-12.*s %5llu us\n", STR_ARG(j->key),
@@ -279,7 +278,7 @@ static void print_steps(const struct json *ready, const struct run *r)
 		last = (uint64_t)j->integer;
 	}
 	fprintf(stderr, "%-12s %5llu us\n", "heard",
-		(unsigned long long)(r->ready_ns - last) / 1000);
+		(unsigned long long)(heard - last) / 1000);
 }
 
 static int go(struct run *r)
@@ -318,7 +317,7 @@ static int on_ready(struct run *r, const struct json *j)
 		r->listeners[r->n_listeners++] = ipc_take_fd(
 			&r->msg, JAIL_FDS_FIXED + (r->o->tty ? 1 : 0) + i);
 	if (r->o->steps)
-		print_steps(j, r);
+		print_steps(j, r->begun_ns, r->ready_ns);
 	return go(r);
 }
 
@@ -343,6 +342,8 @@ static int on_message(struct run *r)
 	case MSG_INIT_STARTED:
 		r->started_ns = clock_mono_ns();
 		r->notify = ipc_take_fd(&r->msg, 0);
+		if (r->o->steps)
+			print_steps(j, r->go_ns, r->started_ns);
 		return 0;
 	case MSG_INIT_SIGNAL:
 		return 0;
