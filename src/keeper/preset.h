@@ -18,7 +18,7 @@
 
 #define PRESET_NAME      "package-registries"
 #define PRESET_MAX_HOSTS 256u
-#define PRESET_LIMIT_NS  (UINT64_C(15) * 1000 * 1000 * 1000) /* for the program */
+#define PRESET_LIMIT_NS  (UINT64_C(10) * 1000 * 1000 * 1000) /* for all */
 #define PRESET_MAX_AGE_S (UINT64_C(24) * 3600)
 
 struct preset {

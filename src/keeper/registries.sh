@@ -1,24 +1,34 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Prints the hosts that the package clients of this machine use, one
+#
+# Prints the hosts from which the package clients of this machine fetch, one
 # "host[:port]" a line, by asking the clients: the names are theirs, not ours.
-# Run by the keeper for `preset: package-registries`; the result is kept a day.
+# Run by the keeper for `preset: package-registries`, which keeps the answer.
+#
+# Only what a client fetches from counts.  A proxy in the same configuration
+# does not: a jail that could talk to it could talk to everybody.
 set -u
 PATH=$PATH:/usr/local/bin:/usr/bin:/bin
+cd / || exit 1
 
+# URLs in any text on stdin; "host[:port]" on stdout.
 hosts_of() {
-	# URLs on stdin, in any text; hosts on stdout.
-	grep -oE 'https?://[^][/ "'"'"',|<>]+' | sed -E 's,^https?://,,; s,^.*@,,' || :
+	grep -oE 'https?://[^][/ "'"'"',|<>?#;]+' |
+		sed -E 's,^(https?)://.*@,\1://,
+			s,^http://([^:]*)$,\1:80,
+			s,^https?://,,'
 }
 
 npm_hosts() {
 	command -v npm >/dev/null || return 0
-	{ npm config get registry; npm config ls; } 2>/dev/null | hosts_of
+	npm config get registry | hosts_of
+	# "@scope:registry = ..." is listed only when somebody set it.
+	npm config ls | grep -E '^[^;]*registry *=' | hosts_of
 }
 
 pip_hosts() {
-	for py in python3 /usr/bin/python3; do
-		"$py" - 2>/dev/null <<'PY' && break
+	for python in python3 /usr/bin/python3; do
+		"$python" - <<'PY' && break
 try:
     from pip._internal.models.index import PyPI
 except ImportError:
@@ -27,41 +37,57 @@ print(PyPI.netloc)
 print(PyPI.file_storage_domain)
 PY
 	done
-	{ pip config list || pip3 config list; } 2>/dev/null | hosts_of
+	for pip in pip pip3; do
+		"$pip" config list | grep -E 'index-url|find-links' |
+			hosts_of && break
+	done
 }
 
 go_hosts() {
 	command -v go >/dev/null || return 0
 	go env GOPROXY | tr ',|' '\n\n' | hosts_of
-	go env GOSUMDB | awk '{ print $1 }' | grep -E '^[a-z0-9.-]+\.[a-z]+$' || :
+	go env GOSUMDB | awk '{ print $1 }' | sed 's,+.*,,' |
+		grep -E '^[a-z0-9.-]+\.[a-z]+$'
+}
+
+# The index a cargo was built with is a string in it.
+cargo_indexes() {
+	for cargo in "$(rustup which cargo)" "$(command -v cargo)"; do
+		[ -f "$cargo" ] || continue
+		found=$(grep -aoE 'sparse\+https://[a-z0-9.-]+/' "$cargo" |
+			sort -u | head -n 4)
+		[ -n "$found" ] || continue
+		echo "$found"
+		break
+	done
+	grep -hE '^ *(index|registry) *=' "$1/config.toml" "$1/config"
 }
 
 cargo_hosts() {
 	dir=${CARGO_HOME:-$HOME/.cargo}
-	for d in "$dir"/registry/index/*/; do
-		[ -d "$d" ] || continue
-		basename "$d" | sed -E 's/-[0-9a-f]{16}$//'
-		cat "$d/config.json" "$d/.cache/config.json" 2>/dev/null | hosts_of
-	done
-	cat "$dir/config.toml" "$dir/config" 2>/dev/null | hosts_of
-	# The client carries its default in itself.
-	for bin in "$(rustup which cargo 2>/dev/null)" /usr/bin/cargo; do
-		[ -f "$bin" ] || continue
-		grep -aoE 'sparse\+https://[a-z0-9.-]+/|https://static\.[a-z0-9.-]+/crates' "$bin" |
-			hosts_of | sort -u | head -4
-		break
-	done
+	command -v cargo >/dev/null || [ -d "$dir" ] || return 0
+	cargo_indexes "$dir" | hosts_of
+	# Where the crates themselves are is told by the index, which cargo
+	# remembers from its first use on.
+	cat "$dir"/registry/index/*/config.json \
+		"$dir"/registry/index/*/.cache/config.json | hosts_of
+}
+
+# XML without its comments.
+xml() {
+	cat "$@" | tr '\n' ' ' | sed 's,-->,\n,g' | sed 's,<!--.*,,'
 }
 
 maven_hosts() {
-	for jar in /usr/share/maven/lib/maven-model-builder-*.jar /usr/share/java/maven-model-builder.jar; do
+	for jar in /usr/share/maven/lib/maven-model-builder-*.jar \
+		/usr/share/java/maven-model-builder.jar; do
 		[ -f "$jar" ] || continue
-		unzip -p "$jar" org/apache/maven/model/pom-4.0.0.xml 2>/dev/null |
-			grep -E '<url>' | hosts_of
+		unzip -p "$jar" org/apache/maven/model/pom-4.0.0.xml |
+			xml - | grep -oE '<url>[^<]*' | hosts_of
 		break
 	done
-	grep -hE '<url>' "$HOME/.m2/settings.xml" /etc/maven/settings.xml 2>/dev/null |
-		grep -v '<!--' | hosts_of
+	xml "$HOME/.m2/settings.xml" /etc/maven/settings.xml |
+		grep -oE '<url>[^<]*' | hosts_of
 }
 
 {
@@ -71,5 +97,5 @@ maven_hosts() {
 	cargo_hosts
 	maven_hosts
 } </dev/null 2>/dev/null | tr 'A-Z' 'a-z' |
-	grep -E '^[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]+)?$' | sort -u
+	grep -E '^([a-z0-9-]+\.)*[a-z][a-z0-9-]*(:[0-9]+)?$' | sort -u
 exit 0

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An entry carries the identity of the descriptor that was read, so that text
- * and identity belong together even when the file is replaced in between.  Editors save by rename, so a new inode is the usual sign; a file
- * written in place changes its times.
+ * and identity belong together even when the file is replaced in between.
+ * Editors save by rename, so a new inode is the usual sign; a file written in
+ * place changes its times.
  */
 #include "keeper/rules.h"
 
