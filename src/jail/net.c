@@ -134,7 +134,11 @@ int net_log(char *scratch, struct net_sockets *ret, struct diag *reterr)
 	struct nfulnl_msg_config_cmd bind_group = { NFULNL_CFG_CMD_BIND };
 	struct nfulnl_msg_config_mode mode = { htonl(NET_LOG_BYTES),
 					       NFULNL_COPY_PACKET, 0 };
-	uint32_t timeout = htonl(2); /* hundredths of a second */
+	/*
+	 * Each copy at once: a session may be over in milliseconds, and what
+	 * waits in the kernel then is never said.
+	 */
+	uint32_t threshold = htonl(1);
 	int size = NFLOG_BUFFER;
 	AUTO(fd) int fd = -1;
 	struct nl n;
@@ -148,8 +152,8 @@ int net_log(char *scratch, struct net_sockets *ret, struct diag *reterr)
 		   sizeof(bind_group));
 	log_config(&n, AF_UNSPEC, NET_LOG_GROUP, NFULA_CFG_MODE, &mode,
 		   sizeof(mode));
-	log_config(&n, AF_UNSPEC, NET_LOG_GROUP, NFULA_CFG_TIMEOUT, &timeout,
-		   sizeof(timeout));
+	log_config(&n, AF_UNSPEC, NET_LOG_GROUP, NFULA_CFG_QTHRESH, &threshold,
+		   sizeof(threshold));
 	r = nl_exchange(fd, &n, NULL);
 	if (r != 0) {
 		diag_set(reterr, 0, 0,
