@@ -23,10 +23,10 @@ int policy_hash(const struct policy *p, char ret[POLICY_HASH_TEXT])
 	if (EVP_Digest(buf_str(&b).ptr, b.len, md, &n, EVP_sha256(), NULL) != 1)
 		return -EIO;
 	ASSERT(2 * n + 1 == POLICY_HASH_TEXT);
-	for (unsigned i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		ret[2 * i] = hex[md[i] >> 4];
 		ret[2 * i + 1] = hex[md[i] & 15];
 	}
-	ret[2 * n] = 0;
+	ret[POLICY_HASH_TEXT - 1] = 0;
 	return 0;
 }

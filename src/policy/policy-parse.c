@@ -532,9 +532,11 @@ static int check_fields(struct parser *p, const struct yaml *y, bool allow,
 static int fill_rule(struct parser *p, const struct yaml *const f[FIELD_MAX_],
 		     struct net_rule *rule)
 {
-	int r = f[FIELD_HOST] ? read_host(p, f[FIELD_HOST], rule)
-			      : read_cidr(p, f[FIELD_CIDR], rule);
+	int r;
 
+	ASSERT(f[FIELD_HOST] || f[FIELD_CIDR]); /* check_fields() saw to it */
+	r = f[FIELD_HOST] ? read_host(p, f[FIELD_HOST], rule)
+			  : read_cidr(p, f[FIELD_CIDR], rule);
 	if (r == 0 && f[FIELD_PORTS])
 		r = read_ports(p, f[FIELD_PORTS], rule);
 	if (r == 0 && f[FIELD_CONNECT])
@@ -571,7 +573,7 @@ static int read_rule(struct parser *p, const struct yaml *y, bool allow,
 		(void)port_add(rule, 443);
 	}
 	rule->origin = item->origin;
-	item->text = (f[FIELD_HOST] ? f[FIELD_HOST] : f[FIELD_CIDR])->text;
+	item->text = f[FIELD_HOST] ? f[FIELD_HOST]->text : f[FIELD_CIDR]->text;
 	item->rule = rule;
 	return 0;
 }

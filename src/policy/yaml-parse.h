@@ -47,6 +47,5 @@ must_check int yaml_parse(struct arena *a, struct str text, struct yaml **ret,
  */
 bool yaml_is_plain(uint32_t c);
 
-#define YAML_EACH(it, container)                                              \
-	for (const struct yaml *it = (container) ? (container)->first : NULL; \
-	     it; it = it->next)
+#define YAML_EACH(it, container) \
+	for (const struct yaml *it = (container)->first; it; it = it->next)
