@@ -51,18 +51,20 @@ def inside(p, mark):
 
 
 def daemon():
-    """The keeper and its children by the role in their names."""
+    """The keeper and its children by role.  The zygote is the child that has
+    children; they are relays, one of them perhaps a warmed spare."""
     keeper = w.keeper_pid()
     check(keeper, f'no keeper: {w.log()}')
     table = processes()
-    roles = {'keeper': [keeper]}
-    for pid in descendants(keeper):
-        text = table[pid][1] + ' ' + table[pid][2] if pid in table else ''
-        for role in ('scribe', 'zygote', 'relay'):
-            if role in text:
-                roles.setdefault(role, []).append(pid)
-                break
-    return roles
+
+    def children(pid):
+        return [x for x, row in table.items() if row[0] == pid]
+
+    zygotes = [x for x in children(keeper) if children(x)]
+    check(zygotes, f'no zygote among the children: {children(keeper)}')
+    return {'keeper': [keeper], 'zygote': zygotes,
+            'scribe': [x for x in children(keeper) if x not in zygotes],
+            'relay': [x for z in zygotes for x in children(z)]}
 
 
 def all_gone(p, mark, what, within=1.0):
@@ -98,14 +100,8 @@ def supervisor():
 
 
 def daemon_relays_busy():
-    table = processes()
-    keeper = w.keeper_pid()
-    if not keeper:
-        return []
-    # One warmed spare may wait; a second one would serve a dead session.
-    relays = [x for x in descendants(keeper)
-              if x in table and 'relay' in table[x][1] + table[x][2]]
-    return relays[1:]
+    # One warmed spare may wait; a second relay would serve a dead session.
+    return daemon()['relay'][1:]
 
 
 @test('init, pid 1 of the jail')
@@ -138,8 +134,7 @@ def command():
 def role_dies(role):
     p, mark = start()
     roles = daemon()
-    check(role in roles, f'no {role} among {roles}: '
-          f'{[processes().get(x) for x in descendants(roles["keeper"][0])]}')
+    check(roles[role], f'no {role} among {roles}')
     for pid in roles[role]:
         os.kill(pid, signal.SIGKILL)
     all_gone(p, mark, f'kill -9 of the {role}')

@@ -97,7 +97,7 @@ def logs_follow():
     p.terminate()
     p.wait(15)
     out, _ = q.communicate(timeout=10)
-    contains(out.decode(), 'session.close', 'the last record')
+    contains(out.decode(), 'closed', 'the last record')
 
 
 @test('doctor tries what bawn uses, plain and as JSON')
