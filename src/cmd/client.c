@@ -33,6 +33,7 @@
 
 #define START_MS	5000u
 #define RESTART_MS	500u /* an election may be lost to one that ends */
+#define OTHERS_MAX	3u /* daemons of another build, one after another */
 #define RETRY_NS	(2 * NS_PER_MS)
 #define LOCK_MAX	((size_t)4096)	     /* bytes of the lock file */
 #define ANSWER_MAX	((size_t)4 * 1024 * 1024) /* bytes */
@@ -140,6 +141,46 @@ static noreturn_fn void become_daemon(const char *path, const char *state)
 	_exit(1);
 }
 
+/* $BAWN_RUNTIME_DIR, else $XDG_RUNTIME_DIR/bawn, else /tmp/bawn-UID. */
+static void runtime_dir(char *dst, size_t size)
+{
+	const char *dir = getenv("BAWN_RUNTIME_DIR");
+	const char *xdg = getenv("XDG_RUNTIME_DIR");
+
+	if (dir && dir[0] == '/')
+		(void)snprintf(dst, size, "%s", dir);
+	else if (xdg && xdg[0] == '/')
+		(void)snprintf(dst, size, "%s/bawn", xdg);
+	else
+		(void)snprintf(dst, size, "/tmp/bawn-%u", (unsigned)getuid());
+}
+
+/* What a daemon would stumble over, said by who has a terminal. */
+static bool dirs_are_ours(const char *state)
+{
+	char runtime[4200];
+	int r;
+
+	r = dir_make(state, 0700);
+	if (r == 0)
+		r = dir_make_private(state);
+	if (r < 0) {
+		cmd_error("%s must be a directory of yours alone (%s): "
+			  "chmod 700 it, or set BAWN_STATE_DIR",
+			  state, strerror(-r));
+		return false;
+	}
+	runtime_dir(runtime, sizeof(runtime));
+	r = dir_make_private(runtime);
+	if (r < 0) {
+		cmd_error("%s must be a directory of yours alone (%s): "
+			  "chmod 700 it, or set BAWN_RUNTIME_DIR",
+			  runtime, strerror(-r));
+		return false;
+	}
+	return true;
+}
+
 /* True: something was started, which may yet fail. */
 static bool start_daemon(const char *state)
 {
@@ -152,11 +193,8 @@ static bool start_daemon(const char *state)
 			  BAWN_LIBEXECDIR);
 		return false;
 	}
-	if (dir_make(state, 0700) < 0 || dir_make_private(state) < 0) {
-		cmd_error("%s must be a directory of yours alone: "
-			  "chmod 700 it, or set BAWN_STATE_DIR", state);
+	if (!dirs_are_ours(state))
 		return false;
-	}
 	pid = fork();
 	if (pid == 0) {
 		/* Twice, so that it is no child of ours to wait for. */
@@ -259,6 +297,7 @@ int client_connect(bool start, int *ret_fd)
 	struct rendezvous rv;
 	const char *state;
 	uint64_t end = 0, restart = 0, now;
+	unsigned others = 0;
 	int fd;
 
 	arena_init(&a, 64 * 1024);
@@ -275,6 +314,12 @@ int client_connect(bool start, int *ret_fd)
 		}
 		if (!start)
 			return CLIENT_NONE;
+		if (fd == -EXDEV && ++others > OTHERS_MAX) {
+			cmd_error("bawn (build %s) and bawnd (build %s) do not "
+				  "belong together: install both anew",
+				  build_id(), rv.build);
+			return CLIENT_FAILED;
+		}
 		if (fd == -EXDEV && !wait_for_other(state, &rv))
 			return CLIENT_FAILED;
 		now = clock_mono_ns();
