@@ -198,6 +198,7 @@ static int be_scribe(const struct daemon *d, int fd)
 {
 	char path[PATH_LIMIT + 16];
 
+	(void)prctl(PR_SET_NAME, "bawnd:scribe");
 	(void)snprintf(path, sizeof(path), "%s/ledger", d->state_dir);
 	log_init("scribe", d->log_fd, LOG_LEVEL_INFO);
 	return scribe_run(fd, path);
@@ -205,6 +206,7 @@ static int be_scribe(const struct daemon *d, int fd)
 
 static int be_zygote(const struct daemon *d, int fd)
 {
+	(void)prctl(PR_SET_NAME, "bawnd:zygote");
 	log_init("zygote", d->log_fd, LOG_LEVEL_INFO);
 	return zygote_run(fd);
 }

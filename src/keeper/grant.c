@@ -178,6 +178,20 @@ int grant_tell_scribe(struct session *s, const struct grant_channels *ch)
 	return r;
 }
 
+int grant_open_ledger(struct session *s)
+{
+	int fds[2];
+	int r = ipc_pair(fds);
+
+	if (r != 0)
+		return r;
+	r = session_open_ledger(s, fds[0]);
+	if (r == 0)
+		r = tell_channel(s, RECORD_ROLE_KEEPER, fds[1]);
+	(void)close(fds[1]);
+	return r;
+}
+
 /* ---- the relay ---- */
 
 int grant_fork_relay(struct session *s, const struct grant_channels *ch)

@@ -48,6 +48,8 @@ struct grant_channels {
 must_check int grant_channels_open(struct grant_channels *ret);
 void grant_channels_close(struct grant_channels *ch);
 
+/* The ledger's channel alone, for a session that is only to be closed. */
+must_check int grant_open_ledger(struct session *s);
 must_check int grant_tell_scribe(struct session *s,
 				 const struct grant_channels *ch);
 must_check int grant_append_open(struct session *s, uint32_t record_id);

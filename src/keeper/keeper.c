@@ -9,9 +9,9 @@
  *
  *   a client ends     its session is closed by us ("supervisor died")
  *   a relay ends      the supervisor is told to end (session.c)
- *   the scribe ends   nothing can be recorded: all sessions are told to end,
- *   the zygote ends   and the daemon with them; the next start begins afresh
- *   SIGTERM           the same, but with the closing records written
+ *   the scribe ends   nothing can be recorded: all sessions end at once, and
+ *   the zygote ends   the daemon with them; the next start begins afresh
+ *   SIGTERM           the same, but commands are given time to end
  *
  * Idle: without clients and sessions for a while we end.  A client that comes
  * in that very moment finds the connection refused and starts the next daemon.
@@ -33,6 +33,7 @@
 
 #define TICK_NS      (UINT64_C(1) * NS_PER_S)   /* look at resolv.conf */
 #define STOP_NS      (UINT64_C(15) * NS_PER_S)  /* for sessions to end */
+#define BROKEN_NS    (UINT64_C(2) * NS_PER_S)   /* for closing records */
 #define LAST_NS      (UINT64_C(3) * NS_PER_S)   /* for the last record */
 #define SCRIBE_MAX   ((size_t)16 * 1024)        /* bytes of an answer */
 #define ACCEPT_BATCH 16
@@ -117,21 +118,52 @@ static int on_stop_timer(struct loop_timer *t)
 	return 0;
 }
 
+/*
+ * Who comes from now on finds nobody, starts the next daemon, and that one
+ * waits for our end.
+ */
+static void close_door(struct keeper *k)
+{
+	if (k->config->socket_path)
+		(void)unlink(k->config->socket_path);
+	loop_io_remove(k->loop, &k->listen);
+	k->listen_off = false;
+}
+
+/*
+ * Without scribe or zygote no session may go on for another second: its
+ * supervisor sees us gone and ends the jail, whatever the command ignores.
+ */
+static void abandon(struct session *s, const char *reason)
+{
+	struct client *c = s->client;
+
+	if (!c)
+		return;
+	session_orphan(s, reason);
+	client_free(c);
+}
+
 void keeper_stop(struct keeper *k, enum keeper_end why, const char *reason)
 {
+	uint64_t limit_ns = why == KEEPER_BROKEN ? BROKEN_NS : STOP_NS;
 	struct session *next;
 
-	if (k->draining && k->end == why)
+	if (k->stopping || (k->draining && k->end == why))
 		return; /* under way */
 	k->draining = true;
 	k->end = why;
 	log_info("ending: %s", reason);
+	close_door(k);
 	for (struct session *s = k->sessions; s; s = next) {
 		next = s->next;
-		session_terminate(s, reason);
+		if (why == KEEPER_BROKEN)
+			abandon(s, reason);
+		else
+			session_terminate(s, reason);
 	}
 	if (loop_timer_set(k->loop, &k->stop_timer,
-			   loop_now_ns(k->loop) + STOP_NS) != 0)
+			   loop_now_ns(k->loop) + limit_ns) != 0)
 		finish(k);
 	keeper_changed(k);
 }
@@ -371,6 +403,11 @@ static int open_peer(struct keeper *k, struct link *l, int fd, link_msg_fn msg,
 	return link_open(l, k->loop, copy);
 }
 
+static int on_owed(void *owner, int slot, const struct owed_entry *e)
+{
+	return session_recover(owner, slot, e);
+}
+
 static int open_all(struct keeper *k, struct loop_io *signals)
 {
 	const struct keeper_config *c = k->config;
@@ -387,6 +424,8 @@ static int open_all(struct keeper *k, struct loop_io *signals)
 	if (r == 0)
 		r = append_own(k, 0, RECORD_DAEMON_START, NULL, getpid(),
 			       NULL);
+	if (r == 0)
+		r = owed_open(&k->owed, k->config->state_dir, on_owed, k);
 	return r;
 }
 
@@ -403,6 +442,7 @@ static void close_all(struct keeper *k)
 	loop_timer_clear(k->loop, &k->stop_timer);
 	preset_done(&k->preset);
 	resolvers_done(&k->resolvers);
+	owed_done(&k->owed);
 	rules_done(&k->rules);
 }
 
@@ -441,6 +481,7 @@ static struct keeper *make(const struct keeper_config *c, struct loop *loop)
 		.stop_timer = { .run = on_stop_timer, .owner = k },
 	};
 	resolvers_init(&k->resolvers);
+	owed_init(&k->owed);
 	preset_init(&k->preset, loop, c->state_dir, c->libexec_dir, on_preset,
 		    k);
 	return k;

@@ -97,12 +97,28 @@ static void arm(struct session *s, uint64_t after_ns)
 		log_warn("session %s: no memory for a timer", s->id);
 }
 
+static struct session *make(struct keeper *k, enum session_state state)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->keeper = k;
+	s->state = state;
+	s->owed = OWED_NONE;
+	s->ledger.fd = -1;
+	s->events.fd = -1;
+	s->relay.fd = -1;
+	s->timer = (struct loop_timer){ .run = on_timer, .owner = s };
+	return s;
+}
+
 struct session *session_new(struct keeper *k, struct client *c, uint32_t msg,
 			    struct arena *take_arena, const struct json *body)
 {
-	struct session *s = calloc(1, sizeof(*s));
+	struct session *s = make(k, SESSION_OPENING);
 	struct diag why = { 0 };
-	int r = s ? 0 : -ENOMEM;
+	int r;
 
 	if (!s) {
 		arena_done(take_arena);
@@ -110,13 +126,7 @@ struct session *session_new(struct keeper *k, struct client *c, uint32_t msg,
 		return NULL;
 	}
 	s->arena = *take_arena;
-	s->keeper = k;
-	s->state = SESSION_OPENING;
 	s->open_msg = msg;
-	s->ledger.fd = -1;
-	s->events.fd = -1;
-	s->relay.fd = -1;
-	s->timer = (struct loop_timer){ .run = on_timer, .owner = s };
 	r = open_parse(&s->arena, body, &s->request, &why);
 	if (r == 0)
 		r = make_id(k, s);
@@ -134,6 +144,29 @@ struct session *session_new(struct keeper *k, struct client *c, uint32_t msg,
 	c->session = s;
 	keeper_changed(k);
 	return s;
+}
+
+int session_recover(struct keeper *k, int slot, const struct owed_entry *e)
+{
+	struct session_end end = { .code = -1, .reason = STR("bawnd died") };
+	struct session *s = make(k, SESSION_GRANTED);
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	arena_init(&s->arena, (size_t)16 * 1024);
+	memcpy(s->id, e->id, sizeof(s->id));
+	s->request.task = arena_str(&s->arena, e->task);
+	s->owed = slot;
+	s->opened = true;
+	s->durable = true;
+	insert(k, s);
+	log_info("session %s: closed for the daemon that died", s->id);
+	r = grant_open_ledger(s);
+	if (r != 0)
+		log_warn("session %s: %s", s->id, strerror(-r));
+	session_close(s, 0, &end);
+	return 0;
 }
 
 void session_free(struct session *s)
@@ -207,6 +240,7 @@ static void open_is_durable(struct session *s)
 
 static void close_is_durable(struct session *s)
 {
+	owed_clear(&s->keeper->owed, s->owed);
 	if (s->client)
 		client_send(s->client, MSG_CLOSED, s->close_msg, STR("{}"),
 			    NULL, 0);
@@ -224,6 +258,7 @@ static void ledger_failed(struct session *s, uint32_t id, const char *why)
 	log_error("session %s: %s", s->id, text);
 	if (id == RECORD_OPEN) {
 		refuse(s, 2, text);
+		owed_clear(&s->keeper->owed, s->owed);
 		session_free(s);
 		return;
 	}
@@ -293,16 +328,21 @@ static void on_relay_end(struct link *l, int reason)
 		arm(s, SESSION_RELAY_NS);
 }
 
-static int open_links(struct session *s, const int fds[3])
+int session_open_ledger(struct session *s, int take_fd)
 {
-	struct loop *loop = s->keeper->loop;
-	int r, last = 0;
-
 	s->ledger = (struct link){ .fd = -1,
 				   .owner = s,
 				   .on_msg = on_ledger_msg,
 				   .on_end = on_ledger_end,
 				   .max_body = SESSION_RELAY_MAX };
+	return link_open(&s->ledger, s->keeper->loop, take_fd);
+}
+
+static int open_links(struct session *s, const int fds[3])
+{
+	struct loop *loop = s->keeper->loop;
+	int r, last = 0;
+
 	s->events = (struct link){ .fd = -1,
 				   .owner = s,
 				   .on_msg = on_events_msg,
@@ -314,7 +354,7 @@ static int open_links(struct session *s, const int fds[3])
 				  .on_msg = on_relay_msg,
 				  .on_end = on_relay_end,
 				  .max_body = SESSION_RELAY_MAX };
-	r = link_open(&s->ledger, loop, fds[0]);
+	r = session_open_ledger(s, fds[0]);
 	last = link_open(&s->events, loop, fds[1]);
 	r = r != 0 ? r : last;
 	last = link_open(&s->relay, loop, fds[2]);
@@ -324,9 +364,14 @@ static int open_links(struct session *s, const int fds[3])
 /* What the client does not survive without; @c_fd goes to it. */
 static int hand_out(struct session *s, struct grant *g)
 {
+	struct owed_entry e = { .task = s->request.task };
 	struct grant_channels ch;
-	int r = grant_channels_open(&ch);
+	int r;
 
+	memcpy(e.id, s->id, sizeof(e.id));
+	r = owed_add(&s->keeper->owed, &e, &s->owed);
+	if (r == 0)
+		r = grant_channels_open(&ch);
 	if (r != 0)
 		return r;
 	r = open_links(s, ch.keeper);
@@ -389,6 +434,7 @@ void session_advance(struct session *s)
 		session_orphan(s, "could not start");
 		return;
 	}
+	owed_clear(&s->keeper->owed, s->owed);
 	session_free(s);
 }
 

@@ -33,6 +33,7 @@
 #include "base/json.h"
 #include "keeper/link.h"
 #include "keeper/open-parse.h"
+#include "keeper/owed.h"
 
 struct client;
 struct keeper;
@@ -77,6 +78,7 @@ struct session {
 	struct link relay;
 	struct loop_timer timer;
 	struct session_end closing;
+	int owed;              /* place in STATE/owed */
 	bool opened;           /* the open record was sent */
 	bool durable;          /* and is durable */
 	bool told;             /* TERMINATE was sent */
@@ -91,6 +93,12 @@ const char *session_state_name(enum session_state s);
  */
 struct session *session_new(struct keeper *k, struct client *c, uint32_t msg,
 			    struct arena *take_arena, const struct json *body);
+/*
+ * One that a killed daemon left without a closing record: straight into
+ * CLOSING.  @slot: its place in STATE/owed.
+ */
+must_check int session_recover(struct keeper *k, int slot,
+			       const struct owed_entry *e);
 /*
  * Do what is next in OPENING; also when a preset's answer has come.  May free
  * @s.
@@ -120,3 +128,5 @@ enum session_find {
 must_check int session_find(struct keeper *k, struct str name,
 			    struct session **ret);
 void session_free(struct session *s);
+/* For grant.c: the channel for the keeper's own records of @s. */
+must_check int session_open_ledger(struct session *s, int take_fd);

@@ -5,6 +5,7 @@
 #include "base/loop.h"
 #include "keeper/keeper.h"
 #include "keeper/link.h"
+#include "keeper/owed.h"
 #include "keeper/preset.h"
 #include "keeper/resolvers.h"
 #include "keeper/rules.h"
@@ -31,6 +32,7 @@ struct keeper {
 	struct rules rules;
 	struct resolvers resolvers;
 	struct preset preset;
+	struct owed owed;
 	struct loop_timer idle_timer, tick_timer, stop_timer;
 };
 

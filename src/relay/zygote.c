@@ -81,6 +81,7 @@ static int be_relay(int fd, const struct confine_start *start)
 	const char *step = "start";
 	int e;
 
+	(void)prctl(PR_SET_NAME, "bawnd:relay");
 	ipc_msg_init(&m);
 	buf_init(&layers, 1024);
 	e = relay_new(&r, NULL);
