@@ -90,6 +90,9 @@ def logs():
 @test('logs -f ends with the session')
 def logs_follow():
     p, row = running('98764.1')
+    # The list is ahead of the ledger by the moment the record needs.
+    wait_for('the opening record', 5,
+             lambda: w.bawn('logs', row['id']).code == 0)
     q = subprocess.Popen([BAWN, 'logs', row['id'], '-f'], env=w.env,
                          stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
     time.sleep(0.5)
