@@ -226,8 +226,12 @@ static noreturn_fn void helper_run(int take_fd)
 	if (loop_io_add(h.loop, &h.io) != 0)
 		_exit(1);
 	r = loop_run(h.loop);
-	LIST_EACH(it, &h.all)
-		count(LIST_OWNER(it, struct held, link));
+	LIST_EACH(it, &h.all) {
+		struct held *c = LIST_OWNER(it, struct held, link);
+
+		count(c);
+		pump_close(&c->pump, true);
+	}
 	if (r == 0)
 		r = report(&h);
 	_exit(r == 0 ? 0 : 1);

@@ -159,7 +159,8 @@ static int open_gate(struct relay *r, int take_listener)
 	struct rlimit limit = { .rlim_cur = 1024 };
 
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
-	parts.fds_max = (size_t)limit.rlim_cur;
+	parts.fds_max = r->seams.fds_max ? r->seams.fds_max
+					 : (size_t)limit.rlim_cur;
 	return gate_new(&r->gate, &parts, take_listener);
 }
 
@@ -452,7 +453,7 @@ void relay_end(struct relay *r)
 		e = refusals_flush(r->refusals);
 	if (e == 0)
 		e = outq_drain(&r->peers[PEER_SCRIBE].out, DRAIN_SCRIBE_MS);
-	if (e != 0 && !r->peers[PEER_SCRIBE].gone)
+	if (e != 0 && e != -EPIPE) /* the keeper knows of a dead scribe */
 		log_error("the last records were not taken: %s", strerror(-e));
 	send_stats(r, &stats);
 }

@@ -22,10 +22,11 @@
 
 struct relay;
 
-/* For tests; NULL members: the real thing. */
+/* For tests; zero members: the real thing. */
 struct relay_seams {
 	struct loop_world loop;
 	gate_orig_fn orig; /* of accepted sockets */
+	size_t fds_max;    /* instead of RLIMIT_NOFILE */
 };
 
 struct relay_channels {

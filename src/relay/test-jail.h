@@ -116,7 +116,8 @@ static inline void tj_enter(const struct net_policy *p, int fd)
 
 /* False: this machine has no such namespaces or rules. */
 static inline bool tj_jail(const struct net_policy *p,
-			   void (*program)(int result), struct ipc_msg *ret)
+			   void (*program)(int go, int result),
+			   struct ipc_msg *ret)
 {
 	int pair[2], go[2], result[2], status;
 
@@ -132,7 +133,7 @@ static inline bool tj_jail(const struct net_policy *p,
 		(void)close(go[1]);
 		tj_enter(p, pair[1]);
 		if (read(go[0], &c, 1) == 1)
-			program(result[1]);
+			program(go[0], result[1]);
 		(void)fflush(stdout);
 		_exit(0);
 	}
@@ -229,7 +230,7 @@ static inline bool tj_serve(int ms)
 
 /* A relay for a jail in which @program will run.  False: skip. */
 static inline bool tj_open(const struct net_policy *p,
-			   void (*program)(int result))
+			   void (*program)(int go, int result))
 {
 	AUTO(ipc_msg) struct ipc_msg m;
 

@@ -639,6 +639,79 @@ static void test_many(void)
 	world_close();
 }
 
+#define GIVEN 500
+
+/* With few descriptors most connections go to helpers. */
+static void test_helpers(void)
+{
+	static int p[GIVEN], u[GIVEN];
+	static const struct hello_form bad = { .sni = "evil.example" };
+	static char wire[HELLO_WIRE_MAX];
+	struct in6_addr a;
+	size_t n = hello_make(&bad, wire);
+	char b[8], want[128];
+
+	world_fds_max = 700; /* 148 here, 222 in a helper */
+	open_world("{}");
+	a = synthetic("up.example");
+	for (int i = 0; i < GIVEN; i++) {
+		p[i] = world_program(&a, 9000);
+		u[i] = world_accept(up, 2000);
+		CHECK_EQ(u[i] != -1, true);
+		if (u[i] == -1)
+			return;
+	}
+	world_run(10);
+	for (int i = 0; i < GIVEN; i++) {
+		CHECK_EQ(send(p[i], i % 10 ? "ping" : wire, i % 10 ? 4 : n, 0),
+			 i % 10 ? 4 : n);
+		if (i % 10 == 5)
+			CHECK_EQ(shutdown(p[i], SHUT_WR), 0);
+	}
+	for (int i = 0; i < GIVEN; i++) {
+		if (i % 10 == 0) {
+			CHECK_EQ(is_reset(p[i]), true);
+			continue;
+		}
+		CHECK_EQ(world_read(u[i], b, 4), 4);
+		CHECK_EQ(send(u[i], "pong", 4, 0), 4);
+		CHECK_EQ(world_read(p[i], b, 4), 4);
+		if (i % 10 == 5)
+			CHECK_EQ(world_read(u[i], b, 4), 0);
+	}
+	world_run(5);
+	CHECK_EQ(strstr(world.last_refusal, "another name") != NULL, true);
+	for (int i = 0; i < GIVEN; i++) {
+		/* Some are still open when the session ends. */
+		if (i % 3 == 0)
+			continue;
+		(void)close(p[i]);
+		(void)close(u[i]);
+	}
+	world_run(20);
+	(void)close(TAKE_FD(world.keeper));
+	world_run(20);
+	relay_end(world.relay);
+	world_peers();
+	CHECK_EQ(world.refuse_count, GIVEN / 10);
+	(void)snprintf(want, sizeof(want),
+		       "{\"bytes_in\":%d,\"bytes_out\":%d,\"connections\":%d}",
+		       GIVEN / 10 * 36, GIVEN / 10 * 36, GIVEN);
+	CHECK_EQ(strcmp(world.stats, want), 0);
+	if (strcmp(world.stats, want) != 0)
+		printf("# %s\n", world.stats);
+	world_close();
+	for (int i = 0; i < GIVEN; i += 3) {
+		if (i % 10 != 0)
+			CHECK_EQ(recv(u[i], b, 1, 0) == -1 &&
+					 errno == ECONNRESET,
+				 i % 10 != 5);
+		(void)close(p[i]);
+		(void)close(u[i]);
+	}
+	world_fds_max = 0;
+}
+
 static void test_hosts_and_ranges(void)
 {
 	struct in6_addr a;
@@ -917,6 +990,7 @@ int main(void)
 		{ "back-pressure", test_back_pressure },
 		{ "a stuck peer", test_stuck_peer },
 		{ "2,000 connections", test_many },
+		{ "helpers", test_helpers },
 		{ "hosts, and ranges not named", test_hosts_and_ranges },
 		{ "name servers", test_name_servers },
 		{ "a name that does not resolve", test_name_fails },

@@ -42,6 +42,9 @@ static struct world {
 	int ended; /* what relay_once() returned at last */
 } world;
 
+/* What a relay believes it may open; 0 = what it may. */
+static size_t world_fds_max;
+
 static inline uint64_t world_now(void)
 {
 	return world.now_ns ? world.now_ns : clock_mono_ns();
@@ -184,8 +187,9 @@ static inline void world_run(int rounds)
 /* @net and @resolvers are JSON. */
 static inline void world_open(struct str net, const char *resolvers)
 {
-	static const struct relay_seams seams = { .loop.now_ns = world_now,
-						  .orig = world_orig };
+	struct relay_seams seams = { .loop.now_ns = world_now,
+				     .orig = world_orig,
+				     .fds_max = world_fds_max };
 	AUTO(buf) struct buf b = BUF_NULL;
 	struct relay_channels c;
 	struct diag why = { 0 };

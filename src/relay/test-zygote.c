@@ -54,13 +54,14 @@ struct findings {
 	int wrong_port, raw_tcp, raw_udp, loopback, v6;
 };
 
-static void program(int result)
+static void program(int go, int result)
 {
 	struct in_addr a = { 0 }, b = { 0 }, other;
 	struct findings f = { 0 };
 	char buf[8] = "";
 	int fd;
 
+	(void)go;
 	f.looked_up = tj_lookup("up.example", "10.0.2.3", &a);
 	/* Whoever is asked, it is the same resolver. */
 	f.elsewhere = tj_lookup("up.example", "9.9.9.9", &b) &&
