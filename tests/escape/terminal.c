@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Typing into the terminal.  Runs on a pty of the jail. */
+#include <fcntl.h>
+#include <sys/ioctl.h>
+
+#include "escape.h"
+
+#define TIOCLINUX_ 0x541cL
+
+int main(void)
+{
+	static const long high[] = { 0, 1L << 32, 0xffffffffL << 32 };
+	char c = 'x', paste = 3;
+
+	HOLDS(isatty(0));
+	for (size_t i = 0; i < N_ELEMS(high); i++) {
+		REFUSED(EPERM, syscall(SYS_ioctl, 0, TIOCSTI | high[i], &c));
+		REFUSED(EPERM,
+			syscall(SYS_ioctl, 0, TIOCLINUX_ | high[i], &paste));
+	}
+	/* It is ours, and the controlling one. */
+	WORKS(open("/dev/tty", O_RDWR));
+	HOLDS(strcmp(ttyname(0), "/dev/pts/0") == 0);
+	REFUSED(ENOENT, open("/dev/console", O_RDWR));
+	REFUSED(ENOENT, open("/dev/tty1", O_RDWR));
+	REFUSED(ENOENT, open("/dev/pts/1", O_RDWR));
+	return verdict();
+}

@@ -1,0 +1,261 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Each program of this folder tries one way out of a jail, and must fail.
+
+usage: test-escape.py DIR     where driver and the programs were built
+
+As root everything runs twice: as root, whose jail runs as nobody's user on an
+idmapped workspace, and as a plain user.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+BUILD = sys.argv[1]
+PLAIN_UID = 61418
+PROGRAMS = '''sockets foreign-abi namespaces mounting kernel terminal setid proc
+    files descriptors network unix processes privileges late'''.split()
+
+results = []
+
+
+def report(name, ok, text=''):
+    results.append(ok)
+    for line in text.splitlines():
+        print('#', line.lstrip('# '))
+    print(f'{"ok" if ok else "not ok"} {len(results)} - {name}', flush=True)
+
+
+def answer(listener):
+    while True:
+        try:
+            conn, _ = listener.accept()
+        except OSError:
+            return
+        conn.sendall(b'host')
+        conn.close()
+
+
+def listen(family, address):
+    s = socket.socket(family, socket.SOCK_STREAM)
+    s.bind(address)
+    s.listen()
+    threading.Thread(target=answer, args=(s,), daemon=True).start()
+    return s
+
+
+class World:
+    """A project, things beside it that a jail must not see, and its user."""
+
+    def __init__(self, uid):
+        self.uid = uid
+        self.top = tempfile.mkdtemp(prefix='bawn-escape-')
+        os.chmod(self.top, 0o755)
+        self.bin = os.path.join(self.top, 'bin')
+        self.project = os.path.join(self.top, 'project')
+        os.mkdir(self.bin)
+        os.mkdir(self.project)
+        for name in ['driver'] + PROGRAMS:
+            shutil.copy(os.path.join(BUILD, name), self.bin)
+        self.write('secret', 'host')
+        self.write('project/.env', 'hidden')
+        self.write('project/late', 'hidden later')
+        os.mkdir(os.path.join(self.project, 'keys'))
+        self.write('project/keys/secret', 'hidden')
+        self.abstract = f'bawn-escape-{os.getpid()}-{uid}'
+        self.path = os.path.join(self.top, 'socket')
+        self.tcp = listen(socket.AF_INET, ('127.0.0.1', 0))
+        self.unix = [listen(socket.AF_UNIX, '\0' + self.abstract),
+                     listen(socket.AF_UNIX, self.path)]
+        os.chmod(self.path, 0o777)
+        for where, dirs, files in os.walk(self.top):
+            for name in dirs + files:
+                os.chown(os.path.join(where, name), uid, uid)
+        os.chown(self.top, uid, uid)
+        self.refused = os.path.join(self.top, 'refused')
+
+    def write(self, name, text):
+        with open(os.path.join(self.top, name), 'w') as f:
+            f.write(text)
+
+    def drop(self):
+        os.setgroups([])
+        os.setresgid(self.uid, self.uid, self.uid)
+        os.setresuid(self.uid, self.uid, self.uid)
+
+    def driver(self, options, command, **more):
+        if os.geteuid() != self.uid:
+            more['preexec_fn'] = self.drop
+        argv = [os.path.join(self.bin, 'driver'), '--project', self.project,
+                '--see', self.bin] + options + ['--'] + command
+        return subprocess.Popen(argv, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True, **more)
+
+    def run(self, options, command):
+        p = self.driver(options, command)
+        try:
+            out, _ = p.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            return 'timeout', p.communicate()[0]
+        return p.returncode, out
+
+    def done(self):
+        for s in self.unix + [self.tcp]:
+            s.close()
+        shutil.rmtree(self.top, ignore_errors=True)
+
+
+def arguments(w, name):
+    """Options of the driver, arguments of the program."""
+    inside = '/tmp/agent'
+    hidden = os.path.join(w.project, '.env'), os.path.join(w.project, 'keys')
+    late = os.path.join(w.project, 'late')
+    return {
+        'terminal': (['--tty'], []),
+        'proc': ([], [str(os.getpid())]),
+        'files': (['--hide', hidden[0], '--hide', hidden[1]],
+                  [os.path.join(w.top, 'secret'), '.env', 'keys']),
+        'descriptors': (['--leak'], []),
+        'network': (['--allow', '192.0.2.0/24'],
+                    [str(w.tcp.getsockname()[1])]),
+        'unix': (['--listen', inside], [w.abstract, w.path, inside]),
+        'processes': ([], [str(os.getpid())]),
+        'late': (['--cover', late], [late]),
+    }.get(name, ([], []))
+
+
+RECORDED = {
+    'namespaces': {'unshare', 'clone', 'setns'},
+    'mounting': {'mount', 'umount2', 'pivot_root', 'chroot', 'fsopen',
+                 'fsconfig', 'fsmount', 'fspick', 'open_tree', 'move_mount',
+                 'mount_setattr'},
+    'kernel': {'bpf', 'perf_event_open', 'keyctl', 'add_key', 'userfaultfd',
+               'finit_module', 'pidfd_getfd', 'reboot'},
+    'setid': {'fchmod', 'fchmodat', 'openat', 'mkdirat', 'mknodat'},
+}
+
+
+def check_program(w, who, name):
+    options, args = arguments(w, name)
+    if os.path.exists(w.refused):
+        os.unlink(w.refused)
+    code, out = w.run(options + ['--refused', w.refused],
+                      [os.path.join(w.bin, name)] + args)
+    if code == 77:
+        report(f'{who}: {name} # SKIP not on this machine', True)
+        return
+    report(f'{who}: {name}', code == 0, out if code == 0
+           else f'exit {code}\n{out}')
+    if name in RECORDED and code == 0:
+        with open(w.refused) as f:
+            seen = set(f.read().split())
+        missing = RECORDED[name] - seen
+        report(f'{who}: {name} is on the record', not missing,
+               f'not asked: {sorted(missing)}' if missing else '')
+
+
+def check_exit_codes(w, who):
+    for want, command in [
+            (0, ['true']), (1, ['false']), (7, ['sh', '-c', 'exit 7']),
+            (127, ['no-such-command']), (127, ['/no/such/command']),
+            (126, ['/etc/passwd']), (126, [w.project]),
+            (128 + 15, ['sh', '-c', 'kill -TERM $$']),
+            (128 + 9, ['sh', '-c', 'kill -KILL $$'])]:
+        code, out = w.run([], command)
+        report(f'{who}: exit {want} of {command[0]}', code == want,
+               f'exit {code}\n{out}' if code != want else '')
+
+
+def args_of(*argv):
+    found = []
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open(f'/proc/{pid}/cmdline') as f:
+                if f.read().split('\0')[:-1] == list(argv):
+                    found.append(pid)
+        except OSError:
+            pass
+    return found
+
+
+def gone_args(name, mark, seconds):
+    end = time.monotonic() + seconds
+    while args_of(name, mark):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def check_survivors(w, who):
+    """Nothing outlives the command, nor the supervisor's kill -9."""
+    mark = str(71000 + os.getpid() % 20000)
+    code, out = w.run([], ['sh', '-c',
+                           f'(setsid sleep {mark} &) ; sleep 0.1'])
+    report(f'{who}: a daemon ends with the command',
+           code == 0 and gone_args('sleep', mark, 1), out)
+
+    p = w.driver([], ['sh', '-c', f'(setsid sleep {mark} &); sleep {mark}'])
+    end = time.monotonic() + 10
+    while len(args_of('sleep', mark)) < 2 and time.monotonic() < end:
+        time.sleep(0.02)
+    begun = len(args_of('sleep', mark))
+    p.send_signal(signal.SIGKILL)
+    p.wait()
+    report(f'{who}: all ends with the supervisor',
+           begun == 2 and gone_args('sleep', mark, 1), f'{begun} began')
+    p.communicate()
+
+
+def check_ownership(w, who):
+    """What the jail made is the owner's on the host, without set-id bits."""
+    code, out = w.run([], ['sh', '-c', 'echo x > mine; mkdir dir'])
+    st = os.stat(os.path.join(w.project, 'mine')) if code == 0 else None
+    report(f'{who}: files belong to the owner',
+           st is not None and st.st_uid == w.uid, out)
+    bits = 0
+    for where, dirs, files in os.walk(w.project):
+        for name in dirs + files:
+            mode = os.lstat(os.path.join(where, name)).st_mode
+            bits |= mode & (stat.S_ISUID | stat.S_ISGID)
+    report(f'{who}: no set-id file was planted', bits == 0)
+
+
+def check_mount_points(w, who):
+    """Covers and mounts leave no stub behind."""
+    before = sorted(os.listdir(w.top)), sorted(os.listdir(w.project))
+    code, out = w.run(['--hide', os.path.join(w.project, '.env')], ['true'])
+    after = sorted(os.listdir(w.top)), sorted(os.listdir(w.project))
+    report(f'{who}: nothing is left in the project',
+           code == 0 and before == after, out)
+
+
+def main():
+    users = [('root', 0), ('user', PLAIN_UID)] if os.geteuid() == 0 \
+        else [('user', os.geteuid())]
+    for who, uid in users:
+        w = World(uid)
+        try:
+            check_mount_points(w, who)
+            for name in PROGRAMS:
+                check_program(w, who, name)
+            check_exit_codes(w, who)
+            check_survivors(w, who)
+            check_ownership(w, who)
+        finally:
+            w.done()
+    print(f'1..{len(results)}')
+    return 0 if all(results) else 1
+
+
+sys.exit(main())
