@@ -145,7 +145,19 @@ pid_t jail_pid(const struct jail *j)
 
 int jail_recv(struct jail *j, struct ipc_msg *m)
 {
-	return ipc_recv(j->sock, m, IPC_INLINE_MAX);
+	int r = ipc_recv(j->sock, m, IPC_INLINE_MAX);
+
+	if (r == 0 && m->type == MSG_INIT_EXIT) {
+		/*
+		 * Nothing is left to cover.  Without our references the mounts
+		 * are taken apart by init's exit, while we see to the record,
+		 * and not by our own last close.
+		 */
+		auto_fd(&j->user_ns);
+		auto_fd(&j->mnt_ns);
+		j->user_ns = j->mnt_ns = -1;
+	}
+	return r;
 }
 
 static int open_ns(const struct jail *j, const char *which)

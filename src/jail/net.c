@@ -25,7 +25,7 @@ static void add_addr(struct nl *n, int family, const void *addr, size_t len)
 			       .ifa_flags = IFA_F_NODAD,
 			       .ifa_index = LO_INDEX };
 
-	nl_begin(n, RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE);
+	nl_begin(n, RTM_NEWADDR, NLM_F_CREATE);
 	nl_put(n, &m, sizeof(m));
 	nl_attr(n, IFA_ADDRESS, addr, len);
 	nl_attr(n, IFA_LOCAL, addr, len);
@@ -36,7 +36,8 @@ static void add_addr(struct nl *n, int family, const void *addr, size_t len)
  * "local default dev lo": whatever the destination, it is here.  Without the
  * preferred source a connection would come from the address it goes to.
  */
-static void add_route(struct nl *n, int family, const void *src, size_t len)
+static void add_route(struct nl *n, int family, const void *src, size_t len,
+		      unsigned flags)
 {
 	struct rtmsg m = { .rtm_family = (uint8_t)family,
 			   .rtm_table = RT_TABLE_LOCAL,
@@ -45,7 +46,8 @@ static void add_route(struct nl *n, int family, const void *src, size_t len)
 							  : RT_SCOPE_UNIVERSE,
 			   .rtm_type = RTN_LOCAL };
 
-	nl_begin(n, RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+	nl_begin(n, RTM_NEWROUTE,
+		 (uint16_t)(NLM_F_CREATE | NLM_F_EXCL | flags));
 	nl_put(n, &m, sizeof(m));
 	nl_attr_u32(n, RTA_OIF, LO_INDEX);
 	nl_attr(n, RTA_PREFSRC, src, len);
@@ -69,13 +71,13 @@ static int setup_routes(char *scratch, struct diag *err)
 	if (fd == -1)
 		return neg_errno();
 	nl_init(&n, scratch);
-	nl_begin(&n, RTM_NEWLINK, NLM_F_ACK);
+	nl_begin(&n, RTM_NEWLINK, 0);
 	nl_put(&n, &up, sizeof(up));
 	nl_end(&n);
 	add_addr(&n, AF_INET, &v4, sizeof(v4));
 	add_addr(&n, AF_INET6, &v6, sizeof(v6));
-	add_route(&n, AF_INET, &v4, sizeof(v4));
-	add_route(&n, AF_INET6, &v6, sizeof(v6));
+	add_route(&n, AF_INET, &v4, sizeof(v4), 0);
+	add_route(&n, AF_INET6, &v6, sizeof(v6), NLM_F_ACK); /* the last */
 	r = nl_exchange(fd, &n, NULL);
 	if (r != 0)
 		diag_set(err, 0, 0, "cannot set up lo in the jail: %s",

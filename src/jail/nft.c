@@ -48,7 +48,7 @@ static void begin(struct nl *n, unsigned type, unsigned flags)
 			      .version = NFNETLINK_V0 };
 
 	nl_begin(n, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type),
-		 (uint16_t)(flags | NLM_F_ACK));
+		 (uint16_t)flags);
 	nl_put(n, &g, sizeof(g));
 }
 
@@ -187,12 +187,22 @@ static void nflog(struct nl *n)
 	expr_end(n, e);
 }
 
-static size_t rule_begin(struct nl *n, const char *chain)
+/*
+ * The kernel reports what it refuses unasked; one acknowledgement, of the last
+ * rule, tells that the batch is in force.  Asking for each costs a datagram
+ * and a call each.
+ */
+static size_t rule_begin_flags(struct nl *n, const char *chain, unsigned flags)
 {
-	begin(n, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+	begin(n, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND | flags);
 	nl_attr_str(n, NFTA_RULE_TABLE, TABLE);
 	nl_attr_str(n, NFTA_RULE_CHAIN, chain);
 	return nl_nest(n, NFTA_RULE_EXPRESSIONS);
+}
+
+static size_t rule_begin(struct nl *n, const char *chain)
+{
+	return rule_begin_flags(n, chain, 0);
 }
 
 static void rule_end(struct nl *n, size_t rule)
@@ -371,7 +381,7 @@ static void rules_log(struct nl *n, bool log_limit)
 		verdict(n, NFT_RETURN);
 		rule_end(n, r);
 	}
-	r = rule_begin(n, OUT);
+	r = rule_begin_flags(n, OUT, NLM_F_ACK);
 	if (log_limit)
 		limit(n);
 	nflog(n);
