@@ -31,13 +31,13 @@
 #include "cmd/cmd.h"
 #include "ipc/protocol.h"
 
-#define START_MS	5000u
-#define RESTART_MS	500u /* an election may be lost to one that ends */
-#define OTHERS_MAX	3u /* daemons of another build, one after another */
-#define RETRY_NS	(2 * NS_PER_MS)
-#define LOCK_MAX	((size_t)4096)	     /* bytes of the lock file */
-#define ANSWER_MAX	((size_t)4 * 1024 * 1024) /* bytes */
-#define ANSWER_MS	10000
+#define START_MS   5000u
+#define RESTART_MS 500u /* an election may be lost to one that ends */
+#define OTHERS_MAX 3u   /* daemons of another build, one after another */
+#define RETRY_NS   (2 * NS_PER_MS)
+#define LOCK_MAX   ((size_t)4096)            /* bytes of the lock file */
+#define ANSWER_MAX ((size_t)4 * 1024 * 1024) /* bytes */
+#define ANSWER_MS  10000
 
 struct rendezvous {
 	char socket[108]; /* as in sockaddr_un */
@@ -109,9 +109,11 @@ static void put_env(const char *const keep[], size_t n, char *env[])
 /* In the grandchild: becomes the daemon, or exits. */
 static noreturn_fn void become_daemon(const char *path, const char *state)
 {
-	static const char *const keep[] = { "HOME", "PATH", "USER", "LOGNAME",
-				      "LANG", "TZ", "BAWN_STATE_DIR",
-				      "BAWN_RUNTIME_DIR", "XDG_RUNTIME_DIR" };
+	static const char *const keep[] = {
+		"HOME",           "PATH", "USER",           "LOGNAME",
+		"LANG",           "TZ",   "BAWN_STATE_DIR", "BAWN_RUNTIME_DIR",
+		"XDG_RUNTIME_DIR"
+	};
 	char *env[N_ELEMS(keep) + 1], name[] = "bawnd", log[4200];
 	char *argv[] = { name, NULL };
 	int null_fd, log_fd;
@@ -119,8 +121,9 @@ static noreturn_fn void become_daemon(const char *path, const char *state)
 
 	(void)snprintf(log, sizeof(log), "%s/bawnd.log", state);
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	log_fd = open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
-				   O_NOFOLLOW, 0600);
+	log_fd = open(log,
+		      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+		      0600);
 	if (null_fd == -1)
 		_exit(1);
 	for (int fd = 0; fd <= 1; fd++)
@@ -334,8 +337,8 @@ int client_connect(bool start, int *ret_fd)
 			end = now + START_MS * NS_PER_MS;
 		pause_ns(RETRY_NS);
 	}
-	cmd_error("bawnd does not answer (%s); see %s/bawnd.log",
-		  strerror(-fd), state);
+	cmd_error("bawnd does not answer (%s); see %s/bawnd.log", strerror(-fd),
+		  state);
 	return CLIENT_FAILED;
 }
 
@@ -368,8 +371,7 @@ int client_ask(int fd, uint32_t type, struct str body, struct ipc_msg *m)
 	buf_init(&b, 64 * 1024);
 	(void)buf_printf(&b, "{\"build\":\"%s\"%s%.*s}", build_id(),
 			 body.len ? "," : "", STR_ARG(body));
-	r = b.failed ? -EMSGSIZE
-		     : ipc_send(fd, type, 1, buf_str(&b), NULL, 0);
+	r = b.failed ? -EMSGSIZE : ipc_send(fd, type, 1, buf_str(&b), NULL, 0);
 	if (r == 0)
 		r = receive(fd, m);
 	if (r < 0) {

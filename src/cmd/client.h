@@ -14,7 +14,7 @@ const char *client_state_dir(struct arena *a);
 
 enum client_outcome {
 	CLIENT_NONE = 1, /* no daemon runs, and none was wanted */
-	CLIENT_FAILED,	 /* said on stderr */
+	CLIENT_FAILED,   /* said on stderr */
 };
 
 /*

@@ -78,8 +78,7 @@ static bool enter_userns(int namespaces)
 	return write_text("/proc/self/gid_map", map);
 }
 
-static noreturn_fn void run_child(const struct probe *p,
-				  struct probe_result *r)
+static noreturn_fn void run_child(const struct probe *p, struct probe_result *r)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (p->place == PROBE_USERNS && !enter_userns(p->namespaces))

@@ -68,7 +68,7 @@ static int print_sessions(const struct list_opts *o, struct str body)
 	if (!o->json && list->kids.n > 0)
 		printf("%-20s  %-8s %8s  %-10s  %s\n", "SESSION", "STATE",
 		       "AGE", "TASK", "COMMAND");
-	JSON_EACH(s, list) {
+	JSON_EACH (s, list) {
 		if (o->json && print_json(s) != BAWN_EXIT_OK)
 			return BAWN_EXIT_TROUBLE;
 		if (!o->json)

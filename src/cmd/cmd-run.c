@@ -9,8 +9,10 @@
 
 #define WORDS_MAX ((size_t)64 * 1024)
 
-#define ROW(field_, ...) { __VA_ARGS__, \
-	.target = offsetof(struct run_opts, field_) }
+#define ROW(field_, ...)                                                 \
+	{                                                                \
+		__VA_ARGS__, .target = offsetof(struct run_opts, field_) \
+	}
 
 const struct option run_options[RUN_N_OPTIONS] = {
 	ROW(profile, .name = "profile", .arg = "NAME", .kind = OPTION_STRING,
@@ -42,8 +44,8 @@ static bool take_env(struct run *r)
 
 	for (size_t i = 0; i < l->n; i++) {
 		size_t len = strlen(l->items[i]);
-		const char *found = strchr(l->items[i], '=') ? l->items[i]
-							      : NULL;
+		const char *found =
+			strchr(l->items[i], '=') ? l->items[i] : NULL;
 
 		for (char **e = environ; !found && *e; e++) {
 			if (strncmp(*e, l->items[i], len) == 0 &&
@@ -53,8 +55,9 @@ static bool take_env(struct run *r)
 		if (!found)
 			continue;
 		if (!run_env_is_valid(str_of(found))) {
-			cmd_error("-e wants NAME=VALUE, with a NAME of letters, "
-				  "digits and _");
+			cmd_error(
+				"-e wants NAME=VALUE, with a NAME of letters, "
+				"digits and _");
 			return false;
 		}
 		l->items[n++] = found;

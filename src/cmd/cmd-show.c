@@ -14,7 +14,7 @@
 #define SHOW_MAX   ((size_t)1024 * 1024)
 
 struct summary {
-	struct arena arena; /* of the three records */
+	struct arena arena;               /* of the three records */
 	struct record open, start, close; /* .fields NULL: not there */
 	uint64_t counts[RECORD_KIND_MAX_];
 };
@@ -90,7 +90,7 @@ static void print_layers(const struct record *start)
 
 	if (!start->fields)
 		return;
-	JSON_EACH(f, start->fields) {
+	JSON_EACH (f, start->fields) {
 		char name[64];
 
 		if (!str_starts(f->key, STR("layer.")))
@@ -199,8 +199,7 @@ static int print_json(const struct summary *s, struct str id)
 	json_close(&w, '}');
 	json_close(&w, '}');
 	(void)buf_addc(&b, '\n');
-	if (b.failed ||
-	    fwrite(buf_str(&b).ptr, 1, b.len, stdout) != b.len)
+	if (b.failed || fwrite(buf_str(&b).ptr, 1, b.len, stdout) != b.len)
 		return BAWN_EXIT_TROUBLE;
 	return BAWN_EXIT_OK;
 }

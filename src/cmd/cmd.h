@@ -9,11 +9,11 @@
 
 enum { /* an interface: scripts rely on these */
 	BAWN_EXIT_OK = 0,
-	BAWN_EXIT_REFUSED = 1,	 /* the policy, or the input, said no */
-	BAWN_EXIT_TROUBLE = 2,	 /* we could not */
+	BAWN_EXIT_REFUSED = 1, /* the policy, or the input, said no */
+	BAWN_EXIT_TROUBLE = 2, /* we could not */
 	BAWN_EXIT_USAGE = 64,
-	BAWN_EXIT_FAILED = 125,	 /* `run`: ours, before the command started */
-	BAWN_EXIT_CANNOT = 126,	 /* `run`: the command cannot be run */
+	BAWN_EXIT_FAILED = 125,  /* `run`: ours, before the command started */
+	BAWN_EXIT_CANNOT = 126,  /* `run`: the command cannot be run */
 	BAWN_EXIT_MISSING = 127, /* `run`: no such command */
 };
 

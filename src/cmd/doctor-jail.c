@@ -41,9 +41,8 @@ static void try_tmpfs(struct probe_result *r)
 {
 	int fd = new_mount("tmpfs", "size", "1048576");
 
-	probe_set(r, fd != -1 &&
-			     syscall(SYS_move_mount, fd, "", AT_FDCWD, "/tmp",
-				     MOVE_MOUNT_F_EMPTY_PATH) == 0);
+	probe_set(r, fd != -1 && syscall(SYS_move_mount, fd, "", AT_FDCWD,
+					 "/tmp", MOVE_MOUNT_F_EMPTY_PATH) == 0);
 }
 
 static void try_bind(struct probe_result *r)
@@ -256,8 +255,7 @@ const struct probe jail_probes[] = {
 	  "namespaces alone keep abstract sockets and signals apart",
 	  "a kernel from 6.12 on" },
 	{ "seccomp", "the jail's system call filter", PROBE_PLAIN, 0, true,
-	  false, try_seccomp, NO_JAIL,
-	  "a kernel with CONFIG_SECCOMP_FILTER" },
+	  false, try_seccomp, NO_JAIL, "a kernel with CONFIG_SECCOMP_FILTER" },
 	{ "seccomp-listener", "refused calls seen from outside", PROBE_PLAIN, 0,
 	  true, false, try_listener, NO_JAIL,
 	  "a kernel from 5.9 on; not inside a sandbox that listens already" },

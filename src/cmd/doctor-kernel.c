@@ -79,8 +79,8 @@ static void try_openat2(struct probe_result *r)
 				.resolve = RESOLVE_IN_ROOT |
 					   RESOLVE_NO_MAGICLINKS };
 
-	probe_set(r, syscall(SYS_openat2, AT_FDCWD, "/", &how, sizeof(how)) !=
-			     -1);
+	probe_set(r,
+		  syscall(SYS_openat2, AT_FDCWD, "/", &how, sizeof(how)) != -1);
 }
 
 static void try_memfd(struct probe_result *r)
@@ -110,10 +110,10 @@ static void try_files(struct probe_result *r)
 	probe_say(r, "%llu", (unsigned long long)l.rlim_max);
 }
 
-#define NS_MEND                                                              \
-	"sysctl -w user.max_user_namespaces=65536; on Debian also "          \
-	"kernel.unprivileged_userns_clone=1, on Ubuntu "                     \
-	"kernel.apparmor_restrict_unprivileged_userns=0; in a container: "   \
+#define NS_MEND                                                            \
+	"sysctl -w user.max_user_namespaces=65536; on Debian also "        \
+	"kernel.unprivileged_userns_clone=1, on Ubuntu "                   \
+	"kernel.apparmor_restrict_unprivileged_userns=0; in a container: " \
 	"run it with --security-opt seccomp=unconfined"
 #define NO_JAIL "no session can start"
 
@@ -131,8 +131,8 @@ const struct probe kernel_probes[] = {
 	  "sysctl -w user.max_net_namespaces=65536" },
 	{ "ipcns", "an ipc namespace", PROBE_USERNS, CLONE_NEWIPC, true, false,
 	  try_there, NO_JAIL, "sysctl -w user.max_ipc_namespaces=65536" },
-	{ "utsns", "a host name of one's own", PROBE_USERNS, CLONE_NEWUTS,
-	  true, false, try_there, NO_JAIL,
+	{ "utsns", "a host name of one's own", PROBE_USERNS, CLONE_NEWUTS, true,
+	  false, try_there, NO_JAIL,
 	  "sysctl -w user.max_uts_namespaces=65536" },
 	{ "cgroupns", "a cgroup namespace", PROBE_USERNS, CLONE_NEWCGROUP, true,
 	  false, try_there, NO_JAIL,

@@ -100,7 +100,7 @@ static void try_programs(struct probe_result *r)
 	probe_say(r, "%.150s", r->ok ? path : "no bawnd");
 }
 
-#define CGROUP_MEND                                                         \
+#define CGROUP_MEND                                                          \
 	"log in by systemd with cgroup v2 (loginctl shows a user manager), " \
 	"systemd-run --user --scope -p Delegate=yes bawn run ..., or as root"
 

@@ -10,8 +10,9 @@
 /* Up to step @n: 1 sockets and routes, 2 rules, 3 log. */
 static void try_steps(struct probe_result *r, unsigned n)
 {
-	struct plan_class classes[] = { { .v4_bits = 24, .v6_bits = 64,
-					  .ports = { 443 }, .n_ports = 1 } };
+	struct plan_class classes[] = {
+		{ .v4_bits = 24, .v6_bits = 64, .ports = { 443 }, .n_ports = 1 }
+	};
 	struct plan p = { .classes = classes, .n_classes = 1 };
 	struct diag why = { 0 };
 	struct net_sockets s;
@@ -29,8 +30,7 @@ static void try_steps(struct probe_result *r, unsigned n)
 		e = net_log(scratch, &s, &why);
 	r->ok = e == 0;
 	if (e != 0)
-		probe_say(r, "%.150s",
-			  why.text[0] ? why.text : strerror(-e));
+		probe_say(r, "%.150s", why.text[0] ? why.text : strerror(-e));
 	free(scratch);
 }
 

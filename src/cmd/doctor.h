@@ -10,7 +10,7 @@
 struct probe_result {
 	bool ok;
 	char detail[160]; /* what was seen; may be empty */
-	char mend[200];	  /* empty: the row's */
+	char mend[200];   /* empty: the row's */
 };
 
 enum probe_place {
@@ -24,7 +24,7 @@ struct probe {
 	const char *what;
 	enum probe_place place;
 	int namespaces; /* CLONE_NEW*, for PROBE_USERNS */
-	bool needed;	/* no session starts without */
+	bool needed;    /* no session starts without */
 	bool root_only; /* of no use to others */
 	void (*run)(struct probe_result *r);
 	const char *lost; /* without it */
@@ -38,7 +38,6 @@ extern const size_t n_kernel_probes, n_jail_probes, n_net_probes,
 
 /* ok = @cond; errno's text as detail when not. */
 void probe_set(struct probe_result *r, bool cond);
-void probe_say(struct probe_result *r, const char *fmt, ...)
-	printf_like(2, 3);
+void probe_say(struct probe_result *r, const char *fmt, ...) printf_like(2, 3);
 /* A number from a file of one; -1: not there. */
 int64_t probe_read_number(const char *path);

@@ -14,29 +14,42 @@ static int cmd_help(const struct command *c, int argc, char *const argv[]);
 static int cmd_version(const struct command *c, int argc, char *const argv[]);
 
 static const struct option list_options[] = {
-	{ .name = "json", .help = "one JSON object a line",
-	  .kind = OPTION_FLAG, .target = offsetof(struct list_opts, json) },
+	{ .name = "json",
+	  .help = "one JSON object a line",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct list_opts, json) },
 };
 
 static const struct option ps_options[] = {
-	{ .name = "all", .letter = 'a',
+	{ .name = "all",
+	  .letter = 'a',
 	  .help = "sessions that ended since the daemon started, too",
-	  .kind = OPTION_FLAG, .target = offsetof(struct list_opts, all) },
-	{ .name = "json", .help = "one JSON object a line",
-	  .kind = OPTION_FLAG, .target = offsetof(struct list_opts, json) },
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct list_opts, all) },
+	{ .name = "json",
+	  .help = "one JSON object a line",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct list_opts, json) },
 };
 
 static const struct option logs_options[] = {
-	{ .name = "follow", .letter = 'f',
+	{ .name = "follow",
+	  .letter = 'f',
 	  .help = "go on until the session has ended",
-	  .kind = OPTION_FLAG, .target = offsetof(struct list_opts, follow) },
-	{ .name = "json", .help = "the records themselves, one a line",
-	  .kind = OPTION_FLAG, .target = offsetof(struct list_opts, json) },
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct list_opts, follow) },
+	{ .name = "json",
+	  .help = "the records themselves, one a line",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct list_opts, json) },
 };
 
 #define OPTIONS(table) .options = (table), .n_options = N_ELEMS(table)
-#define LATER(word, text) \
-	{ .name = (word), .help = (text), .synopsis = (word), .later = true }
+#define LATER(word, text)                                           \
+	{                                                           \
+		.name = (word), .help = (text), .synopsis = (word), \
+		.later = true                                       \
+	}
 
 const struct command commands[] = {
 	LATER("apply", "bring a reviewed session's changes into the project"),
@@ -45,29 +58,52 @@ const struct command commands[] = {
 	LATER("deny", "refuse a waiting action"),
 	LATER("diff", "show what a reviewed session changed"),
 	LATER("discard", "drop a reviewed session's changes"),
-	{ .name = "doctor", .run = cmd_doctor, .synopsis = "doctor [--json]",
-	  .help = "try what bawn needs of this machine", OPTIONS(list_options) },
-	{ .name = "help", .run = cmd_help, .synopsis = "help [VERB]",
+	{ .name = "doctor",
+	  .run = cmd_doctor,
+	  .synopsis = "doctor [--json]",
+	  .help = "try what bawn needs of this machine",
+	  OPTIONS(list_options) },
+	{ .name = "help",
+	  .run = cmd_help,
+	  .synopsis = "help [VERB]",
 	  .help = "list the verbs, or explain one" },
-	{ .name = "kill", .run = cmd_kill, .synopsis = "kill [--json] SESSION",
-	  .help = "end a session", OPTIONS(list_options) },
-	{ .name = "ledger", .synopsis = "ledger tail|query|verify ...",
+	{ .name = "kill",
+	  .run = cmd_kill,
+	  .synopsis = "kill [--json] SESSION",
+	  .help = "end a session",
+	  OPTIONS(list_options) },
+	{ .name = "ledger",
+	  .synopsis = "ledger tail|query|verify ...",
 	  .help = "read and check the record" },
-	{ .name = "logs", .run = cmd_logs, .synopsis = "logs [-f] [--json] SESSION",
-	  .help = "what a session did, and was refused", OPTIONS(logs_options) },
-	{ .name = "policy", .synopsis = "policy check|show ...",
+	{ .name = "logs",
+	  .run = cmd_logs,
+	  .synopsis = "logs [-f] [--json] SESSION",
+	  .help = "what a session did, and was refused",
+	  OPTIONS(logs_options) },
+	{ .name = "policy",
+	  .synopsis = "policy check|show ...",
 	  .help = "check and explain policy files" },
-	{ .name = "ps", .run = cmd_ps, .synopsis = "ps [-a] [--json]",
-	  .help = "list the sessions", OPTIONS(ps_options) },
-	{ .name = "run", .run = cmd_run,
+	{ .name = "ps",
+	  .run = cmd_ps,
+	  .synopsis = "ps [-a] [--json]",
+	  .help = "list the sessions",
+	  OPTIONS(ps_options) },
+	{ .name = "run",
+	  .run = cmd_run,
 	  .synopsis = "run [OPTION...] -- CMD [ARG...]",
 	  .help = "start a command in a jail of its own",
-	  .options = run_options, .n_options = RUN_N_OPTIONS },
+	  .options = run_options,
+	  .n_options = RUN_N_OPTIONS },
 	LATER("scan", "look for secrets and personal data"),
-	{ .name = "show", .run = cmd_show, .synopsis = "show [--json] SESSION",
-	  .help = "all about one session", OPTIONS(list_options) },
+	{ .name = "show",
+	  .run = cmd_show,
+	  .synopsis = "show [--json] SESSION",
+	  .help = "all about one session",
+	  OPTIONS(list_options) },
 	LATER("undo", "take back what a live session changed"),
-	{ .name = "version", .run = cmd_version, .synopsis = "version",
+	{ .name = "version",
+	  .run = cmd_version,
+	  .synopsis = "version",
 	  .help = "print the version and the build" },
 };
 const size_t n_commands = N_ELEMS(commands);

@@ -17,7 +17,7 @@
 #include "ipc/protocol.h"
 
 #define CLOSE_NS (10 * NS_PER_S) /* a disk may be slow */
-#define DEATH_MS 2000		 /* of a jail that never began */
+#define DEATH_MS 2000            /* of a jail that never began */
 
 void run_tell(struct run *r, const char *fmt, ...)
 {
@@ -74,8 +74,8 @@ static void send_close(struct run *r)
 	json_kuint(&w, "bytes_out", r->use.bytes_out);
 	json_kuint(&w, "wall_ms", wall_ms(r));
 	json_close(&w, '}');
-	if (r->out.failed || ipc_send(r->keeper_fd, MSG_CLOSE, 1,
-				      buf_str(&r->out), NULL, 0) < 0)
+	if (r->out.failed ||
+	    ipc_send(r->keeper_fd, MSG_CLOSE, 1, buf_str(&r->out), NULL, 0) < 0)
 		r->closed = true; /* the keeper writes "supervisor died" */
 }
 
@@ -99,8 +99,8 @@ void run_end(struct run *r, int code, int signal)
 		r->closed = true;
 	if (!r->loop)
 		return;
-	r->close_timer = (struct loop_timer){ .run = on_close_late,
-					      .owner = r };
+	r->close_timer =
+		(struct loop_timer){ .run = on_close_late, .owner = r };
 	if (loop_timer_set(r->loop, &r->close_timer,
 			   clock_mono_ns() + CLOSE_NS) < 0)
 		r->closed = true;

@@ -90,8 +90,7 @@ static int scan_on(struct run *r)
 		return 0;
 	}
 	if (e > 0)
-		return loop_timer_set(r->loop, &r->hide_timer,
-				      clock_mono_ns());
+		return loop_timer_set(r->loop, &r->hide_timer, clock_mono_ns());
 	r->scanning = false;
 	return check_done(r);
 }
@@ -106,10 +105,10 @@ static int on_timer(struct loop_timer *t)
 /* Host directories that the jail sees at the same path. */
 static int add_trees(struct run *r, struct hide_config *c)
 {
-	char **trees = arena_array(&r->arena, r->plan.n_mounts + 1,
-				   sizeof(*trees));
-	char **sockets = arena_array(&r->arena, r->plan.n_mounts + 1,
-				     sizeof(*sockets));
+	char **trees =
+		arena_array(&r->arena, r->plan.n_mounts + 1, sizeof(*trees));
+	char **sockets =
+		arena_array(&r->arena, r->plan.n_mounts + 1, sizeof(*sockets));
 
 	if (!trees || !sockets)
 		return -ENOMEM;

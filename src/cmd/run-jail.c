@@ -114,7 +114,7 @@ static void tell_started(struct run *r)
 	json_key(&w, "layers");
 	json_open(&w, '{');
 	if (json_is(layers, JSON_OBJECT)) {
-		JSON_EACH(l, layers) {
+		JSON_EACH (l, layers) {
 			char key[64];
 
 			if (l->key.len >= sizeof(key))
@@ -163,8 +163,9 @@ static int on_command_exit(struct run *r, const struct json *j)
 		run_tell(r, "%s: %s", text,
 			 error == ENOENT ? "not found in the jail"
 					 : strerror((int)error));
-		run_end(r, error == ENOENT ? BAWN_EXIT_MISSING
-					   : BAWN_EXIT_CANNOT, 0);
+		run_end(r,
+			error == ENOENT ? BAWN_EXIT_MISSING : BAWN_EXIT_CANNOT,
+			0);
 		return 0;
 	}
 	if (signal > 0 && signal < 128)

@@ -6,8 +6,8 @@
 
 #define TEXT_ARENA ((size_t)1024 * 1024)
 
-static void get_text(struct ipc_msg *m, const char *key, char *dst,
-		     size_t size, int64_t *ret_code)
+static void get_text(struct ipc_msg *m, const char *key, char *dst, size_t size,
+		     int64_t *ret_code)
 {
 	AUTO(arena) struct arena a = ARENA_NULL;
 	struct json *j = NULL;

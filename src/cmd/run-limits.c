@@ -76,8 +76,8 @@ void run_limit_hit(void *owner, const struct limit_hit *h)
 		record(r, h->limit);
 	format_value(h, value, sizeof(value));
 	if (!r->hits->told[h->limit])
-		run_tell(r, "limit of %s (%s): %s", limit_name(h->limit),
-			 value, h->what);
+		run_tell(r, "limit of %s (%s): %s", limit_name(h->limit), value,
+			 h->what);
 	r->hits->told[h->limit] = true;
 	if (h->end_session) {
 		char reason[64];
@@ -100,8 +100,8 @@ void run_limits_flush(struct run *r)
 /* What only this project has: the private home and other state. */
 static int find_private(struct run *r, char ***ret, size_t *ret_n)
 {
-	char **dirs = arena_array(&r->arena, r->plan.n_mounts + 1,
-				  sizeof(*dirs));
+	char **dirs =
+		arena_array(&r->arena, r->plan.n_mounts + 1, sizeof(*dirs));
 	size_t n = 0;
 
 	if (!dirs)
@@ -127,8 +127,8 @@ int run_limits_apply(struct run *r)
 
 	if (e < 0)
 		return e;
-	e = limits_apply(r->limits, &r->plan.limits, jail_pid(r->jail), dirs,
-			 n, &why);
+	e = limits_apply(r->limits, &r->plan.limits, jail_pid(r->jail), dirs, n,
+			 &why);
 	if (e <= 0)
 		return e;
 	run_fail(r, "%s; change 'limits' in the policy, or see 'bawn doctor'",

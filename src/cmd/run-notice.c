@@ -11,10 +11,10 @@ static struct str or_else(struct str s, struct str other)
 
 bool notice_format_net(const struct json *j, char *dst, size_t size)
 {
-	struct str host = or_else(json_find_str(j, "host"),
-				  json_find_str(j, "addr"));
-	struct str why = or_else(json_find_str(j, "reason"),
-				 STR("no rule allows it"));
+	struct str host =
+		or_else(json_find_str(j, "host"), json_find_str(j, "addr"));
+	struct str why =
+		or_else(json_find_str(j, "reason"), STR("no rule allows it"));
 	struct str hint = json_find_str(j, "hint");
 	int64_t port = json_find_int(j, "port", 0);
 	struct str proto = json_find_str(j, "proto");
@@ -34,8 +34,8 @@ bool notice_format_net(const struct json *j, char *dst, size_t size)
 		kind = "refused ICMP to ";
 	if (json_find_bool(j, "failed", false))
 		kind = "no connection to ";
-	(void)snprintf(dst, size, "%s%s%s (%s)%s%s", kind, safe_host,
-		       at, safe_why, hint.len ? "; to allow: " : "",
+	(void)snprintf(dst, size, "%s%s%s (%s)%s%s", kind, safe_host, at,
+		       safe_why, hint.len ? "; to allow: " : "",
 		       hint.len ? safe_hint : "");
 	return true;
 }
@@ -82,8 +82,9 @@ void notices_print(struct notices *ns, struct buf *b)
 		t->told = t->count;
 	}
 	if (ns->other > 0)
-		(void)buf_printf(b, "bawn: and %" PRIu64 " other refusals; "
-				    "see 'bawn logs @'\n",
+		(void)buf_printf(b,
+				 "bawn: and %" PRIu64 " other refusals; "
+				 "see 'bawn logs @'\n",
 				 ns->other);
 	ns->other = 0;
 }

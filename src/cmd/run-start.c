@@ -21,24 +21,35 @@
 #include "cmd/run.h"
 #include "ipc/protocol.h"
 
-#define ARGV_WORDS 64u	 /* of the command, told to the keeper */
+#define ARGV_WORDS 64u /* of the command, told to the keeper */
 #define ARGV_BYTES 4096u
 
 /* ---- MSG_OPEN ---- */
 
 /* What a plan is made from; all other variables are none of the keeper's. */
 static const char *const told_env[] = {
-	"HOME",		   "PATH",
-	"SHELL",	   "USER",
-	"LOGNAME",	   "TERM",
-	"SSH_AUTH_SOCK",   "XDG_CONFIG_HOME",
-	"XDG_CACHE_HOME",  "GOPATH",
-	"GOROOT",	   "GOPROXY",
-	"CARGO_HOME",	   "RUSTUP_HOME",
-	"NVM_DIR",	   "PYENV_ROOT",
-	"SDKMAN_DIR",	   "JAVA_HOME",
-	"VIRTUAL_ENV",	   "NPM_CONFIG_REGISTRY",
-	"npm_config_registry", "PIP_INDEX_URL",
+	"HOME",
+	"PATH",
+	"SHELL",
+	"USER",
+	"LOGNAME",
+	"TERM",
+	"SSH_AUTH_SOCK",
+	"XDG_CONFIG_HOME",
+	"XDG_CACHE_HOME",
+	"GOPATH",
+	"GOROOT",
+	"GOPROXY",
+	"CARGO_HOME",
+	"RUSTUP_HOME",
+	"NVM_DIR",
+	"PYENV_ROOT",
+	"SDKMAN_DIR",
+	"JAVA_HOME",
+	"VIRTUAL_ENV",
+	"NPM_CONFIG_REGISTRY",
+	"npm_config_registry",
+	"PIP_INDEX_URL",
 };
 
 static void add_argv(struct run *r, struct json_out *w)
@@ -205,7 +216,7 @@ static int read_head(struct run *r, struct str head)
 	if (id.len >= sizeof(r->session))
 		return -EPROTO;
 	memcpy(r->session, id.ptr, id.len);
-	JSON_EACH(n, json_find(j, "notices")) {
+	JSON_EACH (n, json_find(j, "notices")) {
 		char text[512];
 
 		if (n->type != JSON_STRING)

@@ -18,7 +18,7 @@
 #include "ledger/record.h"
 
 #define SEEN_MAX 128u
-#define EXE_MAX	 256u
+#define EXE_MAX  256u
 
 struct seen {
 	int nr;
@@ -129,10 +129,9 @@ int run_watch_witness(struct run *r, int fd)
 	r->seen = calloc(1, sizeof(*r->seen));
 	if (!r->seen)
 		return -ENOMEM;
-	r->witness_io = (struct loop_io){ .fd = fd,
-					  .events = EPOLLIN,
-					  .run = on_notify,
-					  .owner = r };
+	r->witness_io = (struct loop_io){
+		.fd = fd, .events = EPOLLIN, .run = on_notify, .owner = r
+	};
 	return loop_io_add(r->loop, &r->witness_io);
 }
 

@@ -71,7 +71,7 @@ struct run {
 	struct plan plan;
 	char session[32];
 	struct ipc_msg msg; /* what is being served */
-	struct buf out;	    /* what is being written */
+	struct buf out;     /* what is being written */
 
 	/* Descriptors: -1 none; owned. */
 	int keeper_fd, relay_fd, signal_fd, witness_fd;
@@ -90,16 +90,16 @@ struct run {
 	/* Found before the jail was there to cover them. */
 	const char **covers; /* in the arena */
 	size_t n_covers, covers_size;
-	bool scanning;	   /* the first pass of hide is not over */
+	bool scanning;     /* the first pass of hide is not over */
 	struct str layers; /* body of MSG_INIT_READY */
 
-	struct run_hits *hits;	  /* run-limits.c */
+	struct run_hits *hits;    /* run-limits.c */
 	struct run_witness *seen; /* run-witness.c */
 	struct notices *notices;
 
 	/* How it ends. */
 	bool init_gone, closed, keeper_gone, granted;
-	bool killed;	  /* by us: SIGTERM was not enough */
+	bool killed;      /* by us: SIGTERM was not enough */
 	int code, signal; /* of the command */
 	char reason[200]; /* empty: the command's own */
 	struct buf words; /* for the user, once the terminal is theirs again */

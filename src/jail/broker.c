@@ -87,8 +87,8 @@ static void on_over(struct duct *p, enum duct_over how, int error)
 
 static int connect_host(const struct entrance *e)
 {
-	AUTO(fd) int fd = socket(AF_UNIX,
-				 SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	AUTO(fd)
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd == -1)
 		return neg_errno();

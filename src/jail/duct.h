@@ -17,7 +17,7 @@
 
 enum duct_over {
 	DUCT_CLOSED = 1, /* both directions ended */
-	DUCT_BROKEN,	 /* an end failed */
+	DUCT_BROKEN,     /* an end failed */
 };
 
 struct duct_flow { /* private */
@@ -28,7 +28,7 @@ struct duct_flow { /* private */
 	bool paused; /* by duct_pause() */
 };
 
-struct duct_end { /* private */
+struct duct_end {          /* private */
 	int in_fd, out_fd; /* -1: this direction does not exist */
 	bool small_writes;
 	struct loop_io in, out; /* one for both, when in_fd == out_fd */

@@ -87,8 +87,7 @@ void hide_dirs_drop(struct hide_dirs *d, uint32_t i)
 {
 	struct hide_dir *e = &d->v[i];
 
-	if (e->wd >= 0 && (uint32_t)e->wd < d->wd_size &&
-	    d->by_wd[e->wd] == i)
+	if (e->wd >= 0 && (uint32_t)e->wd < d->wd_size && d->by_wd[e->wd] == i)
 		d->by_wd[e->wd] = HIDE_DIR_NONE;
 	free(e->name);
 	/* A queued slot is freed by hide_dirs_pop(), which meets it later. */

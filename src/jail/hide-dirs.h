@@ -11,11 +11,11 @@
 #define HIDE_DIR_NONE 0u
 
 struct hide_dir {
-	char *name;	 /* of a tree: its absolute path; NULL: slot is free */
+	char *name;      /* of a tree: its absolute path; NULL: slot is free */
 	uint32_t parent; /* HIDE_DIR_NONE: a tree; of a free slot: the next */
-	uint32_t tree;	 /* index in hide_config.trees */
-	int wd;		 /* -1: not watched */
-	bool deep;	 /* everything below is looked at */
+	uint32_t tree;   /* index in hide_config.trees */
+	int wd;          /* -1: not watched */
+	bool deep;       /* everything below is looked at */
 	bool queued;
 };
 
@@ -27,7 +27,10 @@ struct hide_dirs {
 	uint32_t wd_size, n_queue, queue_size;
 };
 
-#define HIDE_DIRS_NULL { 0 }
+#define HIDE_DIRS_NULL \
+	{              \
+		0      \
+	}
 
 void hide_dirs_init(struct hide_dirs *d, uint32_t max);
 void hide_dirs_done(struct hide_dirs *d);

@@ -53,15 +53,14 @@
 #include "jail/hide-dirs.h"
 #include "jail/hide-match.h"
 
-#define RESCAN_NS	(10 * NS_PER_S)
-#define WATCH_AFTER_NS	(50 * NS_PER_MS)
-#define GLOB_ARENA	((size_t)4 * 1024 * 1024)
-#define DENTS_SIZE	((size_t)64 * 1024)
-#define EVENTS_SIZE	((size_t)64 * 1024)
+#define RESCAN_NS       (10 * NS_PER_S)
+#define WATCH_AFTER_NS  (50 * NS_PER_MS)
+#define GLOB_ARENA      ((size_t)4 * 1024 * 1024)
+#define DENTS_SIZE      ((size_t)64 * 1024)
+#define EVENTS_SIZE     ((size_t)64 * 1024)
 #define SERVE_BUDGET_NS (5 * NS_PER_MS) /* of one round of the loop */
-#define WATCH_MASK                                                    \
-	(IN_CREATE | IN_MOVED_TO | IN_ONLYDIR | IN_DONT_FOLLOW |       \
-	 IN_EXCL_UNLINK)
+#define WATCH_MASK \
+	(IN_CREATE | IN_MOVED_TO | IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK)
 
 struct covered {
 	char *path;
@@ -82,12 +81,12 @@ struct hide {
 
 	int inotify_fd;
 	bool first_pass; /* until hide_step() has returned 0 once */
-	bool watching;	 /* the second pass has begun */
+	bool watching;   /* the second pass has begun */
 	bool told_polling, told_dirs;
 
 	struct loop *loop;
 	struct loop_io io;
-	struct loop_timer more;	  /* directories wait */
+	struct loop_timer more;   /* directories wait */
 	struct loop_timer rescan; /* begins the second pass; then polls */
 	void (*failed)(void *owner, int error);
 };
@@ -287,13 +286,13 @@ static uint32_t half_of_the_watches(void)
 	char text[32];
 	struct str line, rest = { text, 0 };
 	uint32_t n = 0;
-	AUTO(fd) int fd = open("/proc/sys/fs/inotify/max_user_watches",
-			       O_RDONLY | O_CLOEXEC);
+	AUTO(fd)
+	int fd = open("/proc/sys/fs/inotify/max_user_watches",
+		      O_RDONLY | O_CLOEXEC);
 	ssize_t got = fd != -1 ? read(fd, text, sizeof(text)) : -1;
 
 	rest.len = got > 0 ? (size_t)got : 0;
-	if (str_cut(&rest, '\n', &line) &&
-	    str_u32(line, 2, UINT32_MAX, &n))
+	if (str_cut(&rest, '\n', &line) && str_u32(line, 2, UINT32_MAX, &n))
 		return n / 2;
 	return 4096;
 }
@@ -351,8 +350,8 @@ static int open_dir(const struct hide *h, uint32_t tree, const char *rel)
 		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
 
-	return (int)syscall(SYS_openat2, h->tree_fds[tree],
-			    rel[0] ? rel : ".", &how, sizeof(how));
+	return (int)syscall(SYS_openat2, h->tree_fds[tree], rel[0] ? rel : ".",
+			    &how, sizeof(how));
 }
 
 struct linux_dirent64 {
@@ -457,8 +456,7 @@ static int read_entries(struct hide *h, const struct reading *rd)
 			int r;
 
 			at += e->d_reclen;
-			if (s[0] == '.' &&
-			    (!s[1] || (s[1] == '.' && !s[2])))
+			if (s[0] == '.' && (!s[1] || (s[1] == '.' && !s[2])))
 				continue;
 			h->stats.entries++;
 			r = look_at(h, rd, s, e->d_type);
@@ -707,8 +705,7 @@ static int add_tree(struct hide *h, size_t t)
 	if (is_inside_another(h, t) ||
 	    (!tree_reached(h, path) && !has_sockets(h, path)))
 		return 0;
-	h->tree_fds[t] = open(h->c.trees[t],
-			      O_PATH | O_DIRECTORY | O_CLOEXEC);
+	h->tree_fds[t] = open(h->c.trees[t], O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (h->tree_fds[t] == -1)
 		return errno == ENOTDIR || errno == ENOENT || errno == EACCES
 			       ? 0
@@ -724,8 +721,8 @@ static int add_tree(struct hide *h, size_t t)
 static int compile(struct hide *h)
 {
 	h->globs = arena_array(&h->arena, h->c.n_globs + 1, sizeof(*h->globs));
-	h->tree_fds = arena_array(&h->arena, h->c.n_trees + 1,
-				  sizeof(*h->tree_fds));
+	h->tree_fds =
+		arena_array(&h->arena, h->c.n_trees + 1, sizeof(*h->tree_fds));
 	h->dents = malloc(DENTS_SIZE);
 	h->events = malloc(EVENTS_SIZE);
 	if (!h->globs || !h->tree_fds || !h->dents || !h->events)

@@ -27,7 +27,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 
-#define PREFIX	    "bawn-"
+#define PREFIX      "bawn-"
 #define SWEEP_AGE_S 10
 #define REMOVE_MS   50u
 #define VALUE_MAX   4096u
@@ -63,8 +63,9 @@ bool cgroup_parse_self(struct str text, struct str name, struct str *ret)
 			continue;
 		/* By hand: an empty list is no item for str_cut(). */
 		list = line;
-		for (list.len = 0; list.len < line.len &&
-				   line.ptr[list.len] != ':'; list.len++)
+		for (list.len = 0;
+		     list.len < line.len && line.ptr[list.len] != ':';
+		     list.len++)
 			;
 		if (list.len == line.len || !in_list(list, name))
 			continue;

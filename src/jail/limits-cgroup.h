@@ -32,7 +32,7 @@ struct cgroup {
 	bool on[CGROUP_N];
 	char dir[CGROUP_N][CGROUP_PATH]; /* of the session; v2: all the same */
 	char own[CGROUP_N][CGROUP_PATH]; /* where the supervisor lives */
-	bool inside;			 /* v1: the supervisor is in dir[] */
+	bool inside;                     /* v1: the supervisor is in dir[] */
 };
 
 /*

@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/fd.h"
 
-#define TEXT_MAX ((size_t)256 * 1024) /* of one /proc file */
+#define TEXT_MAX  ((size_t)256 * 1024) /* of one /proc file */
 #define PATH_SIZE 96u
 
 struct walk {
@@ -89,9 +89,8 @@ static int push_children(struct walk *w, const char *path)
 		return 0; /* ended meanwhile */
 	rest = buf_str(&w->text);
 	while (str_word(&rest, &word)) {
-		int r = str_u32(word, 1, INT32_MAX, &pid)
-				? push(w, (pid_t)pid)
-				: 0;
+		int r = str_u32(word, 1, INT32_MAX, &pid) ? push(w, (pid_t)pid)
+							  : 0;
 
 		if (r < 0)
 			return r;

@@ -33,12 +33,12 @@
 #include "jail/limits-disk.h"
 #include "jail/limits-tree.h"
 
-#define POLL_SLOW_NS	(250 * NS_PER_MS)
-#define POLL_FAST_NS	(50 * NS_PER_MS)
-#define DISK_NS		(20 * NS_PER_MS) /* between two pieces of a pass */
-#define DISK_REST_NS	(5 * NS_PER_S)	 /* between two passes */
-#define DISK_ENTRIES	500u		 /* of a piece; about 1 ms */
-#define CPU_PERIOD_US	100000u
+#define POLL_SLOW_NS    (250 * NS_PER_MS)
+#define POLL_FAST_NS    (50 * NS_PER_MS)
+#define DISK_NS         (20 * NS_PER_MS) /* between two pieces of a pass */
+#define DISK_REST_NS    (5 * NS_PER_S)   /* between two passes */
+#define DISK_ENTRIES    500u             /* of a piece; about 1 ms */
+#define CPU_PERIOD_US   100000u
 #define SELF_CGROUP_MAX ((size_t)8 * 1024)
 
 struct watcher {
@@ -64,15 +64,15 @@ struct limits {
 
 static const char *const limit_names[LIMIT_N] = {
 	[LIMIT_MEMORY] = "memory", [LIMIT_PROCESSES] = "processes",
-	[LIMIT_CPU] = "cpu",	   [LIMIT_DISK] = "disk",
+	[LIMIT_CPU] = "cpu",       [LIMIT_DISK] = "disk",
 	[LIMIT_TIME] = "time",
 };
 
 static const char *const way_names[] = {
-	[LIMIT_WAY_OFF] = "off",	   [LIMIT_WAY_CGROUP2] = "cgroup v2",
+	[LIMIT_WAY_OFF] = "off",           [LIMIT_WAY_CGROUP2] = "cgroup v2",
 	[LIMIT_WAY_CGROUP1] = "cgroup v1", [LIMIT_WAY_RLIMIT] = "rlimit",
-	[LIMIT_WAY_POLL] = "polled",	   [LIMIT_WAY_AFFINITY] = "affinity",
-	[LIMIT_WAY_TIMER] = "timer",	   [LIMIT_WAY_FAILED] = "failed",
+	[LIMIT_WAY_POLL] = "polled",       [LIMIT_WAY_AFFINITY] = "affinity",
+	[LIMIT_WAY_TIMER] = "timer",       [LIMIT_WAY_FAILED] = "failed",
 };
 
 const char *limit_name(enum limit l)
@@ -175,7 +175,8 @@ static enum limit_way apply_memory(struct limits *l)
 		       l->want.memory)) {
 		/* Swap is not a way round it; absent where it is not counted. */
 		if (v2)
-			(void)set_number(l, CGROUP_MEMORY, "memory.swap.max", 0);
+			(void)set_number(l, CGROUP_MEMORY, "memory.swap.max",
+					 0);
 		else
 			(void)set_number(l, CGROUP_MEMORY,
 					 "memory.memsw.limit_in_bytes",
@@ -209,8 +210,8 @@ static bool set_quota(struct limits *l)
 		return false;
 	if (l->cg.kind == CGROUP_V1)
 		return set_number(l, CGROUP_CPU, "cpu.cfs_quota_us", quota);
-	(void)snprintf(text, sizeof(text), "%llu %u",
-		       (unsigned long long)quota, CPU_PERIOD_US);
+	(void)snprintf(text, sizeof(text), "%llu %u", (unsigned long long)quota,
+		       CPU_PERIOD_US);
 	return cgroup_write(&l->cg, CGROUP_CPU, "cpu.max", text) == 0;
 }
 
@@ -329,8 +330,8 @@ static void read_counter(struct limits *l, struct watcher *w)
 	if (n == 0)
 		return;
 	if (w->limit == LIMIT_MEMORY)
-		tell(l, LIMIT_MEMORY, l->want.memory, n,
-		     "a process was killed", false);
+		tell(l, LIMIT_MEMORY, l->want.memory, n, "a process was killed",
+		     false);
 	else
 		tell(l, LIMIT_PROCESSES, l->want.processes, n,
 		     "a new process was refused", false);
@@ -391,10 +392,9 @@ static int watch_counter(struct limits *l, struct watcher *w, enum limit limit,
 		w->fd = -1;
 		return 0;
 	}
-	w->io = (struct loop_io){ .fd = w->fd,
-				  .events = EPOLLPRI,
-				  .run = on_counter,
-				  .owner = l };
+	w->io = (struct loop_io){
+		.fd = w->fd, .events = EPOLLPRI, .run = on_counter, .owner = l
+	};
 	if (v1_memory) {
 		if (!register_eventfd(l, w))
 			return 0;

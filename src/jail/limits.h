@@ -47,8 +47,8 @@ const char *limit_way_name(enum limit_way w);
 
 struct limit_hit {
 	enum limit limit;
-	uint64_t value; /* what was allowed */
-	uint64_t count; /* how often since the last time */
+	uint64_t value;   /* what was allowed */
+	uint64_t count;   /* how often since the last time */
 	const char *what; /* "a process was killed" */
 	bool end_session; /* the owner ends it */
 };

@@ -44,9 +44,9 @@
 #include "jail/duct.h"
 
 #define FOREGROUND_NS (300 * NS_PER_MS)
-#define KEYS_NS	      (100 * NS_PER_MS) /* LINE: is the keyboard ours again? */
-#define EOF_NS	      (10 * NS_PER_MS)	/* LINE: has the program read all? */
-#define DRAIN_MS      5000		/* for a terminal that was stopped */
+#define KEYS_NS       (100 * NS_PER_MS) /* LINE: is the keyboard ours again? */
+#define EOF_NS        (10 * NS_PER_MS)  /* LINE: has the program read all? */
+#define DRAIN_MS      5000              /* for a terminal that was stopped */
 
 enum terminal {
 	TERMINAL_THEIRS = 1,
@@ -65,16 +65,16 @@ struct pty {
 	struct duct duct;
 	bool duct_on;
 
-	int user_fd;	      /* one of 0, 1, 2 */
+	int user_fd;          /* one of 0, 1, 2 */
 	int in_fd, out_fd;    /* opened anew, or user_fd */
 	bool in_own, out_own; /* to be closed */
 	bool hung_up;
 
 	enum terminal state;
 	struct modes *modes;
-	int guard_fd; /* its pipe; -1: there is none */
+	int guard_fd;         /* its pipe; -1: there is none */
 	struct termios first; /* LINE: the jail's pty as we set it */
-	bool changed;	      /* LINE: the program changed it */
+	bool changed;         /* LINE: the program changed it */
 	struct loop_timer look;
 	struct loop_timer eof;
 };
@@ -122,7 +122,8 @@ static bool terminal_is_as_left(const struct pty *p)
 {
 	struct termios now;
 
-	return tcgetattr(p->user_fd, &now) == 0 && same_mode(&now, &p->modes->ours);
+	return tcgetattr(p->user_fd, &now) == 0 &&
+	       same_mode(&now, &p->modes->ours);
 }
 
 static bool may_read_keys(const struct pty *p)
@@ -256,8 +257,8 @@ static void end_guard(struct pty *p)
 
 static void mirror(struct pty *p)
 {
-	const tcflag_t lflags = ICANON | ECHO | ECHOE | ECHOK | ECHONL |
-				ISIG | IEXTEN;
+	const tcflag_t lflags =
+		ICANON | ECHO | ECHOE | ECHOK | ECHONL | ISIG | IEXTEN;
 	struct termios jail, t = p->modes->saved;
 
 	if (tcgetattr(p->c.master, &jail) == -1)
@@ -549,8 +550,7 @@ void pty_resume(struct pty *p)
 
 int pty_open_slave(const struct pty *p)
 {
-	int fd = ioctl(p->c.master, TIOCGPTPEER,
-		       O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int fd = ioctl(p->c.master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 
 	return fd == -1 ? neg_errno() : fd;
 }

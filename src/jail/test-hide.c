@@ -65,8 +65,8 @@ static void test_match(void)
 
 static void test_match_refused(void)
 {
-	static const char *const bad[] = { "", "/", "x", "a/b", "/a/", "/a/[",
-					   "/a/x**" };
+	static const char *const bad[] = { "",    "/",    "x",     "a/b",
+					   "/a/", "/a/[", "/a/x**" };
 	AUTO(arena) struct arena a = ARENA_NULL;
 	struct hide_glob g;
 
@@ -240,7 +240,8 @@ static void scene_new(struct scene *s, const char *const globs[])
 	world_new(&s->w);
 	s->h = NULL;
 	s->loop = NULL;
-	s->c = (struct hide_config){ .found = on_found, .notice = on_notice,
+	s->c = (struct hide_config){ .found = on_found,
+				     .notice = on_notice,
 				     .owner = &s->w };
 	s->trees[0] = s->w.top;
 	s->c.trees = s->c.socket_trees = s->trees;
@@ -554,8 +555,7 @@ int main(void)
 		{ "a directory that moves", test_moved_directory },
 		{ "a directory that goes gives its watch back",
 		  test_removed_directory },
-		{ "what appears between the passes",
-		  test_between_the_passes },
+		{ "what appears between the passes", test_between_the_passes },
 		{ "too few watches are told once", test_few_watches },
 		{ "what is not watched is polled", test_polling_finds },
 		{ "a cover that fails ends the scan", test_failure_is_told },

@@ -22,7 +22,7 @@
 struct scene {
 	int user, terminal;  /* master and slave of the user's */
 	int master, command; /* of the jail's */
-	int talk;	     /* to the child: one byte a request */
+	int talk;            /* to the child: one byte a request */
 	pid_t pid;
 	struct termios before;
 };
@@ -96,8 +96,9 @@ static noreturn_fn void run_child(const struct scene *s, int talk)
 	pc.loop = c.loop;
 	if (pty_new(&c.pty, &pc) < 0 || pty_start(c.pty) < 0)
 		_exit(3);
-	c.talk = (struct loop_io){ .fd = talk, .events = EPOLLIN,
-				   .run = on_talk, .owner = &c };
+	c.talk = (struct loop_io){
+		.fd = talk, .events = EPOLLIN, .run = on_talk, .owner = &c
+	};
 	if (loop_io_add(c.loop, &c.talk) < 0)
 		_exit(4);
 	(void)!write(talk, "+", 1);
@@ -308,7 +309,9 @@ static void test_hangup(void)
 /* A reader that is slow stops the writer; nothing is lost. */
 static void test_back_pressure(void)
 {
-	enum { TOTAL = 1 << 20 };
+	enum {
+		TOTAL = 1 << 20
+	};
 	char *got = malloc(TOTAL);
 	struct scene s;
 	size_t n = 0;
