@@ -267,6 +267,8 @@ int limits_apply(struct limits *l, const struct plan_limits *want, pid_t init,
 
 	l->want = *want;
 	l->init = init;
+	/* A core file would write memory to the project. */
+	(void)set_rlimit(init, RLIMIT_CORE, 0);
 	l->way[LIMIT_MEMORY] = apply_memory(l);
 	l->way[LIMIT_PROCESSES] = apply_processes(l);
 	l->way[LIMIT_CPU] = apply_cpu(l);
