@@ -8,8 +8,8 @@
 
 struct env_list {
 	struct arena *arena;
-	char **items; /* "K=V", PLAN_MAX_ENV */
-	size_t n;
+	char **items; /* "K=V" */
+	size_t n, size;
 };
 
 must_check int env_list_init(struct env_list *e, struct arena *a);

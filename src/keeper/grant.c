@@ -93,7 +93,7 @@ int grant_make(struct session *s, struct grant *g, struct diag *reterr)
 		.session = s->id,
 		.state_dir = c->state_dir,
 		.runtime_dir = c->runtime_dir,
-		.root_fd = c->root_fd,
+		.host = &s->keeper->host,
 		.uid = c->uid,
 		.gid = c->gid,
 		.plan_only = s->request.plan_only,

@@ -12,26 +12,46 @@
 #include "base/base.h"
 #include "base/buf.h"
 
-/* O_PATH; -errno. */
-must_check int host_open(int root_fd, const char *path);
+struct host_memo;
+
+struct host {
+	int root_fd;            /* O_PATH, borrowed */
+	bool whole;             /* it is "/" */
+	struct host_memo *memo; /* of host_real(); NULL: none */
+};
+
+/* 0 or -errno.  @h->memo is made when @root_fd is "/". */
+must_check int host_init(struct host *h, int root_fd);
+void host_done(struct host *h);
+
 /* Follows links. */
-must_check int host_stat(int root_fd, const char *path, struct stat *ret);
-bool host_is_dir(int root_fd, const char *path);
-bool host_is_file(int root_fd, const char *path);
+must_check int host_stat(const struct host *h, const char *path,
+			 struct stat *ret);
+bool host_is_dir(const struct host *h, const char *path);
+bool host_is_file(const struct host *h, const char *path);
 /* A regular file of at most the free room of @b. */
-must_check int host_load(int root_fd, const char *path, struct buf *b);
+must_check int host_load(const struct host *h, const char *path,
+			 struct buf *b);
 /*
- * @path without any symbolic link in it, in @a.  @ret_st may be NULL.
- * 0 or -errno (-ENOENT: there is no such file).
+ * @path without any symbolic link in it, in @a.  *ret_mode (may be NULL): what
+ * it is.  0 or -errno (-ENOENT: there is no such file).
  */
-must_check int host_real(struct arena *a, int root_fd, const char *path,
-			 char **ret, struct stat *ret_st);
+must_check int host_real(struct arena *a, const struct host *h,
+			 const char *path, char **ret, mode_t *ret_mode);
 /* What the link at @path itself holds; -EINVAL: no link. */
-must_check int host_readlink(struct arena *a, int root_fd, const char *path,
-			     char **ret);
+must_check int host_readlink(struct arena *a, const struct host *h,
+			     const char *path, char **ret);
 /*
- * Names in the directory @path, at most @max, without those that begin with a
- * dot; sorted.  *ret is an array in @a.
+ * What is in the directory @dir, from a memo that holds while the directory
+ * does not change; NULL: not known, ask for each.  Valid until the next call.
  */
-must_check int host_list(struct arena *a, int root_fd, const char *path,
-			 size_t max, char ***ret, size_t *ret_n);
+struct host_names;
+const struct host_names *host_names(const struct host *h, const char *dir);
+bool host_names_has(const struct host_names *n, const char *name);
+/*
+ * Names in the directory @path, at most @max, without "." and ".."; sorted.
+ * *ret is an array in @a.
+ */
+must_check int host_list(struct arena *a, const struct host *h,
+			 const char *path, size_t max, char ***ret,
+			 size_t *ret_n);

@@ -368,7 +368,7 @@ static void on_preset(void *owner)
 
 void keeper_look_at_resolvers(struct keeper *k)
 {
-	if (!resolvers_check(&k->resolvers, k->config->root_fd))
+	if (!resolvers_check(&k->resolvers, &k->host))
 		return;
 	for (struct session *s = k->sessions; s; s = s->next)
 		session_resolvers(s);
@@ -443,6 +443,7 @@ static void close_all(struct keeper *k)
 	preset_done(&k->preset);
 	resolvers_done(&k->resolvers);
 	owed_done(&k->owed);
+	host_done(&k->host);
 	rules_done(&k->rules);
 }
 
@@ -504,9 +505,11 @@ int keeper_run(const struct keeper_config *c)
 	k = make(c, loop);
 	if (!k)
 		return -ENOMEM;
+	r = host_init(&k->host, c->root_fd);
 	signals.fd = signal_fd;
 	signals.owner = k;
-	r = open_all(k, &signals);
+	if (r == 0)
+		r = open_all(k, &signals);
 	if (r == 0) {
 		keeper_changed(k);
 		r = loop_run(loop);

@@ -24,7 +24,7 @@ struct keeper_config {
 	int listen_fd;    /* -1: none (tests) */
 	int scribe_fd;
 	int zygote_fd;
-	int root_fd;      /* O_PATH of "/"; a fake tree in tests */
+	int root_fd;      /* O_PATH of "/"; of a fake tree in tests */
 	uid_t uid;        /* of this daemon and of every client */
 	gid_t gid;
 };

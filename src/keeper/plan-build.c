@@ -142,12 +142,25 @@ static int add_cidr(struct plan_work *w, const struct net_rule *rule, bool deny)
 }
 _Static_assert(NET_MAX_PORTS <= PLAN_MAX_PORTS, "they are copied");
 
+/* At least as many as add_cidr() adds. */
+static size_t count_cidrs(const struct net_policy *net)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < net->n_deny; i++)
+		n += net->deny[i].host.len == 0;
+	for (size_t i = 0; i < net->n_allow; i++)
+		n += net->allow[i].host.len == 0;
+	return n;
+}
+
 static int set_cidrs(struct plan_work *w)
 {
 	const struct net_policy *net = &w->in->rules->net;
+	size_t n = count_cidrs(net);
 	int r = 0;
 
-	w->plan->cidrs = arena_array(w->arena, PLAN_MAX_CIDRS,
+	w->plan->cidrs = arena_array(w->arena, n + 1,
 				     sizeof(*w->plan->cidrs));
 	if (!w->plan->cidrs)
 		return -ENOMEM;
@@ -263,7 +276,7 @@ static int begin(struct plan_work *w)
 	const struct policy_value *read =
 		&w->in->rules->policy.value[POLICY_FILES_READ];
 	struct str home = w->request->env[OPEN_HOME];
-	int r = yard_init(&w->yard, w->arena, w->in->root_fd);
+	int r = yard_init(&w->yard, w->arena, w->in->host);
 
 	if (r == 0)
 		r = env_list_init(&w->env, w->arena);

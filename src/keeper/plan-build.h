@@ -3,7 +3,7 @@
  * plan-build: from an effective policy and the machine as it is to the plan of
  * a jail.
  *
- * Reads the host's files below root_fd, and writes nothing but the private
+ * Reads the host's files through @host, and writes nothing but the private
  * home and the generated files in the state directory.
  */
 #pragma once
@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/base.h"
 #include "jail/plan.h"
+#include "keeper/host.h"
 #include "keeper/open-parse.h"
 #include "keeper/rules.h"
 
@@ -38,7 +39,7 @@ struct plan_input {
 	const struct open_request *request;
 	const char *session;
 	const char *state_dir, *runtime_dir;
-	int root_fd;
+	const struct host *host;
 	uid_t uid;
 	gid_t gid;
 	bool plan_only; /* write nothing */

@@ -131,7 +131,7 @@ static int load_ca(struct plan_work *w, const struct policy_item *item,
 	if (!path)
 		return -ENOMEM;
 	buf_init(&one, CA_MAX);
-	r = host_load(w->in->root_fd, path, &one);
+	r = host_load(w->in->host, path, &one);
 	if (r != 0)
 		return plan_refuse(w, "%.*s:%u: %s: %s",
 				   STR_ARG(item->origin.file),
@@ -193,7 +193,7 @@ int plan_add_ca(struct plan_work *w)
 		return 0;
 	buf_init(&b, BUNDLE_MAX);
 	for (size_t i = 0; i < N_ELEMS(bundles) && b.len == 0; i++) {
-		if (host_load(w->in->root_fd, bundles[i], &b) != 0)
+		if (host_load(w->in->host, bundles[i], &b) != 0)
 			buf_clear(&b); /* a machine without it */
 	}
 	for (size_t i = 0; i < v->n && r == 0; i++)

@@ -154,7 +154,7 @@ static int add_item(struct plan_work *w, const struct policy_item *item,
 	path = arena_cstr(w->arena, text);
 	if (!path)
 		return -ENOMEM;
-	r = host_real(w->arena, w->in->root_fd, path, &real, NULL);
+	r = host_real(w->arena, w->in->host, path, &real, NULL);
 	if (r == -ENOMEM)
 		return r;
 	if (r != 0) {
@@ -244,7 +244,7 @@ static int add_socket(struct plan_work *w, const struct policy_item *item)
 	m.dst = m.src;
 	if (!m.src)
 		return -ENOMEM;
-	if (host_stat(w->in->root_fd, m.src, &st) != 0 ||
+	if (host_stat(w->in->host, m.src, &st) != 0 ||
 	    !S_ISSOCK(st.st_mode)) {
 		plan_notice(w, "%.*s:%u: there is no socket %s",
 			    STR_ARG(item->origin.file),

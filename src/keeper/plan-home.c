@@ -91,12 +91,12 @@ static void put_copy(struct plan_work *w, const struct copy *c)
 	struct str text = { 0 };
 	struct stat st;
 
-	if (!src || host_stat(w->in->root_fd, src, &st) != 0 ||
+	if (!src || host_stat(w->in->host, src, &st) != 0 ||
 	    !home_wants_file(w->yard.home_fd, c->dst, st.st_mtim.tv_sec))
 		return;
 	arena_init(&a, (size_t)32 * 1024 * 1024);
 	buf_init(&b, c->max);
-	if (host_load(w->in->root_fd, src, &b) != 0 ||
+	if (host_load(w->in->host, src, &b) != 0 ||
 	    c->filter(&a, buf_str(&b), &text) != 0 || text.len == 0)
 		return;
 	if (home_put_file(w->yard.home_fd, c->dst, text, st.st_mtim.tv_sec,

@@ -31,21 +31,19 @@
 
 #define MAX_DEPTH 128u /* directories looked at for a ".git" */
 
-/* Of @path, which exists; *ret_st may be NULL.  0, < 0, or refused. */
+/* @path, which is to be a directory, without links. */
 static int real_dir(struct plan_work *w, const char *path, const char *what,
-		    char **ret, struct stat *ret_st)
+		    char **ret)
 {
-	struct stat st;
-	int r = host_real(w->arena, w->in->root_fd, path, ret, &st);
+	mode_t mode = 0;
+	int r = host_real(w->arena, w->in->host, path, ret, &mode);
 
 	if (r == -ENOMEM)
 		return r;
 	if (r != 0)
 		return plan_refuse(w, "%s %s: %s", what, path, strerror(-r));
-	if (!S_ISDIR(st.st_mode))
+	if (!S_ISDIR(mode))
 		return plan_refuse(w, "%s %s is not a directory", what, path);
-	if (ret_st)
-		*ret_st = st;
 	return 0;
 }
 
@@ -61,7 +59,7 @@ static const char *find_top(struct plan_work *w, const char *cwd,
 
 		if (!git || path_is_below(str_of(home), dir))
 			return NULL;
-		if (host_stat(w->in->root_fd, git, &st) == 0 &&
+		if (host_stat(w->in->host, git, &st) == 0 &&
 		    (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)))
 			return arena_cstr(w->arena, dir);
 		dir = path_dirname(dir);
@@ -99,16 +97,16 @@ int plan_find_project(struct plan_work *w)
 
 	if (!cwd_given)
 		return -ENOMEM;
-	r = real_dir(w, cwd_given, "the working directory", &cwd, NULL);
+	r = real_dir(w, cwd_given, "the working directory", &cwd);
 	if (r == 0)
-		r = real_dir(w, w->home, "the home directory", &home, NULL);
+		r = real_dir(w, w->home, "the home directory", &home);
 	if (r != 0)
 		return r;
 	top = find_top(w, cwd, home);
 	w->project = top ? top : cwd;
 	r = refuse_as_project(w, w->project, home);
 	if (r == 0)
-		r = host_stat(w->in->root_fd, w->project, &st);
+		r = host_stat(w->in->host, w->project, &st);
 	if (r != 0)
 		return r;
 	if (w->in->uid == 0) {
@@ -135,7 +133,7 @@ static bool load(struct git_look *g, const char *path, size_t max,
 	AUTO(buf) struct buf b = BUF_NULL;
 
 	buf_init(&b, max);
-	if (host_load(g->w->in->root_fd, path, &b) != 0)
+	if (host_load(g->w->in->host, path, &b) != 0)
 		return false;
 	*ret = arena_str(g->w->arena, buf_str(&b));
 	return ret->ptr != NULL;
@@ -151,7 +149,7 @@ static char *resolve(struct git_look *g, const char *base, struct str p)
 						  STR_ARG(p));
 	char *real = NULL;
 
-	if (!path || host_real(a, g->w->in->root_fd, path, &real, NULL) != 0)
+	if (!path || host_real(a, g->w->in->host, path, &real, NULL) != 0)
 		return NULL;
 	return real;
 }
@@ -159,17 +157,17 @@ static char *resolve(struct git_look *g, const char *base, struct str p)
 static bool is_git_dir(struct git_look *g, const char *dir)
 {
 	static const char *const parts[] = { "objects", "refs" };
-	int root_fd = g->w->in->root_fd;
+	const struct host *host = g->w->in->host;
 	struct arena *a = g->w->arena;
 	const char *path = arena_printf(a, "%s/HEAD", dir);
 	struct stat st;
 
-	if (!path || !host_is_file(root_fd, path) ||
-	    host_stat(root_fd, dir, &st) != 0 || st.st_uid != g->owner)
+	if (!path || !host_is_file(host, path) ||
+	    host_stat(host, dir, &st) != 0 || st.st_uid != g->owner)
 		return false;
 	for (size_t i = 0; i < N_ELEMS(parts); i++) {
 		path = arena_printf(a, "%s/%s", dir, parts[i]);
-		if (!path || !host_is_dir(root_fd, path))
+		if (!path || !host_is_dir(host, path))
 			return false;
 	}
 	return true;
@@ -235,8 +233,8 @@ int plan_add_git(struct plan_work *w)
 	if (!g.file)
 		return -ENOMEM;
 	if (!yard_sees(&w->yard, w->project, true) ||
-	    !host_is_file(w->in->root_fd, g.file) ||
-	    host_stat(w->in->root_fd, w->project, &st) != 0)
+	    !host_is_file(w->in->host, g.file) ||
+	    host_stat(w->in->host, w->project, &st) != 0)
 		return 0;
 	g.owner = st.st_uid;
 	if (!load(&g, g.file, WORKTREE_FILE_MAX, &text) ||

@@ -23,12 +23,12 @@ void resolvers_done(struct resolvers *r)
 	buf_done(&r->text);
 }
 
-static void look(int root_fd, const char *path, uint64_t ret[5])
+static void look(const struct host *host, const char *path, uint64_t ret[5])
 {
 	struct stat st;
 
 	memset(ret, 0, 5 * sizeof(ret[0]));
-	if (host_stat(root_fd, path, &st) != 0)
+	if (host_stat(host, path, &st) != 0)
 		return;
 	ret[0] = st.st_dev;
 	ret[1] = st.st_ino;
@@ -37,25 +37,25 @@ static void look(int root_fd, const char *path, uint64_t ret[5])
 	ret[4] = (uint64_t)st.st_mtim.tv_nsec;
 }
 
-static struct str load(struct resolvers *r, int root_fd, const char *path)
+static struct str load(struct resolvers *r, const struct host *host, const char *path)
 {
 	buf_clear(&r->text);
-	if (host_load(root_fd, path, &r->text) != 0)
+	if (host_load(host, path, &r->text) != 0)
 		return STR("");
 	return buf_str(&r->text);
 }
 
-bool resolvers_check(struct resolvers *r, int root_fd)
+bool resolvers_check(struct resolvers *r, const struct host *host)
 {
 	uint64_t now[2][5];
 	struct hosts_file hosts;
 
 	for (size_t i = 0; i < N_ELEMS(files); i++)
-		look(root_fd, files[i], now[i]);
+		look(host, files[i], now[i]);
 	if (r->version > 0 && memcmp(now, r->identity, sizeof(now)) == 0)
 		return false;
-	hosts_parse_resolv(load(r, root_fd, files[0]), &r->conf);
-	if (hosts_parse(load(r, root_fd, files[1]), &hosts) == 0) {
+	hosts_parse_resolv(load(r, host, files[0]), &r->conf);
+	if (hosts_parse(load(r, host, files[1]), &hosts) == 0) {
 		hosts_file_done(&r->hosts);
 		r->hosts = hosts;
 	}

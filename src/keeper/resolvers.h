@@ -8,6 +8,7 @@
 #include "base/base.h"
 #include "base/buf.h"
 #include "base/json.h"
+#include "keeper/host.h"
 #include "keeper/hosts-parse.h"
 #include "policy/net.h"
 
@@ -23,10 +24,10 @@ void resolvers_init(struct resolvers *r);
 void resolvers_done(struct resolvers *r);
 
 /*
- * Look whether the files below @root_fd have changed.  A file that cannot be
+ * Look whether the files have changed.  A file that cannot be
  * read counts as empty.  True: they have; then the relays are to be told.
  */
-bool resolvers_check(struct resolvers *r, int root_fd);
+bool resolvers_check(struct resolvers *r, const struct host *host);
 
 /*
  * The object of MSG_FORK's "resolvers" and of MSG_RESOLVERS.  Nameservers

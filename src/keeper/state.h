@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/loop.h"
+#include "keeper/host.h"
 #include "keeper/keeper.h"
 #include "keeper/link.h"
 #include "keeper/owed.h"
@@ -16,6 +17,7 @@ struct session;
 struct keeper {
 	const struct keeper_config *config;
 	struct loop *loop;
+	struct host host;
 	struct loop_io listen;
 	bool listen_off; /* until the next tick */
 	struct link scribe, zygote;

@@ -85,7 +85,7 @@ static int hide_existing(struct plan_work *w, const char *path)
 {
 	struct stat st;
 
-	if (host_stat(w->in->root_fd, path, &st) != 0 ||
+	if (host_stat(w->in->host, path, &st) != 0 ||
 	    !yard_sees(&w->yard, path, false))
 		return 0;
 	return plan_hide(w, path);
@@ -108,7 +108,7 @@ static int hide_never(struct plan_work *w, const char *base,
 	dir = arena_printf(a, "%s/%.*s", base, (int)(star - pattern), pattern);
 	if (!dir)
 		return -ENOMEM;
-	if (host_list(a, w->in->root_fd, dir, 64, &names, &n) != 0)
+	if (host_list(a, w->in->host, dir, 64, &names, &n) != 0)
 		return 0;
 	for (size_t i = 0; i < n && r == 0; i++) {
 		char *path = arena_printf(a, "%s/%s/%s", dir, names[i],
@@ -133,6 +133,22 @@ static const char *base_of(struct plan_work *w, const struct tool *t)
 	return arena_printf(w->arena, "%s/%s", w->home, t->base);
 }
 
+/* Not there for sure, and without a look. */
+static bool is_absent(const struct plan_work *w, const struct tool *t,
+		      const struct host_names *in_home)
+{
+	char name[32];
+	struct str rest = str_of(t->base), first;
+
+	if (!in_home ||
+	    (t->var != NO_VAR && w->request->env[t->var].len > 0) ||
+	    !str_cut(&rest, '/', &first) || first.len >= sizeof(name))
+		return false;
+	memcpy(name, first.ptr, first.len);
+	name[first.len] = '\0';
+	return !host_names_has(in_home, name);
+}
+
 static int add_tool(struct plan_work *w, const struct tool *t)
 {
 	const char *base = base_of(w, t);
@@ -141,7 +157,7 @@ static int add_tool(struct plan_work *w, const struct tool *t)
 
 	if (!base)
 		return -ENOMEM;
-	if (!host_is_dir(w->in->root_fd, base) ||
+	if (!host_is_dir(w->in->host, base) ||
 	    path_is_below(str_of(w->home), str_of(base)))
 		return 0; /* not installed, or a variable that makes no sense */
 	for (size_t i = 0; i < N_ELEMS(t->read) && t->read[i]; i++) {
@@ -244,7 +260,7 @@ static int add_path_dir(struct plan_work *w, struct str entry,
 	dir = arena_cstr(w->arena, path_normalise(w->arena, STR("/"), entry));
 	if (!dir)
 		return w->arena->failed ? -ENOMEM : 0;
-	r = host_real(w->arena, w->in->root_fd, dir, &real, NULL);
+	r = host_real(w->arena, w->in->host, dir, &real, NULL);
 	if (r == -ENOMEM)
 		return r;
 	if (r != 0)
@@ -274,7 +290,7 @@ static int show_command(struct plan_work *w, const struct path_list *l)
 				    STR_ARG(name));
 		if (!path)
 			return -ENOMEM;
-		if (host_real(w->arena, w->in->root_fd, path, &real, NULL) !=
+		if (host_real(w->arena, w->in->host, path, &real, NULL) !=
 		    0)
 			real = NULL;
 	}
@@ -290,10 +306,16 @@ static int show_command(struct plan_work *w, const struct path_list *l)
 
 int plan_add_toolchains(struct plan_work *w)
 {
+	const struct host_names *in_home;
 	int r = 0;
 
-	for (size_t i = 0; i < N_ELEMS(tools) && w->defaults && r == 0; i++)
-		r = add_tool(w, &tools[i]);
+	if (!w->defaults)
+		return 0;
+	in_home = host_names(w->in->host, w->home);
+	for (size_t i = 0; i < N_ELEMS(tools) && r == 0; i++) {
+		if (!is_absent(w, &tools[i], in_home))
+			r = add_tool(w, &tools[i]);
+	}
 	return r;
 }
 
@@ -312,7 +334,7 @@ static int add_dir_vars(struct plan_work *w)
 		if (!str_starts(value, STR("/")))
 			continue;
 		dir = arena_cstr(w->arena, value);
-		if (!dir || host_real(w->arena, w->in->root_fd, dir, &real,
+		if (!dir || host_real(w->arena, w->in->host, dir, &real,
 				      NULL) != 0)
 			continue;
 		r = show(w, real, &visible);
@@ -390,7 +412,7 @@ static int load_client(struct plan_work *w, const struct client_file *f,
 	if (!path)
 		return -ENOMEM;
 	buf_init(&b, CLIENTS_FILE_MAX);
-	if (host_load(w->in->root_fd, path, &b) != 0)
+	if (host_load(w->in->host, path, &b) != 0)
 		return 0;
 	f->parse(w->arena, buf_str(&b), c);
 	return w->arena->failed ? -ENOMEM : 0;

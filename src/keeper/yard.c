@@ -23,17 +23,30 @@
 #include "keeper/home.h"
 #include "keeper/host.h"
 
-int yard_init(struct yard *y, struct arena *a, int root_fd)
+#define FIRST_SIZE 64u /* items; the usual plan */
+
+int yard_init(struct yard *y, struct arena *a, const struct host *host)
 {
-	*y = (struct yard){ .arena = a, .root_fd = root_fd, .home_fd = -1 };
-	y->items = arena_array(a, PLAN_MAX_MOUNTS, sizeof(*y->items));
+	*y = (struct yard){ .arena = a, .host = host, .home_fd = -1 };
+	y->items = arena_array(a, FIRST_SIZE, sizeof(*y->items));
+	y->size = FIRST_SIZE;
 	return y->items ? 0 : -ENOMEM;
 }
 
 static int add_item(struct yard *y, const struct yard_item *it)
 {
+	struct yard_item *more;
+
 	if (y->n == PLAN_MAX_MOUNTS)
 		return YARD_FULL;
+	if (y->n == y->size) {
+		more = arena_array(y->arena, 2 * y->size, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		memcpy(more, y->items, y->n * sizeof(*more));
+		y->items = more;
+		y->size *= 2;
+	}
 	y->items[y->n++] = *it;
 	return 0;
 }
@@ -117,7 +130,7 @@ static int add_links(struct yard *y, const char *path)
 		next = arena_printf(a, "%s/%.*s", at, STR_ARG(c));
 		if (!next)
 			return -ENOMEM;
-		r = host_readlink(a, y->root_fd, next, &target);
+		r = host_readlink(a, y->host, next, &target);
 		if (r == -ENOMEM)
 			return r;
 		if (r != 0) {
@@ -143,9 +156,9 @@ int yard_add_path(struct yard *y, const char *path, bool writable,
 	struct yard_item it = { .m = { .op = PLAN_BIND,
 				       .writable = writable,
 				       .optional = !writable } };
-	struct stat st;
+	mode_t mode = 0;
 	char *real = NULL;
-	int r = host_real(y->arena, y->root_fd, path, &real, &st);
+	int r = host_real(y->arena, y->host, path, &real, &mode);
 
 	if (r == -ENOMEM)
 		return r;
@@ -162,7 +175,7 @@ int yard_add_path(struct yard *y, const char *path, bool writable,
 		return 0;
 	it.m.src = real;
 	it.m.dst = real;
-	it.is_dir = S_ISDIR(st.st_mode);
+	it.is_dir = S_ISDIR(mode);
 	return add_item(y, &it);
 }
 
@@ -209,13 +222,13 @@ static int place_cover(struct yard *y, struct yard_item *it, bool *ret_drop)
 	*ret_drop = false;
 	if (!is_host(nearest(y, str_of(it->m.dst), true)))
 		return 0;
-	r = host_real(y->arena, y->root_fd, it->m.dst, &real, NULL);
+	r = host_real(y->arena, y->host, it->m.dst, &real, NULL);
 	if (r == 0) {
 		it->m.dst = real;
 		return 0;
 	}
 	/* Perhaps a link into a place that only the jail will have. */
-	r = host_readlink(y->arena, y->root_fd, it->m.dst, &target);
+	r = host_readlink(y->arena, y->host, it->m.dst, &target);
 	if (r == 0) {
 		there = path_normalise(y->arena,
 				       path_dirname(str_of(it->m.dst)),

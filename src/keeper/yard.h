@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/base.h"
 #include "jail/plan.h"
+#include "keeper/host.h"
 
 #define YARD_MAX_LINKS 40u /* followed in one path, as the kernel does */
 
@@ -24,13 +25,13 @@ struct yard_item {
 
 struct yard {
 	struct arena *arena;
-	int root_fd;
+	const struct host *host;
 	const char *home_dst; /* where the private home is seen; NULL: none */
 	int home_fd;          /* its directory on the host; -1: plan only */
 	uid_t home_uid;       /* owner of what is made in it */
 	gid_t home_gid;
-	struct yard_item *items; /* PLAN_MAX_MOUNTS */
-	size_t n;
+	struct yard_item *items;
+	size_t n, size;
 };
 
 enum yard_result {
@@ -38,7 +39,8 @@ enum yard_result {
 	YARD_FULL,
 };
 
-must_check int yard_init(struct yard *y, struct arena *a, int root_fd);
+must_check int yard_init(struct yard *y, struct arena *a,
+			 const struct host *host);
 
 /*
  * A file or directory of the host, with its links.  *ret_real (may be NULL) is
