@@ -77,6 +77,17 @@ static void write_escaped(struct buf *b, uint32_t c)
 	(void)buf_printf(b, "\\u%04" PRIx32, c);
 }
 
+/* Most of most strings: bytes that stand for themselves. */
+static size_t plain_prefix(struct str s)
+{
+	size_t n = 0;
+
+	while (n < s.len && s.ptr[n] >= ' ' && s.ptr[n] <= '~' &&
+	       s.ptr[n] != '"' && s.ptr[n] != '\\')
+		n++;
+	return n;
+}
+
 static void write_string(struct buf *b, struct str s)
 {
 	struct str plain = { .ptr = s.ptr, .len = 0 };
@@ -84,8 +95,13 @@ static void write_string(struct buf *b, struct str s)
 	(void)buf_addc(b, '"');
 	while (s.len > 0) {
 		uint32_t c = 0;
-		size_t n = utf8_decode(s, &c);
+		size_t n = plain_prefix(s);
 
+		plain.len += n;
+		s = str_skip(s, n);
+		if (s.len == 0)
+			break;
+		n = utf8_decode(s, &c);
 		if (n > 0 && !short_escape(c) && utf8_is_printable(c)) {
 			plain.len += n;
 			s = str_skip(s, n);
