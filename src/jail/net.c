@@ -89,7 +89,6 @@ int net_rules(const struct plan *p, char *scratch, struct diag *reterr)
 {
 	AUTO(fd) int fd = -1;
 	struct nl n;
-	int size = 4 * (int)NL_BYTES;
 	int r;
 
 	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
@@ -99,9 +98,6 @@ int net_rules(const struct plan *p, char *scratch, struct diag *reterr)
 			 "the kernel has no netfilter netlink: modprobe nf_tables");
 		return r;
 	}
-	/* A large policy is a large batch. */
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	nl_init(&n, scratch);
 	nft_batch(&n, p, true);
 	r = nl_exchange(fd, &n, NULL);

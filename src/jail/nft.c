@@ -2,21 +2,26 @@
 /*
  * Theory of operation
  *
- * Table "bawn" of family inet, two chains:
+ * Table "bawn" of family inet.  In the order in which a packet meets them:
  *
- *   pre   PREROUTING, mangle: own and loopback addresses are let alone; denied
- *         CIDRs too (nobody listens there, so the kernel refuses); then for
- *         each range and port one rule that marks nothing and just hands the
- *         packet to the proxy's socket.
- *   out   OUTPUT: the same questions again, to find what will be refused, and
- *         copies the first packet of it to NFLOG.  It never drops: the refusal
- *         itself is the kernel's answer to a packet for which nobody listens
- *         (RST, port unreachable), which programs understand at once.
+ *   out     OUTPUT: own and loopback addresses and port 53 are let alone.  What
+ *           goes to an allowed range and port gets MARK.  All else goes on to
+ *   told    the first packet of what will be refused is copied to NFLOG.
+ *   pre     PREROUTING, which over lo comes next: a packet with MARK is handed
+ *           to the proxy's socket.
  *
- * Packets that belong to the proxy's or the resolver's answers leave from port
- * 53 or have no SYN, and are not looked at in out.
+ * Nothing is dropped: the refusal is the kernel's own answer to a packet for
+ * which nobody listens (RST, port unreachable), which programs understand at
+ * once.  The mark cannot be set by the jail: SO_MARK needs a capability.
  *
- * Registers: 1 only.  Formats: linux/netfilter/nf_tables.h.
+ * Port 53 comes before the ranges: it is the resolver's for every address.
+ * Denied ranges come before allowed ones.
+ *
+ * Sources are not looked at: the proxy's answers go to an own address.  Ports of
+ * a range are compared one by one up to PORTS_INLINE, else looked up in a set.
+ *
+ * Only the last message asks for an acknowledgement; errors come unasked.
+ * Register: 1 only.  Formats: linux/netfilter/nf_tables.h.
  */
 #include "jail/nft.h"
 
@@ -30,6 +35,13 @@
 #define TABLE "bawn"
 #define PRE   "pre"
 #define OUT   "out"
+#define TOLD  "told"
+
+#define DNS_PORT     53u
+#define MARK	     UINT32_C(0x6261776e)
+#define PORTS_INLINE 3u
+#define SET_NAME     "ports%d" /* the kernel fills in a number */
+#define TYPE_PORT    13u       /* how nft(8) shows elements; inet_service */
 
 #define LOG_PER_SECOND 100u
 #define LOG_BURST      200u
@@ -135,7 +147,8 @@ static void compare(struct nl *n, uint32_t op, const void *p, size_t len)
 	expr_end(n, e);
 }
 
-static void verdict(struct nl *n, int code)
+/* @chain: for NFT_GOTO, else NULL. */
+static void verdict_to(struct nl *n, int code, const char *chain)
 {
 	struct expr e = expr_begin(n, "immediate");
 	size_t data, v;
@@ -144,20 +157,45 @@ static void verdict(struct nl *n, int code)
 	data = nl_nest(n, NFTA_IMMEDIATE_DATA);
 	v = nl_nest(n, NFTA_DATA_VERDICT);
 	nl_attr_be32(n, NFTA_VERDICT_CODE, (uint32_t)code);
+	if (chain)
+		nl_attr_str(n, NFTA_VERDICT_CHAIN, chain);
 	nl_nest_end(n, v);
 	nl_nest_end(n, data);
+	expr_end(n, e);
+}
+
+static void verdict(struct nl *n, int code)
+{
+	verdict_to(n, code, NULL);
+}
+
+static void load_value(struct nl *n, const void *p, size_t len)
+{
+	struct expr e = expr_begin(n, "immediate");
+
+	nl_attr_be32(n, NFTA_IMMEDIATE_DREG, NFT_REG_1);
+	value(n, NFTA_IMMEDIATE_DATA, p, len);
+	expr_end(n, e);
+}
+
+static void set_mark(struct nl *n)
+{
+	uint32_t mark = MARK;
+	struct expr e;
+
+	load_value(n, &mark, sizeof(mark));
+	e = expr_begin(n, "meta");
+	nl_attr_be32(n, NFTA_META_KEY, NFT_META_MARK);
+	nl_attr_be32(n, NFTA_META_SREG, NFT_REG_1);
 	expr_end(n, e);
 }
 
 static void tproxy(struct nl *n)
 {
 	uint16_t port = htons(NET_PROXY_PORT);
-	struct expr e = expr_begin(n, "immediate");
+	struct expr e;
 
-	nl_attr_be32(n, NFTA_IMMEDIATE_DREG, NFT_REG_1);
-	value(n, NFTA_IMMEDIATE_DATA, &port, sizeof(port));
-	expr_end(n, e);
-
+	load_value(n, &port, sizeof(port));
 	e = expr_begin(n, "tproxy");
 	nl_attr_be32(n, NFTA_TPROXY_FAMILY, NFPROTO_UNSPEC);
 	nl_attr_be32(n, NFTA_TPROXY_REG_PORT, NFT_REG_1);
@@ -211,13 +249,19 @@ static void rule_end(struct nl *n, size_t rule)
 	nl_end(n);
 }
 
-static void chain(struct nl *n, const char *name, uint32_t hook, int priority)
+static void chain_begin(struct nl *n, const char *name)
 {
-	size_t nest;
-
 	begin(n, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
 	nl_attr_str(n, NFTA_CHAIN_TABLE, TABLE);
 	nl_attr_str(n, NFTA_CHAIN_NAME, name);
+}
+
+static void base_chain(struct nl *n, const char *name, uint32_t hook,
+		       int priority)
+{
+	size_t nest;
+
+	chain_begin(n, name);
 	nest = nl_nest(n, NFTA_CHAIN_HOOK);
 	nl_attr_be32(n, NFTA_HOOK_HOOKNUM, hook);
 	nl_attr_be32(n, NFTA_HOOK_PRIORITY, (uint32_t)priority);
@@ -255,36 +299,115 @@ static void match_proto(struct nl *n, uint8_t proto)
 	compare(n, NFT_CMP_EQ, &proto, sizeof(proto));
 }
 
+static void load_port(struct nl *n, uint32_t off)
+{
+	load_payload(n, NFT_PAYLOAD_TRANSPORT_HEADER, off, sizeof(uint16_t));
+}
+
 static void match_port(struct nl *n, uint32_t off, uint16_t port)
 {
 	uint16_t be = htons(port);
 
-	load_payload(n, NFT_PAYLOAD_TRANSPORT_HEADER, off, sizeof(be));
+	load_port(n, off);
 	compare(n, NFT_CMP_EQ, &be, sizeof(be));
 }
 
-/* In out, "allowed" means: not worth a copy. */
-enum act { ACT_TPROXY, ACT_RETURN };
-
-static void rule_range(struct nl *n, const char *where, bool v4,
-		       const uint8_t *addr, unsigned bits, uint16_t port,
-		       enum act act)
+/* A set of ports; rules name it by @id in this batch. */
+static void port_set(struct nl *n, uint32_t id, const uint16_t *ports,
+		     size_t n_ports)
 {
-	size_t r = rule_begin(n, where);
+	size_t list;
 
-	match_dest(n, v4, addr, bits);
-	if (port != 0) {
-		match_proto(n, IPPROTO_TCP);
-		match_port(n, DPORT, port);
+	begin(n, NFT_MSG_NEWSET, NLM_F_CREATE);
+	nl_attr_str(n, NFTA_SET_TABLE, TABLE);
+	nl_attr_str(n, NFTA_SET_NAME, SET_NAME);
+	nl_attr_be32(n, NFTA_SET_FLAGS, NFT_SET_ANONYMOUS | NFT_SET_CONSTANT);
+	nl_attr_be32(n, NFTA_SET_KEY_TYPE, TYPE_PORT);
+	nl_attr_be32(n, NFTA_SET_KEY_LEN, sizeof(uint16_t));
+	nl_attr_be32(n, NFTA_SET_ID, id);
+	nl_end(n);
+
+	begin(n, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
+	nl_attr_str(n, NFTA_SET_ELEM_LIST_TABLE, TABLE);
+	nl_attr_str(n, NFTA_SET_ELEM_LIST_SET, SET_NAME);
+	nl_attr_be32(n, NFTA_SET_ELEM_LIST_SET_ID, id);
+	list = nl_nest(n, NFTA_SET_ELEM_LIST_ELEMENTS);
+	for (size_t i = 0; i < n_ports; i++) {
+		uint16_t be = htons(ports[i]);
+		size_t elem = nl_nest(n, NFTA_LIST_ELEM);
+
+		value(n, NFTA_SET_ELEM_KEY, &be, sizeof(be));
+		nl_nest_end(n, elem);
 	}
-	if (act == ACT_TPROXY)
-		tproxy(n);
-	else
-		verdict(n, NFT_RETURN);
+	nl_nest_end(n, list);
+	nl_end(n);
+}
+
+static void match_set(struct nl *n, uint32_t id)
+{
+	struct expr e = expr_begin(n, "lookup");
+
+	nl_attr_str(n, NFTA_LOOKUP_SET, SET_NAME);
+	nl_attr_be32(n, NFTA_LOOKUP_SET_ID, id);
+	nl_attr_be32(n, NFTA_LOOKUP_SREG, NFT_REG_1);
+	expr_end(n, e);
+}
+
+/* A range: v4 or v6 bytes. */
+struct range {
+	bool v4;
+	const uint8_t *addr;
+	unsigned bits;
+};
+
+static void leave_alone(struct nl *n, struct range to)
+{
+	size_t r = rule_begin(n, OUT);
+
+	match_dest(n, to.v4, to.addr, to.bits);
+	verdict(n, NFT_RETURN);
 	rule_end(n, r);
 }
 
-static void rules_local(struct nl *n, const char *where)
+static size_t allow_begin(struct nl *n, struct range to)
+{
+	size_t r = rule_begin(n, OUT);
+
+	match_proto(n, IPPROTO_TCP);
+	match_dest(n, to.v4, to.addr, to.bits);
+	load_port(n, DPORT);
+	return r;
+}
+
+static void allow_end(struct nl *n, size_t rule)
+{
+	set_mark(n);
+	verdict(n, NFT_RETURN);
+	rule_end(n, rule);
+}
+
+static void allow(struct nl *n, struct range to, const uint16_t *ports,
+		  size_t n_ports, uint32_t *set_id)
+{
+	size_t r;
+
+	if (n_ports > PORTS_INLINE) {
+		port_set(n, ++*set_id, ports, n_ports);
+		r = allow_begin(n, to);
+		match_set(n, *set_id);
+		allow_end(n, r);
+		return;
+	}
+	for (size_t i = 0; i < n_ports; i++) {
+		uint16_t be = htons(ports[i]);
+
+		r = allow_begin(n, to);
+		compare(n, NFT_CMP_EQ, &be, sizeof(be));
+		allow_end(n, r);
+	}
+}
+
+static void rules_local(struct nl *n)
 {
 	static const uint8_t loopback4[4] = { 127 };
 	static const uint8_t loopback6[16] = { [15] = 1 };
@@ -292,61 +415,79 @@ static void rules_local(struct nl *n, const char *where)
 
 	(void)inet_pton(AF_INET, NET_OWN_V4, own4); /* constants: they parse */
 	(void)inet_pton(AF_INET6, NET_OWN_V6, own6);
-	rule_range(n, where, true, loopback4, 8, 0, ACT_RETURN);
-	rule_range(n, where, false, loopback6, 128, 0, ACT_RETURN);
-	rule_range(n, where, true, own4, 32, 0, ACT_RETURN);
-	rule_range(n, where, false, own6, 128, 0, ACT_RETURN);
+	leave_alone(n, (struct range){ true, own4, 32 });
+	leave_alone(n, (struct range){ true, loopback4, 8 });
+	leave_alone(n, (struct range){ false, own6, 128 });
+	leave_alone(n, (struct range){ false, loopback6, 128 });
 }
 
-/*
- * Denied ranges come first.  In pre they are let alone, so that nobody gets
- * them; in out they must reach the copy, so nothing is said of them there and
- * the allow rules that overlap cost a record at most.
- */
-static void rules_cidr(struct nl *n, const struct plan *p, const char *where,
-		       bool deny, enum act act)
+static void rules_resolver(struct nl *n)
+{
+	static const struct {
+		uint8_t proto, off;
+	} dns[] = { { IPPROTO_UDP, DPORT },
+		    { IPPROTO_TCP, DPORT },
+		    { IPPROTO_UDP, SPORT } };
+
+	for (size_t i = 0; i < N_ELEMS(dns); i++) {
+		size_t r = rule_begin(n, OUT);
+
+		match_proto(n, dns[i].proto);
+		match_port(n, dns[i].off, DNS_PORT);
+		verdict(n, NFT_RETURN);
+		rule_end(n, r);
+	}
+}
+
+static struct range range_of(const struct plan_cidr *c)
+{
+	bool v4 = IN6_IS_ADDR_V4MAPPED(&c->addr) && c->bits >= 96;
+
+	return (struct range){ v4, c->addr.s6_addr + (v4 ? 12 : 0),
+			       c->bits - (v4 ? 96u : 0u) };
+}
+
+static void rules_deny(struct nl *n, const struct plan *p)
 {
 	for (size_t i = 0; i < p->n_cidrs; i++) {
-		const struct plan_cidr *c = &p->cidrs[i];
-		bool v4 = IN6_IS_ADDR_V4MAPPED(&c->addr) && c->bits >= 96;
-		const uint8_t *addr = c->addr.s6_addr + (v4 ? 12 : 0);
-		unsigned bits = c->bits - (v4 ? 96u : 0u);
+		struct range to = range_of(&p->cidrs[i]);
+		size_t r;
 
-		if (c->deny != deny)
+		if (!p->cidrs[i].deny)
 			continue;
-		if (c->n_ports == 0)
-			rule_range(n, where, v4, addr, bits, 0, ACT_RETURN);
-		for (size_t k = 0; k < c->n_ports; k++)
-			rule_range(n, where, v4, addr, bits, c->ports[k], act);
+		r = rule_begin(n, OUT);
+		match_dest(n, to.v4, to.addr, to.bits);
+		verdict_to(n, NFT_GOTO, TOLD);
+		rule_end(n, r);
 	}
 }
 
-static void rules_class(struct nl *n, const struct plan *p, const char *where,
-			enum act act)
+static void rules_allow(struct nl *n, const struct plan *p)
 {
+	uint32_t set_id = 0;
+
 	for (size_t i = 0; i < p->n_classes; i++) {
 		const struct plan_class *c = &p->classes[i];
-		uint8_t v4[4];
+		struct range v4 = { true, (const uint8_t *)&c->v4, c->v4_bits };
+		struct range v6 = { false, c->v6.s6_addr, c->v6_bits };
 
-		memcpy(v4, &c->v4, sizeof(v4));
-		for (size_t k = 0; k < c->n_ports; k++) {
-			rule_range(n, where, true, v4, c->v4_bits, c->ports[k],
-				   act);
-			rule_range(n, where, false, c->v6.s6_addr, c->v6_bits,
-				   c->ports[k], act);
-		}
+		allow(n, v4, c->ports, c->n_ports, &set_id);
+		allow(n, v6, c->ports, c->n_ports, &set_id);
+	}
+	for (size_t i = 0; i < p->n_cidrs; i++) {
+		const struct plan_cidr *c = &p->cidrs[i];
+
+		if (!c->deny)
+			allow(n, range_of(c), c->ports, c->n_ports, &set_id);
 	}
 }
 
-/* Leave the chain for packets that cannot be the start of anything refused. */
-static void rules_uninteresting(struct nl *n)
+/* Of TCP only the packet that opens a connection is news. */
+static void rules_told(struct nl *n, bool log_limit)
 {
-	static const uint16_t dns_ports[] = { SPORT, DPORT };
-	static const uint8_t protos[] = { IPPROTO_UDP, IPPROTO_TCP };
 	uint8_t bits = TCP_SYN | TCP_ACK, syn = TCP_SYN;
-	size_t r;
+	size_t r = rule_begin(n, TOLD);
 
-	r = rule_begin(n, OUT);
 	match_proto(n, IPPROTO_TCP);
 	load_payload(n, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS, 1);
 	mask(n, &bits, 1);
@@ -354,58 +495,48 @@ static void rules_uninteresting(struct nl *n)
 	verdict(n, NFT_RETURN);
 	rule_end(n, r);
 
-	for (size_t i = 0; i < N_ELEMS(protos); i++) {
-		for (size_t k = 0; k < N_ELEMS(dns_ports); k++) {
-			r = rule_begin(n, OUT);
-			match_proto(n, protos[i]);
-			match_port(n, dns_ports[k], 53);
-			verdict(n, NFT_RETURN);
-			rule_end(n, r);
-		}
-	}
-}
-
-/* The kernel's own refusals are ICMP errors to ourselves: no news. */
-static void rules_log(struct nl *n, bool log_limit)
-{
-	static const struct {
-		uint8_t proto, type;
-	} errors[] = { { IPPROTO_ICMP, 3 }, { IPPROTO_ICMPV6, 1 } };
-	size_t r;
-
-	for (size_t i = 0; i < N_ELEMS(errors); i++) {
-		r = rule_begin(n, OUT);
-		match_proto(n, errors[i].proto);
-		load_payload(n, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1);
-		compare(n, NFT_CMP_EQ, &errors[i].type, 1);
-		verdict(n, NFT_RETURN);
-		rule_end(n, r);
-	}
-	r = rule_begin_flags(n, OUT, NLM_F_ACK);
+	r = rule_begin(n, TOLD);
 	if (log_limit)
 		limit(n);
 	nflog(n);
 	rule_end(n, r);
 }
 
+static void rules_pre(struct nl *n)
+{
+	uint32_t mark = MARK;
+	size_t r = rule_begin_flags(n, PRE, NLM_F_ACK); /* the last message */
+
+	load_meta(n, NFT_META_MARK);
+	compare(n, NFT_CMP_EQ, &mark, sizeof(mark));
+	match_proto(n, IPPROTO_TCP);
+	tproxy(n);
+	rule_end(n, r);
+}
+
 void nft_batch(struct nl *n, const struct plan *p, bool log_limit)
 {
+	size_t r;
+
 	batch_mark(n, NFNL_MSG_BATCH_BEGIN);
 	begin(n, NFT_MSG_NEWTABLE, NLM_F_CREATE);
 	nl_attr_str(n, NFTA_TABLE_NAME, TABLE);
 	nl_end(n);
 
-	chain(n, PRE, NF_INET_PRE_ROUTING, -150);
-	rules_local(n, PRE);
-	rules_cidr(n, p, PRE, true, ACT_RETURN);
-	rules_class(n, p, PRE, ACT_TPROXY);
-	rules_cidr(n, p, PRE, false, ACT_TPROXY);
+	chain_begin(n, TOLD);
+	nl_end(n);
+	rules_told(n, log_limit);
 
-	chain(n, OUT, NF_INET_LOCAL_OUT, 0);
-	rules_uninteresting(n);
-	rules_local(n, OUT);
-	rules_class(n, p, OUT, ACT_RETURN);
-	rules_cidr(n, p, OUT, false, ACT_RETURN);
-	rules_log(n, log_limit);
+	base_chain(n, OUT, NF_INET_LOCAL_OUT, 0);
+	rules_local(n);
+	rules_resolver(n);
+	rules_deny(n, p);
+	rules_allow(n, p);
+	r = rule_begin(n, OUT);
+	verdict_to(n, NFT_GOTO, TOLD);
+	rule_end(n, r);
+
+	base_chain(n, PRE, NF_INET_PRE_ROUTING, -150);
+	rules_pre(n);
 	batch_mark(n, NFNL_MSG_BATCH_END);
 }

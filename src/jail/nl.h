@@ -10,7 +10,7 @@
 
 #include "base/base.h"
 
-#define NL_BYTES ((size_t)96 * 1024) /* of one batch */
+#define NL_BYTES ((size_t)192 * 1024) /* of one batch; below SO_SNDBUF */
 
 struct nl {
 	char *buf; /* NL_BYTES, borrowed */

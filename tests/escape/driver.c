@@ -9,6 +9,7 @@
  *   --hide PATH     covered before the command starts (repeatable)
  *   --cover PATH    covered 100 ms after it started (repeatable)
  *   --allow RANGE   TCP port 80 to this range is taken, and answered with "ok"
+ *   --deny RANGE    none of it is taken, whatever else is said
  *   --listen PATH   a socket of the plan; what connects is answered with "ok"
  *   --tty           the command gets a pty, copied to stdout
  *   --leak          start with foreign descriptors open
@@ -47,7 +48,7 @@
 #define MAX_SOCKETS 16u
 
 struct opts {
-	const char *project, *refused, *allow;
+	const char *project, *refused, *allow, *deny;
 	struct option_list see, hide, cover, listen;
 	bool tty, leak, plan, steps;
 	uint32_t time;
@@ -64,6 +65,8 @@ static const struct option table[] = {
 	  .target = offsetof(struct opts, cover) },
 	{ "allow", 0, "RANGE", "TCP port 80 is taken", OPTION_STRING,
 	  .target = offsetof(struct opts, allow) },
+	{ "deny", 0, "RANGE", "no port at all", OPTION_STRING,
+	  .target = offsetof(struct opts, deny) },
 	{ "listen", 0, "PATH", "a socket of the plan", OPTION_LIST,
 	  .target = offsetof(struct opts, listen) },
 	{ "tty", 0, NULL, "a pty", OPTION_FLAG,
@@ -158,19 +161,32 @@ static void add_system(struct plan *p)
 	(void)add(p, PLAN_DIR, "/run");
 }
 
-static void add_class(struct plan *p)
+/* Few ports and many: they are told to the kernel in different ways. */
+static void add_classes(struct plan *p)
 {
-	struct plan_class *c = &p->classes[p->n_classes++];
+	static const struct {
+		const char *v4, *v6;
+		uint16_t ports[8];
+	} classes[] = {
+		{ "198.18.0.0", "fd18::", { 80, 443 } },
+		{ "198.19.0.0", "fd18:0:0:1::", { 81, 1000, 2000, 3000, 65535 } },
+	};
 
-	(void)inet_pton(AF_INET, "198.18.0.0", &c->v4);
-	(void)inet_pton(AF_INET6, "fd18::", &c->v6);
-	c->v4_bits = 16;
-	c->v6_bits = 64;
-	c->ports[c->n_ports++] = 80;
-	c->ports[c->n_ports++] = 443;
+	for (size_t i = 0; i < N_ELEMS(classes); i++) {
+		struct plan_class *c = &p->classes[p->n_classes++];
+
+		(void)inet_pton(AF_INET, classes[i].v4, &c->v4);
+		(void)inet_pton(AF_INET6, classes[i].v6, &c->v6);
+		c->v4_bits = 16;
+		c->v6_bits = 64;
+		while (classes[i].ports[c->n_ports] != 0) {
+			c->ports[c->n_ports] = classes[i].ports[c->n_ports];
+			c->n_ports++;
+		}
+	}
 }
 
-static bool add_range(struct plan *p, const char *range)
+static bool add_range(struct plan *p, const char *range, bool deny)
 {
 	struct plan_cidr *c = &p->cidrs[p->n_cidrs++];
 	struct str s = str_of(range), addr;
@@ -184,7 +200,9 @@ static bool add_range(struct plan *p, const char *range)
 		       memchr(addr.ptr, ':', addr.len) ? "" : "::ffff:",
 		       STR_ARG(addr));
 	c->bits = (uint8_t)(memchr(addr.ptr, ':', addr.len) ? bits : bits + 96);
-	c->ports[c->n_ports++] = 80;
+	c->deny = deny;
+	if (!deny)
+		c->ports[c->n_ports++] = 80;
 	return inet_pton(AF_INET6, text, &c->addr) == 1;
 }
 
@@ -203,8 +221,8 @@ static void set_ids(struct plan *p, const struct stat *owner)
 static bool make_plan(struct plan *p, const struct opts *o, const char *project)
 {
 	static struct plan_mount mounts[PLAN_MAX_MOUNTS];
-	static struct plan_class classes[1];
-	static struct plan_cidr cidrs[1];
+	static struct plan_class classes[PLAN_MAX_CLASSES];
+	static struct plan_cidr cidrs[2];
 	static char session[] = "00000000000000000000";
 	static char none[] = "", host[] = "jail", home[] = "/nonexistent";
 	struct stat st;
@@ -233,8 +251,9 @@ static bool make_plan(struct plan *p, const struct opts *o, const char *project)
 		if (p->mounts[i].op == PLAN_SOCKET)
 			p->mounts[i].src = p->mounts[i].dst;
 	}
-	add_class(p);
-	return !o->allow || add_range(p, o->allow);
+	add_classes(p);
+	return (!o->allow || add_range(p, o->allow, false)) &&
+	       (!o->deny || add_range(p, o->deny, true));
 }
 
 /* The calls that are asked of us: refuse as the table says. */

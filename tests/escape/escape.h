@@ -20,6 +20,15 @@
 
 static int escapes;
 
+/* Outside of a jail some of the attempts would do harm. */
+static __attribute__((constructor)) void only_inside(void)
+{
+	if (access("/.bawn", F_OK) == 0)
+		return;
+	fprintf(stderr, "this is a test for the inside of a jail\n");
+	_exit(99);
+}
+
 static inline const char *error_name(int e)
 {
 	return e == 0 ? "it worked" : strerror(e);

@@ -2,8 +2,9 @@
 /*
  * Addresses that the plan does not name, by every protocol.
  *
- * The plan: 198.18.0.0/16 and fd18::/64 on ports 80 and 443, 192.0.2.0/24 on
- * port 80.  argv[1]: a TCP port of the host's loopback that is listened on.
+ * The plan: 198.18.0.0/16 and fd18::/64 on ports 80 and 443, 198.19.0.0/16 and
+ * fd18:0:0:1::/64 on a few others, 192.0.2.0/24 on port 80 but for its upper
+ * half, which is denied.  argv[1]: a TCP port of the host's loopback that is listened on.
  */
 #include <arpa/inet.h>
 #include <linux/rtnetlink.h>
@@ -69,6 +70,8 @@ static void foreign(int type)
 		{ "198.18.0.1", 81 },	 { "198.19.0.1", 80 },
 		{ "fd18::1", 81 },	 { "fd18:0:0:1::1", 80 },
 		{ "192.0.2.1", 443 },	 { "255.255.255.254", 80 },
+		{ "192.0.2.200", 80 },	 { "198.19.0.1", 2001 },
+		{ "fd18:0:0:1::1", 999 },
 	};
 
 	for (size_t i = 0; i < N_ELEMS(to); i++) {
@@ -136,6 +139,10 @@ int main(int argc, char **argv)
 	must_be("198.18.0.1:80", reach("198.18.0.1", 80, SOCK_STREAM), 0, 0);
 	must_be("198.18.9.9:443", reach("198.18.9.9", 443, SOCK_STREAM), 0, 0);
 	must_be("fd18::7:80", reach("fd18::7", 80, SOCK_STREAM), 0, 0);
+	must_be("198.19.0.1:2000", reach("198.19.0.1", 2000, SOCK_STREAM), 0,
+		0);
+	must_be("fd18:0:0:1::5:65535", reach("fd18:0:0:1::5", 65535, SOCK_STREAM),
+		0, 0);
 	must_be("192.0.2.77:80", reach("192.0.2.77", 80, SOCK_STREAM), 0, 0);
 	return verdict();
 }

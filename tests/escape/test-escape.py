@@ -126,7 +126,7 @@ def arguments(w, name):
         'files': (['--hide', hidden[0], '--hide', hidden[1]],
                   [os.path.join(w.top, 'secret'), '.env', 'keys']),
         'descriptors': (['--leak'], []),
-        'network': (['--allow', '192.0.2.0/24'],
+        'network': (['--allow', '192.0.2.0/24', '--deny', '192.0.2.128/25'],
                     [str(w.tcp.getsockname()[1])]),
         'unix': (['--listen', inside], [w.abstract, w.path, inside]),
         'processes': ([], [str(os.getpid())]),
