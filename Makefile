@@ -2,8 +2,7 @@
 # A thin front: the work is done by meson and by the scripts in tools/.
 # HACKING.md says what each target is for.
 
-CMD ?=
-MINUTES ?=
+CMD =
 
 .PHONY: all deps build run check analyze bench install clean
 
