@@ -185,8 +185,6 @@ static int answer_close(void *peer, struct ipc_msg *m)
 		.utime_us = json_find_int(body, "utime_us", 0),
 		.stime_us = json_find_int(body, "stime_us", 0),
 		.maxrss_kb = json_find_int(body, "maxrss_kb", 0),
-		.bytes_in = json_find_int(body, "bytes_in", 0),
-		.bytes_out = json_find_int(body, "bytes_out", 0),
 		.wall_ms = json_find_int(body, "wall_ms", 0),
 	};
 	session_close(c->session, m->id, &end);

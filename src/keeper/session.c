@@ -9,7 +9,7 @@
  * it passes on for the supervisor.  They are apart since the scribe decides by
  * channel what kinds of record a writer may make.
  *
- * Order of the ledger: the open record is sent before the relay exists, and the
+ * Order of the ledger: the open record is sent before the relay begins, and the
  * close record after it is gone, so a reader finds everything in between.
  *
  * Nothing is dropped: while the scribe does not take a record of the
@@ -18,7 +18,7 @@
  * Invariants
  * 1. client->session == s exactly while s->client == client.
  * 2. Nothing but session_free() takes a session off the keeper's list.
- * 3. No plan leaves before the open record was handed to the scribe's socket.
+ * 3. No GO before the open record is durable; a plan alone runs nothing.
  * 4. A session is never forgotten while a close record is owed, unless the
  *    ledger is lost; then the log says so.
  */
@@ -305,12 +305,21 @@ static void on_ledger_end(struct link *l, int reason)
 		session_terminate(s, "the ledger has closed its channel");
 }
 
-/* The relay has nothing to tell the keeper but its end. */
+/* Before its end the relay says, once, how much it carried; nothing else. */
 static int on_relay_msg(struct link *l, struct ipc_msg *m)
 {
-	(void)l;
-	(void)m;
-	return -EPROTO;
+	struct session *s = l->owner;
+	AUTO(arena) struct arena a = ARENA_NULL;
+	struct json *j = NULL;
+
+	arena_init(&a, 16384);
+	if (m->type != MSG_STATS || m->n_fds != 0 || s->has_stats ||
+	    json_parse(&a, buf_str(&m->body), &j, NULL) != 0)
+		return -EPROTO;
+	s->has_stats = true;
+	s->bytes_in = json_find_int(j, "bytes_in", 0);
+	s->bytes_out = json_find_int(j, "bytes_out", 0);
+	return s->bytes_in < 0 || s->bytes_out < 0 ? -EPROTO : 0;
 }
 
 static void on_relay_end(struct link *l, int reason)
@@ -338,10 +347,11 @@ int session_open_ledger(struct session *s, int take_fd)
 	return link_open(&s->ledger, s->keeper->loop, take_fd);
 }
 
-static int open_links(struct session *s, const int fds[3])
+/* Takes @fds, also when it fails. */
+static int open_links(struct session *s, int fds[3])
 {
 	struct loop *loop = s->keeper->loop;
-	int r, last = 0;
+	int r, last;
 
 	s->events = (struct link){ .fd = -1,
 				   .owner = s,
@@ -354,29 +364,31 @@ static int open_links(struct session *s, const int fds[3])
 				  .on_msg = on_relay_msg,
 				  .on_end = on_relay_end,
 				  .max_body = SESSION_RELAY_MAX };
-	r = session_open_ledger(s, fds[0]);
-	last = link_open(&s->events, loop, fds[1]);
+	r = session_open_ledger(s, TAKE_FD(fds[0]));
+	last = link_open(&s->events, loop, TAKE_FD(fds[1]));
 	r = r != 0 ? r : last;
-	last = link_open(&s->relay, loop, fds[2]);
+	last = link_open(&s->relay, loop, TAKE_FD(fds[2]));
 	return r != 0 ? r : last;
 }
 
-/* What the client does not survive without; @c_fd goes to it. */
-static int hand_out(struct session *s, struct grant *g)
+/*
+ * The plan first: the client builds the jail while the rest is done, which may
+ * still fail, and then it is told.
+ */
+static int hand_out(struct session *s, const struct grant *g)
 {
 	struct owed_entry e = { .task = s->request.task };
 	struct grant_channels ch;
-	int r;
+	int r = grant_channels_open(&ch);
 
+	if (r != 0)
+		return r;
+	client_send(s->client, MSG_GRANT, s->open_msg, g->body, &ch.supervisor,
+		    1);
 	memcpy(e.id, s->id, sizeof(e.id));
 	r = owed_add(&s->keeper->owed, &e, &s->owed);
 	if (r == 0)
-		r = grant_channels_open(&ch);
-	if (r != 0)
-		return r;
-	r = open_links(s, ch.keeper);
-	for (size_t i = 0; i < N_ELEMS(ch.keeper); i++)
-		ch.keeper[i] = -1; /* taken, also when it failed */
+		r = open_links(s, ch.keeper);
 	if (r == 0)
 		r = grant_tell_scribe(s, &ch);
 	if (r == 0)
@@ -385,11 +397,7 @@ static int hand_out(struct session *s, struct grant *g)
 		s->opened = true;
 		r = grant_fork_relay(s, &ch);
 	}
-	if (r == 0) {
-		client_send(s->client, MSG_GRANT, s->open_msg, g->body,
-			    &ch.supervisor, 1);
-		s->resolvers_version = s->keeper->resolvers.version;
-	}
+	s->resolvers_version = s->keeper->resolvers.version;
 	grant_channels_close(&ch);
 	return r;
 }
@@ -547,8 +555,8 @@ static int append_close(struct session *s)
 	json_kint(&w, "utime_us", e->utime_us);
 	json_kint(&w, "stime_us", e->stime_us);
 	json_kint(&w, "maxrss_kb", e->maxrss_kb);
-	json_kint(&w, "bytes_in", e->bytes_in);
-	json_kint(&w, "bytes_out", e->bytes_out);
+	json_kint(&w, "bytes_in", s->bytes_in);
+	json_kint(&w, "bytes_out", s->bytes_out);
 	record_end(&w);
 	if (b.failed)
 		return -ENOMEM;

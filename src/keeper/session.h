@@ -55,7 +55,7 @@ enum session_state {
 struct session_end {
 	int64_t code, signal;
 	struct str reason; /* "exit", "signal", "killed", ... */
-	int64_t utime_us, stime_us, maxrss_kb, bytes_in, bytes_out, wall_ms;
+	int64_t utime_us, stime_us, maxrss_kb, wall_ms;
 };
 
 struct session {
@@ -78,6 +78,8 @@ struct session {
 	struct link relay;
 	struct loop_timer timer;
 	struct session_end closing;
+	int64_t bytes_in, bytes_out; /* the relay's word, at its end */
+	bool has_stats;
 	int owed;              /* place in STATE/owed */
 	bool opened;           /* the open record was sent */
 	bool durable;          /* and is durable */

@@ -30,7 +30,7 @@
 #include "relay/nflog.h"
 
 #define POLICY_MAX      ((size_t)16 * 1024 * 1024) /* bytes of memory */
-#define MESSAGES_MAX    64   /* read per event of a channel */
+#define MESSAGES_MAX    64 /* read per event of a channel */
 #define DRAIN_SCRIBE_MS 2000
 #define DRAIN_STATS_MS  500
 
@@ -159,8 +159,8 @@ static int open_gate(struct relay *r, int take_listener)
 	struct rlimit limit = { .rlim_cur = 1024 };
 
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
-	parts.fds_max = r->seams.fds_max ? r->seams.fds_max
-					 : (size_t)limit.rlim_cur;
+	parts.fds_max =
+		r->seams.fds_max ? r->seams.fds_max : (size_t)limit.rlim_cur;
 	return gate_new(&r->gate, &parts, take_listener);
 }
 
@@ -362,10 +362,9 @@ static int open_peer(struct relay *r, enum peer_kind kind, int take_fd)
 	int e;
 
 	p->fd = take_fd;
-	p->io = (struct loop_io){ .fd = take_fd,
-				  .events = EPOLLIN,
-				  .run = run_peer,
-				  .owner = p };
+	p->io = (struct loop_io){
+		.fd = take_fd, .events = EPOLLIN, .run = run_peer, .owner = p
+	};
 	outq_init(&p->out, r->loop, &p->io);
 	e = fd_set_nonblock(take_fd, true);
 	return e != 0 ? e : loop_io_add(r->loop, &p->io);
@@ -417,9 +416,10 @@ int relay_once(struct relay *r, int timeout_ms)
 	return e != 0 ? e : update_pressure(r);
 }
 
+/* The keeper's goes on the ledger, the supervisor's to the user. */
 static void send_stats(struct relay *r, const struct gate_stats *s)
 {
-	struct outq *q = &r->peers[PEER_SUPERVISOR].out;
+	static const int to[] = { PEER_KEEPER, PEER_SUPERVISOR };
 	AUTO(buf) struct buf b = BUF_NULL;
 	struct json_out w = JSON_OUT(&b);
 
@@ -429,10 +429,14 @@ static void send_stats(struct relay *r, const struct gate_stats *s)
 	json_kuint(&w, "bytes_out", s->bytes_out);
 	json_kuint(&w, "connections", s->connections);
 	json_close(&w, '}');
-	/* A supervisor that is gone wants none. */
-	if (!b.failed && outq_send(q, MSG_STATS, 0, buf_str(&b)) == 0 &&
-	    outq_drain(q, DRAIN_STATS_MS) == -ETIMEDOUT)
-		log_warn("supervisor: does not read");
+	for (size_t i = 0; i < N_ELEMS(to) && !b.failed; i++) {
+		struct outq *q = &r->peers[to[i]].out;
+
+		/* A peer that is gone wants none. */
+		if (outq_send(q, MSG_STATS, 0, buf_str(&b)) == 0 &&
+		    outq_drain(q, DRAIN_STATS_MS) == -ETIMEDOUT)
+			log_warn("a peer does not read how it ended");
+	}
 }
 
 void relay_end(struct relay *r)
