@@ -16,9 +16,15 @@
  *   held        HELD connections open at once, relay only: each is opened and
  *               carries a byte both ways, and again when all are open
  */
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
+#include "base/clock.h"
+#include "base/fd.h"
 #include "relay/test-jail.h"
 
 #define BLOCK ((size_t)256 * 1024)
@@ -32,7 +38,7 @@ struct figures {
 };
 
 struct held_figures {
-	unsigned long n;    /* that work at the end */
+	unsigned long n;      /* that work at the end */
 	double open_s, all_s; /* to open all; for another byte on each */
 };
 
@@ -81,8 +87,7 @@ static void echo_held(int first, int listener)
 		if (epoll_wait(ep, &e, 1, -1) != 1)
 			continue;
 		if (e.data.fd == listener) {
-			e.data.fd = accept4(listener, NULL, NULL,
-					    SOCK_CLOEXEC);
+			e.data.fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 			ASSERT(e.data.fd != -1 &&
 			       epoll_ctl(ep, EPOLL_CTL_ADD, e.data.fd, &e) ==
 				       0);
@@ -165,8 +170,7 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void time_connections(struct in_addr a, uint16_t port,
-			     struct figures *f)
+static void time_connections(struct in_addr a, uint16_t port, struct figures *f)
 {
 	double *ms = calloc(connections, sizeof(*ms));
 

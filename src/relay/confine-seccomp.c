@@ -26,35 +26,44 @@ struct row {
 	struct scmp_arg_cmp args[ARGS_MAX];
 };
 
-#define ALLOW(name) { SCMP_SYS(name), SCMP_ACT_ALLOW, 0, { { 0 } } }
-#define ALLOW_1(name, ...) \
-	{ SCMP_SYS(name), SCMP_ACT_ALLOW, 1, { __VA_ARGS__ } }
-#define ALLOW_2(name, ...) \
-	{ SCMP_SYS(name), SCMP_ACT_ALLOW, 2, { __VA_ARGS__ } }
-#define ALLOW_3(name, ...) \
-	{ SCMP_SYS(name), SCMP_ACT_ALLOW, 3, { __VA_ARGS__ } }
-#define REFUSE(name, error) \
-	{ SCMP_SYS(name), SCMP_ACT_ERRNO(error), 0, { { 0 } } }
-
+/* It would take these initialisers for blocks. */
+/* clang-format off */
+#define ROW(name, action, n, ...) \
+	{ SCMP_SYS(name), (action), (n), { __VA_ARGS__ } }
 #define IS(arg, value) \
 	{ (arg), SCMP_CMP_EQ, (scmp_datum_t)(value), 0 }
-#define MASKED(arg, mask, value)                             \
-	{ (arg), SCMP_CMP_MASKED_EQ, (scmp_datum_t)(mask), \
-	  (scmp_datum_t)(value) }
+#define MASKED(arg, mask, value) \
+	{ (arg), SCMP_CMP_MASKED_EQ, (scmp_datum_t)(mask), (scmp_datum_t)(value) }
+/* clang-format on */
+
+#define ALLOW(name)         ROW(name, SCMP_ACT_ALLOW, 0, { 0 })
+#define ALLOW_1(name, ...)  ROW(name, SCMP_ACT_ALLOW, 1, __VA_ARGS__)
+#define ALLOW_2(name, ...)  ROW(name, SCMP_ACT_ALLOW, 2, __VA_ARGS__)
+#define ALLOW_3(name, ...)  ROW(name, SCMP_ACT_ALLOW, 3, __VA_ARGS__)
+#define REFUSE(name, error) ROW(name, SCMP_ACT_ERRNO(error), 0, { 0 })
 
 /* A socket of @family: @kind with any flags, of protocol @proto or 0. */
-#define SOCKETS(family, kind, proto)                                  \
+#define SOCKETS(family, kind, proto)                                    \
 	ALLOW_3(socket, IS(0, family), MASKED(1, 0xf, kind), IS(2, 0)), \
-	ALLOW_3(socket, IS(0, family), MASKED(1, 0xf, kind), IS(2, proto))
+		ALLOW_3(socket, IS(0, family), MASKED(1, 0xf, kind),    \
+			IS(2, proto))
 
 #define FORK_FLAGS (CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | SIGCHLD)
 
 static const struct row rows[] = {
 	/* bytes */
-	ALLOW(read), ALLOW(write), ALLOW(readv), ALLOW(writev),
-	ALLOW(recvfrom), ALLOW(recvmsg), ALLOW(sendto), ALLOW(sendmsg),
+	ALLOW(read),
+	ALLOW(write),
+	ALLOW(readv),
+	ALLOW(writev),
+	ALLOW(recvfrom),
+	ALLOW(recvmsg),
+	ALLOW(sendto),
+	ALLOW(sendmsg),
 	ALLOW(pread64), /* a large message's memfd */
-	ALLOW(close), ALLOW(close_range), ALLOW(shutdown),
+	ALLOW(close),
+	ALLOW(close_range),
+	ALLOW(shutdown),
 
 	/* sockets: to the network, and pairs with helpers */
 	SOCKETS(AF_INET, SOCK_STREAM, IPPROTO_TCP),
@@ -63,7 +72,9 @@ static const struct row rows[] = {
 	SOCKETS(AF_INET6, SOCK_DGRAM, IPPROTO_UDP),
 	ALLOW_2(socketpair, IS(0, AF_UNIX),
 		IS(1, SOCK_SEQPACKET | SOCK_CLOEXEC)),
-	ALLOW(connect), ALLOW(accept4), ALLOW(getsockname),
+	ALLOW(connect),
+	ALLOW(accept4),
+	ALLOW(getsockname),
 	ALLOW(getpeername),
 	ALLOW_1(getsockopt, IS(1, SOL_SOCKET)),
 	ALLOW_2(setsockopt, IS(1, SOL_SOCKET), IS(2, SO_LINGER)),
@@ -74,37 +85,61 @@ static const struct row rows[] = {
 	ALLOW_2(setsockopt, IS(1, IPPROTO_TCP), IS(2, TCP_KEEPCNT)),
 
 	/* waiting */
-	ALLOW(epoll_create1), ALLOW(epoll_ctl), ALLOW(epoll_wait),
-	ALLOW(epoll_pwait), ALLOW(poll), ALLOW(ppoll),
-	ALLOW(clock_gettime), ALLOW(gettimeofday), ALLOW(time),
+	ALLOW(epoll_create1),
+	ALLOW(epoll_ctl),
+	ALLOW(epoll_wait),
+	ALLOW(epoll_pwait),
+	ALLOW(poll),
+	ALLOW(ppoll),
+	ALLOW(clock_gettime),
+	ALLOW(gettimeofday),
+	ALLOW(time),
 
 	/* descriptors: flags, seals, a duplicate */
-	ALLOW_1(fcntl, IS(1, F_GETFL)), ALLOW_1(fcntl, IS(1, F_SETFL)),
-	ALLOW_1(fcntl, IS(1, F_GETFD)), ALLOW_1(fcntl, IS(1, F_SETFD)),
+	ALLOW_1(fcntl, IS(1, F_GETFL)),
+	ALLOW_1(fcntl, IS(1, F_SETFL)),
+	ALLOW_1(fcntl, IS(1, F_GETFD)),
+	ALLOW_1(fcntl, IS(1, F_SETFD)),
 	ALLOW_1(fcntl, IS(1, F_GET_SEALS)),
 	ALLOW_1(newfstatat, MASKED(3, AT_EMPTY_PATH, AT_EMPTY_PATH)),
 	ALLOW(fstat),
 
 	/* memory, never executable */
-	ALLOW(brk), ALLOW(munmap), ALLOW(mremap), ALLOW(madvise),
+	ALLOW(brk),
+	ALLOW(munmap),
+	ALLOW(mremap),
+	ALLOW(madvise),
 	ALLOW_1(mmap, MASKED(2, PROT_EXEC, 0)),
 	ALLOW_1(mprotect, MASKED(2, PROT_EXEC, 0)),
 
 	/* itself, and helpers: fork(2) and nothing like it */
 	ALLOW_1(clone, IS(0, FORK_FLAGS)),
-	ALLOW(getpid), ALLOW(gettid), ALLOW(getrandom), ALLOW(prlimit64),
-	ALLOW(set_robust_list), ALLOW(rseq), ALLOW(futex),
+	ALLOW(getpid),
+	ALLOW(gettid),
+	ALLOW(getrandom),
+	ALLOW(prlimit64),
+	ALLOW(set_robust_list),
+	ALLOW(rseq),
+	ALLOW(futex),
 	ALLOW(restart_syscall),
-	ALLOW(exit), ALLOW(exit_group),
+	ALLOW(exit),
+	ALLOW(exit_group),
 
 	/* to die of a failed assertion */
-	ALLOW(tgkill), ALLOW(rt_sigprocmask), ALLOW(rt_sigaction),
-	ALLOW(rt_sigreturn), ALLOW(sigaltstack),
+	ALLOW(tgkill),
+	ALLOW(rt_sigprocmask),
+	ALLOW(rt_sigaction),
+	ALLOW(rt_sigreturn),
+	ALLOW(sigaltstack),
 
 	/* tried by libraries that can do without */
-	REFUSE(open, ENOENT), REFUSE(openat, ENOENT), REFUSE(stat, ENOENT),
-	REFUSE(access, ENOENT), REFUSE(readlink, ENOENT),
-	REFUSE(ioctl, ENOTTY), REFUSE(sched_yield, ENOSYS),
+	REFUSE(open, ENOENT),
+	REFUSE(openat, ENOENT),
+	REFUSE(stat, ENOENT),
+	REFUSE(access, ENOENT),
+	REFUSE(readlink, ENOENT),
+	REFUSE(ioctl, ENOTTY),
+	REFUSE(sched_yield, ENOSYS),
 };
 
 static int add_rows(scmp_filter_ctx f)

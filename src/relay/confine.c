@@ -36,7 +36,7 @@
 #include "base/json.h"
 #include "jail/landlock.h"
 
-#define NAMESPACES                                                \
+#define NAMESPACES                                                   \
 	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | \
 	 CLONE_NEWUTS | CLONE_NEWCGROUP)
 
@@ -110,8 +110,7 @@ static int empty_root(void)
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ||
 	    mount("none", place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
 		  "size=4k,nr_inodes=2,mode=0555") == -1 ||
-	    chdir(place) == -1 ||
-	    syscall(SYS_pivot_root, ".", ".") == -1 ||
+	    chdir(place) == -1 || syscall(SYS_pivot_root, ".", ".") == -1 ||
 	    umount2(".", MNT_DETACH) == -1 || chdir("/") == -1 ||
 	    mount(NULL, "/", NULL,
 		  MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV |
@@ -175,8 +174,8 @@ static bool enter_root(uid_t uid, gid_t gid)
 	return write_maps(uid, gid) == 0 && empty_root() == 0;
 }
 
-int confine_enter(const struct confine_start *start,
-		  struct confine_layers *ret, const char **ret_step)
+int confine_enter(const struct confine_start *start, struct confine_layers *ret,
+		  const char **ret_step)
 {
 	int r;
 

@@ -45,8 +45,7 @@ must_check int confine_fork(struct confine_start *ret);
  * what failed.
  */
 must_check int confine_enter(const struct confine_start *start,
-			     struct confine_layers *ret,
-			     const char **ret_step);
+			     struct confine_layers *ret, const char **ret_step);
 
 /* A JSON object for MSG_READY and the ledger. */
 void confine_format(const struct confine_layers *l, struct buf *b);

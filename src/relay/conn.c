@@ -138,10 +138,9 @@ int conn_refuse_hello(const struct gate_parts *parts, struct str name,
 static void refuse_hello(struct conn *c)
 {
 	const struct tls_hello *h = &c->sniff->hello;
-	int r = conn_refuse_hello(c->parts, c->name, &c->orig, c->port,
-				  c->sniff->result,
-				  (struct str){ .ptr = h->name,
-						.len = h->name_len });
+	int r = conn_refuse_hello(
+		c->parts, c->name, &c->orig, c->port, c->sniff->result,
+		(struct str){ .ptr = h->name, .len = h->name_len });
 
 	if (r != 0)
 		c->ops->broken(c->gate, r);

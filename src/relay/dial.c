@@ -205,10 +205,9 @@ static int open_attempt(struct attempt *a, const struct in6_addr *addr)
 	r = connect_to(a->fd, addr, d->to.use.port);
 	if (r != 1)
 		return r;
-	a->io = (struct loop_io){ .fd = a->fd,
-				  .events = EPOLLOUT,
-				  .run = run_socket,
-				  .owner = a };
+	a->io = (struct loop_io){
+		.fd = a->fd, .events = EPOLLOUT, .run = run_socket, .owner = a
+	};
 	r = loop_io_add(d->loop, &a->io);
 	return r == 0 ? 1 : r;
 }

@@ -28,7 +28,7 @@
 #define FLAG_RD     0x0100u
 #define FLAG_RA     0x0080u
 
-#define ERROR_DUE 2
+#define ERROR_DUE   2
 
 static uint16_t get16(struct str s, size_t at)
 {
@@ -83,8 +83,8 @@ static bool parse_name(struct str *s, struct dns_query *q)
 		if (len > LABEL_MAX || s->len < len + 1 || wire > NAME_WIRE)
 			return false;
 		if (len > 0)
-			text_add(q, (struct str){ .ptr = s->ptr + 1,
-						  .len = len });
+			text_add(q,
+				 (struct str){ .ptr = s->ptr + 1, .len = len });
 		*s = str_skip(*s, len + 1);
 		if (len == 0)
 			return true;
@@ -212,8 +212,8 @@ size_t dns_format(const struct dns_query *q, const struct dns_answer *a,
 						(12 + NAME_WIRE) + 11,
 		       "the longest reply fits");
 	put16(&o, q->id);
-	put16(&o, FLAG_QR | FLAG_RA | (q->recursion ? FLAG_RD : 0) |
-			  (rcode & 0xf));
+	put16(&o,
+	      FLAG_QR | FLAG_RA | (q->recursion ? FLAG_RD : 0) | (rcode & 0xf));
 	put16(&o, q->question.len > 0 ? 1 : 0);
 	put16(&o, full ? 1 : 0);
 	put16(&o, 0);

@@ -84,9 +84,8 @@ static int answer_reverse(const struct dns *d, const struct dns_query *q,
 {
 	struct in6_addr addr;
 
-	if (!dns_reverse_parse((struct str){ .ptr = q->name,
-					     .len = q->name_len },
-			       &addr))
+	if (!dns_reverse_parse(
+		    (struct str){ .ptr = q->name, .len = q->name_len }, &addr))
 		return 1;
 	a->target = names_find(d->parts.names, &addr);
 	if (a->target.len > 0) {
@@ -180,9 +179,9 @@ static void keep_source(struct msghdr *h)
 	struct in6_pktinfo info;
 	struct cmsghdr *c = CMSG_FIRSTHDR(h);
 
-	while (c && (c->cmsg_level != IPPROTO_IPV6 ||
-		     c->cmsg_type != IPV6_PKTINFO ||
-		     c->cmsg_len != CMSG_LEN(sizeof(info))))
+	while (c &&
+	       (c->cmsg_level != IPPROTO_IPV6 || c->cmsg_type != IPV6_PKTINFO ||
+		c->cmsg_len != CMSG_LEN(sizeof(info))))
 		c = CMSG_NXTHDR(h, c);
 	if (!c) {
 		h->msg_control = NULL;
@@ -277,18 +276,18 @@ static int serve_frame(struct client *c, bool *ret_close)
 	}
 	if (c->len < 2 + want)
 		return 1;
-	r = serve(c->dns,
-		  (struct str){ .ptr = (const char *)c->frame + 2,
-				.len = want },
-		  reply + 2, &len);
+	r = serve(
+		c->dns,
+		(struct str){ .ptr = (const char *)c->frame + 2, .len = want },
+		reply + 2, &len);
 	if (r != 0)
 		return r;
 	c->len -= 2 + want;
 	memmove(c->frame, c->frame + 2 + want, c->len);
 	reply[0] = (uint8_t)(len >> 8);
 	reply[1] = (uint8_t)(len & 0xff);
-	if (len == 0 || send(c->fd, reply, len + 2, MSG_NOSIGNAL) !=
-				(ssize_t)len + 2)
+	if (len == 0 ||
+	    send(c->fd, reply, len + 2, MSG_NOSIGNAL) != (ssize_t)len + 2)
 		*ret_close = true;
 	return *ret_close ? 1 : 0;
 }
@@ -341,10 +340,9 @@ static int client_new(struct dns *d, int take_fd)
 	d->n_clients++;
 	c->dns = d;
 	c->fd = take_fd;
-	c->io = (struct loop_io){ .fd = take_fd,
-				  .events = EPOLLIN,
-				  .run = run_client,
-				  .owner = c };
+	c->io = (struct loop_io){
+		.fd = take_fd, .events = EPOLLIN, .run = run_client, .owner = c
+	};
 	c->timer = (struct loop_timer){ .run = run_client_timer, .owner = c };
 	r = loop_io_add(l, &c->io);
 	if (r == 0)
@@ -402,12 +400,8 @@ int dns_new(struct dns **ret, const struct dns_parts *parts, int take_udp,
 	}
 	d->parts = *parts;
 	d->paused = true;
-	d->udp = (struct loop_io){ .fd = take_udp,
-				   .run = run_udp,
-				   .owner = d };
-	d->tcp = (struct loop_io){ .fd = take_tcp,
-				   .run = run_tcp,
-				   .owner = d };
+	d->udp = (struct loop_io){ .fd = take_udp, .run = run_udp, .owner = d };
+	d->tcp = (struct loop_io){ .fd = take_tcp, .run = run_tcp, .owner = d };
 	r = loop_io_add(parts->loop, &d->udp);
 	if (r != 0)
 		return r;

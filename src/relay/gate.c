@@ -147,10 +147,9 @@ static void helper_refused(void *owner, const struct helper_pair *p,
 			   enum sniff_result why, struct str sni)
 {
 	struct gate *g = owner;
-	int r = conn_refuse_hello(&g->parts,
-				  (struct str){ .ptr = p->name,
-						.len = p->name_len },
-				  &p->orig, p->port, why, sni);
+	int r = conn_refuse_hello(
+		&g->parts, (struct str){ .ptr = p->name, .len = p->name_len },
+		&p->orig, p->port, why, sni);
 
 	if (r != 0)
 		broken(g, r);
@@ -300,7 +299,8 @@ int gate_new(struct gate **ret, const struct gate_parts *parts,
 
 static void free_all(struct list *head)
 {
-	LIST_EACH(it, head) {
+	LIST_EACH(it, head)
+	{
 		struct conn *c = LIST_OWNER(it, struct conn, link);
 
 		list_remove(it);
@@ -331,7 +331,8 @@ int gate_pause(struct gate *g, bool pause)
 
 static void add_bytes(struct gate *g, struct list *head)
 {
-	LIST_EACH(it, head) {
+	LIST_EACH(it, head)
+	{
 		struct conn *c = LIST_OWNER(it, struct conn, link);
 
 		g->stats.bytes_in += c->pump.bytes[PUMP_CLIENT];

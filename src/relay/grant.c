@@ -86,7 +86,7 @@ void grants_free(struct grants *g)
 	if (!g)
 		return;
 	LIST_EACH(it, &g->lru)
-		grant_free(g, LIST_OWNER(it, struct grant, lru));
+	grant_free(g, LIST_OWNER(it, struct grant, lru));
 	loop_timer_clear(g->loop, &g->timer);
 	table_done(&g->table);
 	buf_done(&g->body);
@@ -142,7 +142,8 @@ static int tell(struct grants *g, struct grant *e)
 
 int grants_flush(struct grants *g)
 {
-	LIST_EACH(it, &g->lru) {
+	LIST_EACH(it, &g->lru)
+	{
 		int r = tell(g, LIST_OWNER(it, struct grant, lru));
 
 		if (r != 0)
@@ -198,7 +199,8 @@ static struct grant *find(const struct grants *g, const struct grant_use *u,
 
 static int make_room(struct grants *g)
 {
-	LIST_EACH(it, &g->lru) {
+	LIST_EACH(it, &g->lru)
+	{
 		struct grant *e = LIST_OWNER(it, struct grant, lru);
 		int r;
 
@@ -292,7 +294,8 @@ void grants_cancel(struct grant_wait *w)
 
 static struct grant *find_pending(struct grants *g, uint32_t id)
 {
-	LIST_EACH(it, &g->pending) {
+	LIST_EACH(it, &g->pending)
+	{
 		struct grant *e = LIST_OWNER(it, struct grant, pending);
 
 		if (e->id == id)

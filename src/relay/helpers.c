@@ -226,7 +226,8 @@ static noreturn_fn void helper_run(int take_fd)
 	if (loop_io_add(h.loop, &h.io) != 0)
 		_exit(1);
 	r = loop_run(h.loop);
-	LIST_EACH(it, &h.all) {
+	LIST_EACH(it, &h.all)
+	{
 		struct held *c = LIST_OWNER(it, struct held, link);
 
 		count(c);
@@ -322,8 +323,8 @@ static bool take_refused(struct channel *c, struct str body)
 	if (body.len != sizeof(w))
 		return false;
 	memcpy(&w, body.ptr, sizeof(w));
-	if (w.sni_len > TLS_HELLO_NAME_MAX ||
-	    w.pair.name_len > NET_NAME_MAX || w.why > SNIFF_LATE)
+	if (w.sni_len > TLS_HELLO_NAME_MAX || w.pair.name_len > NET_NAME_MAX ||
+	    w.why > SNIFF_LATE)
 		return false;
 	h->ops.refused(h->ops.owner, &w.pair, (enum sniff_result)w.why,
 		       bytes_of(w.sni, w.sni_len));
@@ -385,10 +386,9 @@ static int spawn(struct helpers *h, struct channel *c)
 	(void)close(fds[1]);
 
 	c->fd = fds[0];
-	c->io = (struct loop_io){ .fd = c->fd,
-				  .events = EPOLLIN,
-				  .run = run_helper,
-				  .owner = c };
+	c->io = (struct loop_io){
+		.fd = c->fd, .events = EPOLLIN, .run = run_helper, .owner = c
+	};
 	r = fd_set_nonblock(c->fd, true);
 	if (r == 0)
 		r = loop_io_add(h->loop, &c->io);

@@ -120,7 +120,7 @@ static int add_entry(struct names *n, struct str name, uint64_t hash,
 		return n->arena.used < n->arena.max / 2 ? -ENOMEM : 2;
 	memcpy(e->name, name.ptr, name.len);
 	e->len = (uint16_t)name.len; /* cannot overflow: NET_NAME_MAX */
-	e->class = (uint32_t)class;
+	e->class = (uint32_t) class;
 	e->index = s->n;
 	r = table_add(&n->by_name, &e->node, hash);
 	if (r != 0)

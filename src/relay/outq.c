@@ -91,8 +91,7 @@ int outq_flush(struct outq *q)
 		return 0;
 	if (r != 0)
 		return r;
-	return loop_io_set(q->loop, q->io,
-			   q->io->events & ~(uint32_t)EPOLLOUT);
+	return loop_io_set(q->loop, q->io, q->io->events & ~(uint32_t)EPOLLOUT);
 }
 
 int outq_drain(struct outq *q, int timeout_ms)

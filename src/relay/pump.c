@@ -157,10 +157,10 @@ static int drain(struct pump *p, struct pump_side *s)
 
 	if (!is_due(p, s))
 		return 0;
-	r = write_side(p, s,
-		       (struct str){ .ptr = s->out + s->out_off,
-				     .len = s->out_len },
-		       &n);
+	r = write_side(
+		p, s,
+		(struct str){ .ptr = s->out + s->out_off, .len = s->out_len },
+		&n);
 	if (r != 0)
 		return r;
 	if (n > 0)
@@ -318,8 +318,8 @@ static int run_stuck(struct loop_timer *t)
 	uint64_t now = loop_now_ns(p->pool->loop), next = UINT64_MAX;
 
 	for (size_t i = 0; i < 2; i++) {
-		uint64_t at = p->side[i].progress_ns +
-			      PUMP_STUCK_MS * NS_PER_MS;
+		uint64_t at =
+			p->side[i].progress_ns + PUMP_STUCK_MS * NS_PER_MS;
 
 		if (!is_due(p, &p->side[i]))
 			continue;

@@ -40,11 +40,11 @@ enum pump_look {
 struct pump_side {
 	int fd; /* owned */
 	struct loop_io io;
-	char *out;              /* read from the other side, not yet written */
+	char *out;               /* read from the other side, not yet written */
 	size_t out_off, out_len; /* bytes */
-	uint64_t progress_ns;   /* when output last began or moved */
-	bool eof;               /* nothing more comes from this side */
-	bool shut;              /* this side was told that nothing more comes */
+	uint64_t progress_ns;    /* when output last began or moved */
+	bool eof;                /* nothing more comes from this side */
+	bool shut; /* this side was told that nothing more comes */
 };
 
 /*

@@ -39,7 +39,7 @@ struct entry {
 	enum fail_reason fail; /* then it is no refusal */
 	bool has_verdict;
 	struct net_verdict verdict;
-	uint64_t untold;         /* counts */
+	uint64_t untold; /* counts */
 	uint64_t notice_untold;
 	char text[]; /* host, then SNI */
 };
@@ -125,7 +125,7 @@ void refusals_free(struct refusals *r)
 	if (!r)
 		return;
 	LIST_EACH(it, &r->lru)
-		entry_free(r, LIST_OWNER(it, struct entry, lru));
+	entry_free(r, LIST_OWNER(it, struct entry, lru));
 	loop_timer_clear(r->loop, &r->timer);
 	table_done(&r->table);
 	buf_done(&r->body);
@@ -220,8 +220,8 @@ static void notify(struct refusals *r, struct entry *e)
 		json_kstr(&w, "hint", buf_str(&r->hint));
 	json_close(&w, '}');
 	/* The user's convenience: a supervisor that is gone ends us elsewhere. */
-	if (!r->body.failed && outq_send(r->supervisor, MSG_NOTICE, 0,
-					 buf_str(&r->body)) == 0)
+	if (!r->body.failed &&
+	    outq_send(r->supervisor, MSG_NOTICE, 0, buf_str(&r->body)) == 0)
 		e->notice_untold = 0;
 }
 
@@ -248,7 +248,8 @@ int refusals_flush(struct refusals *r)
 {
 	bool again = false;
 
-	LIST_EACH(it, &r->lru) {
+	LIST_EACH(it, &r->lru)
+	{
 		struct entry *e = LIST_OWNER(it, struct entry, lru);
 		int n;
 
@@ -270,7 +271,7 @@ static bool take_token(struct refusals *r)
 
 	r->tokens_at_ns += more * step;
 	r->tokens = more >= REFUSE_BURST - r->tokens ? REFUSE_BURST
-						      : r->tokens + more;
+						     : r->tokens + more;
 	if (r->tokens == 0)
 		return false;
 	r->tokens--;

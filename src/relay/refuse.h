@@ -28,20 +28,20 @@ enum refuse_proto {
 };
 
 enum refuse_reason {
-	REFUSE_POLICY = 1,  /* no rule allows it, or one denies it */
-	REFUSE_ADDRESS,     /* the name leads to a range that is not allowed */
-	REFUSE_UNNAMED,     /* a synthetic address that stands for no name */
-	REFUSE_NOT_A_NAME,  /* no host name */
-	REFUSE_NAMES_FULL,  /* no synthetic address is left */
-	REFUSE_NOT_TLS,     /* see enum sniff_result */
+	REFUSE_POLICY = 1, /* no rule allows it, or one denies it */
+	REFUSE_ADDRESS,    /* the name leads to a range that is not allowed */
+	REFUSE_UNNAMED,    /* a synthetic address that stands for no name */
+	REFUSE_NOT_A_NAME, /* no host name */
+	REFUSE_NAMES_FULL, /* no synthetic address is left */
+	REFUSE_NOT_TLS,    /* see enum sniff_result */
 	REFUSE_BAD_HELLO,
 	REFUSE_NO_SNI,
 	REFUSE_OTHER_SNI,
 	REFUSE_LATE_HELLO,
-	REFUSE_LEDGER,      /* the grant could not be recorded */
-	REFUSE_NOT_TCP,     /* only TCP leaves the jail */
-	REFUSE_MANY,        /* beyond the limits above, without names */
-	REFUSE_LOST,        /* the kernel saw more than it could tell */
+	REFUSE_LEDGER,  /* the grant could not be recorded */
+	REFUSE_NOT_TCP, /* only TCP leaves the jail */
+	REFUSE_MANY,    /* beyond the limits above, without names */
+	REFUSE_LOST,    /* the kernel saw more than it could tell */
 	REFUSE_REASON_MAX_,
 };
 

@@ -29,7 +29,8 @@ struct relay_resolvers {
 	size_t n_servers;
 	struct str search[RELAY_MAX_SEARCH];
 	size_t n_search;
-	struct relay_host *hosts; /* as given: the first of a name comes first */
+	struct relay_host
+		*hosts; /* as given: the first of a name comes first */
 	size_t n_hosts;
 	uint32_t timeout_ms; /* of one look-up; 0 = not given */
 };

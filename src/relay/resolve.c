@@ -22,8 +22,8 @@
  */
 #include "relay/resolve.h"
 
-#include <arpa/inet.h>
 #include <ares.h>
+#include <arpa/inet.h>
 #include <netdb.h>
 
 #include "base/clock.h"
@@ -210,7 +210,7 @@ void resolver_free(struct resolver *r)
 	if (r->has_channel)
 		ares_destroy(r->channel);
 	LIST_EACH(it, &r->lru)
-		entry_free(LIST_OWNER(it, struct resolver_entry, lru));
+	entry_free(LIST_OWNER(it, struct resolver_entry, lru));
 	loop_timer_clear(r->loop, &r->timer);
 	table_done(&r->table);
 	arena_done(&r->arena);
@@ -297,7 +297,8 @@ int resolver_set(struct resolver *r, const struct relay_resolvers *config)
 		arena_done(&a);
 		return e;
 	}
-	LIST_EACH(it, &r->lru) {
+	LIST_EACH(it, &r->lru)
+	{
 		struct resolver_entry *x =
 			LIST_OWNER(it, struct resolver_entry, lru);
 
@@ -311,7 +312,8 @@ int resolver_set(struct resolver *r, const struct relay_resolvers *config)
 	r->config = copy;
 	e = set_servers(r);
 
-	LIST_EACH(it, &r->lru) {
+	LIST_EACH(it, &r->lru)
+	{
 		struct resolver_entry *x =
 			LIST_OWNER(it, struct resolver_entry, lru);
 
@@ -382,8 +384,8 @@ static void answered(struct resolver_entry *e)
 	if (e->state != ASKING || e->again || r->closing)
 		return;
 	if (e->asked > 0) {
-		uint64_t soon = loop_now_ns(r->loop) +
-				RESOLVE_SECOND_MS * NS_PER_MS;
+		uint64_t soon =
+			loop_now_ns(r->loop) + RESOLVE_SECOND_MS * NS_PER_MS;
 
 		if (found && soon < e->timer.at_ns &&
 		    loop_timer_set(r->loop, &e->timer, soon) != 0)
@@ -429,8 +431,7 @@ static int run_entry_timer(struct loop_timer *t)
 	return 0;
 }
 
-static size_t full_name(const struct resolver_entry *e,
-			char ret[FULL_NAME_MAX])
+static size_t full_name(const struct resolver_entry *e, char ret[FULL_NAME_MAX])
 {
 	const struct relay_resolvers *c = &e->resolver->config;
 	size_t len = e->len;
@@ -566,7 +567,8 @@ static struct resolver_entry *find_entry(const struct resolver *r,
 
 static void make_room(struct resolver *r)
 {
-	LIST_EACH(it, &r->lru) {
+	LIST_EACH(it, &r->lru)
+	{
 		struct resolver_entry *e =
 			LIST_OWNER(it, struct resolver_entry, lru);
 
@@ -687,12 +689,12 @@ void resolver_cancel(struct resolve_wait *w)
 void resolver_prefer(struct resolver *r, struct str name,
 		     const struct in6_addr *addr)
 {
-	struct resolver_entry *e = find_entry(
-		r, name, table_hash(&r->table, name.ptr, name.len));
+	struct resolver_entry *e =
+		find_entry(r, name, table_hash(&r->table, name.ptr, name.len));
 
 	if (!e)
 		return;
 	e->preferred = *addr;
-	e->has_preferred = holds(e->v4, e->n_v4, addr) ||
-			   holds(e->v6, e->n_v6, addr);
+	e->has_preferred =
+		holds(e->v4, e->n_v4, addr) || holds(e->v6, e->n_v6, addr);
 }

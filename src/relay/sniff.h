@@ -12,9 +12,9 @@
 #define SNIFF_TIMEOUT_MS 15000u /* for a ClientHello that has begun */
 
 enum sniff_result {
-	SNIFF_OPEN = 0,   /* not known yet */
+	SNIFF_OPEN = 0, /* not known yet */
 	SNIFF_OK,
-	SNIFF_NOT_TLS,    /* where TLS is demanded */
+	SNIFF_NOT_TLS, /* where TLS is demanded */
 	SNIFF_BAD_HELLO,
 	SNIFF_NO_NAME,
 	SNIFF_OTHER_NAME, /* hello.name is whose */
@@ -25,7 +25,7 @@ struct sniff {
 	struct tls_hello hello;
 	enum sniff_result result;
 	struct loop_timer timer;
-	bool demanded; /* TLS or nothing */
+	bool demanded;               /* TLS or nothing */
 	char name[NET_NAME_MAX + 1]; /* what it must be */
 	uint16_t name_len;
 };

@@ -45,9 +45,9 @@ static inline void list_remove(struct list *l)
 }
 
 /* @it may be removed in the body, its successor not. */
-#define LIST_EACH(it, head)                                      \
-	for (struct list *it = (head)->next, *it##_n = it->next; \
-	     it != (head); it = it##_n, it##_n = it->next)
+#define LIST_EACH(it, head)                                                    \
+	for (struct list *it = (head)->next, *it##_n = it->next; it != (head); \
+	     it = it##_n, it##_n = it->next)
 
 struct table_node {
 	struct table_node *next;

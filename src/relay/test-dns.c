@@ -5,10 +5,13 @@
 #include "relay/dns-parse.h"
 
 #define HEAD(flags, counts) "\x12\x34" flags counts
-#define ONE   "\0\x01\0\0\0\0\0\0"
-#define EDNS  "\0\x01\0\0\0\0\0\x01"
-#define Q_A   "\x01" "a\x07" "example\0\0\x01\0\x01"
-#define OPT   "\0\0\x29\x04\xd0\0\0\0\0\0\0"
+#define ONE                 "\0\x01\0\0\0\0\0\0"
+#define EDNS                "\0\x01\0\0\0\0\0\x01"
+#define Q_A     \
+	"\x01"  \
+	"a\x07" \
+	"example\0\0\x01\0\x01"
+#define OPT "\0\0\x29\x04\xd0\0\0\0\0\0\0"
 
 static const struct {
 	const char *what;
@@ -24,12 +27,13 @@ static const struct {
 	      "\0\0\x29\x04\xd0\0\0\0\0\0\x04\0\x0a\0\0"),
 	  0, 0, "a.example" },
 	{ "case stays",
-	  STR(HEAD("\0\0", ONE) "\x01" "A\x07" "eXaMple\0\0\x01\0\x01"), 0, 0,
-	  "A.eXaMple" },
+	  STR(HEAD("\0\0", ONE) "\x01"
+				"A\x07"
+				"eXaMple\0\0\x01\0\x01"),
+	  0, 0, "A.eXaMple" },
 	{ "the root", STR(HEAD("\0\0", ONE) "\0\0\x02\0\x01"), 0, 0, "" },
-	{ "odd bytes",
-	  STR(HEAD("\0\0", ONE) "\x05_a.\0\xff\0\0\x01\0\x01"), 0, 0,
-	  "_a\\046\\000\\255" },
+	{ "odd bytes", STR(HEAD("\0\0", ONE) "\x05_a.\0\xff\0\0\x01\0\x01"), 0,
+	  0, "_a\\046\\000\\255" },
 	{ "too short", STR("\x12\x34\0\0\0\x01\0\0\0\0\0"), 1, 0, NULL },
 	{ "empty", STR(""), 1, 0, NULL },
 	{ "an answer", STR(HEAD("\x81\x80", ONE) Q_A), 1, 0, NULL },
@@ -43,8 +47,8 @@ static const struct {
 	  DNS_FORMERR, NULL },
 	{ "with authority", STR(HEAD("\0\0", "\0\x01\0\0\0\x01\0\0") Q_A), 2,
 	  DNS_FORMERR, NULL },
-	{ "two extra", STR(HEAD("\0\0", "\0\x01\0\0\0\0\0\x02") Q_A OPT OPT),
-	  2, DNS_FORMERR, NULL },
+	{ "two extra", STR(HEAD("\0\0", "\0\x01\0\0\0\0\0\x02") Q_A OPT OPT), 2,
+	  DNS_FORMERR, NULL },
 	{ "trailing byte", STR(HEAD("\0\0", ONE) Q_A "x"), 2, DNS_FORMERR,
 	  NULL },
 	{ "behind OPT", STR(HEAD("\0\0", EDNS) Q_A OPT "x"), 2, DNS_FORMERR,
@@ -55,27 +59,38 @@ static const struct {
 	  STR(HEAD("\0\0", EDNS) Q_A "\0\0\x01\0\x01\0\0\0\0\0\0"), 2,
 	  DNS_FORMERR, NULL },
 	{ "OPT with a name",
-	  STR(HEAD("\0\0", EDNS) Q_A "\x01" "a\0\0\x29\x04\xd0\0\0\0\0\0\0"),
+	  STR(HEAD("\0\0", EDNS) Q_A "\x01"
+				     "a\0\0\x29\x04\xd0\0\0\0\0\0\0"),
 	  2, DNS_FORMERR, NULL },
 	{ "EDNS 1",
 	  STR(HEAD("\0\0", EDNS) Q_A "\0\0\x29\x04\xd0\0\x01\0\0\0\0"), 2,
 	  DNS_BADVERS, "a.example" },
 	{ "class CH",
-	  STR(HEAD("\0\0", ONE) "\x01" "a\0\0\x10\0\x03"), 2, DNS_REFUSED,
-	  "a" },
-	{ "compression",
-	  STR(HEAD("\0\0", ONE) "\xc0\x0c\0\x01\0\x01"), 2, DNS_FORMERR,
-	  NULL },
-	{ "label too long", STR(HEAD("\0\0", ONE) "\x40" "aaaa"), 2,
+	  STR(HEAD("\0\0", ONE) "\x01"
+				"a\0\0\x10\0\x03"),
+	  2, DNS_REFUSED, "a" },
+	{ "compression", STR(HEAD("\0\0", ONE) "\xc0\x0c\0\x01\0\x01"), 2,
 	  DNS_FORMERR, NULL },
-	{ "label beyond the end", STR(HEAD("\0\0", ONE) "\x05" "aaaa"), 2,
-	  DNS_FORMERR, NULL },
-	{ "no end of name", STR(HEAD("\0\0", ONE) "\x01" "a"), 2,
-	  DNS_FORMERR, NULL },
-	{ "no type", STR(HEAD("\0\0", ONE) "\x01" "a\0"), 2, DNS_FORMERR,
-	  NULL },
-	{ "no class", STR(HEAD("\0\0", ONE) "\x01" "a\0\0\x01\0"), 2,
-	  DNS_FORMERR, NULL },
+	{ "label too long",
+	  STR(HEAD("\0\0", ONE) "\x40"
+				"aaaa"),
+	  2, DNS_FORMERR, NULL },
+	{ "label beyond the end",
+	  STR(HEAD("\0\0", ONE) "\x05"
+				"aaaa"),
+	  2, DNS_FORMERR, NULL },
+	{ "no end of name",
+	  STR(HEAD("\0\0", ONE) "\x01"
+				"a"),
+	  2, DNS_FORMERR, NULL },
+	{ "no type",
+	  STR(HEAD("\0\0", ONE) "\x01"
+				"a\0"),
+	  2, DNS_FORMERR, NULL },
+	{ "no class",
+	  STR(HEAD("\0\0", ONE) "\x01"
+				"a\0\0\x01\0"),
+	  2, DNS_FORMERR, NULL },
 };
 
 static void test_queries(void)
@@ -149,8 +164,7 @@ static void test_replies(void)
 	struct in6_addr addr;
 
 	CHECK_EQ(reply_is(plain, &a, STR(HEAD("\x81\x83", ONE) Q_A)), true);
-	CHECK_EQ(reply_is(edns, &a, STR(HEAD("\x81\x83", EDNS) Q_A OPT)),
-		 true);
+	CHECK_EQ(reply_is(edns, &a, STR(HEAD("\x81\x83", EDNS) Q_A OPT)), true);
 	a.rcode = DNS_BADVERS;
 	CHECK_EQ(reply_is(edns, &a,
 			  STR(HEAD("\x81\x80", EDNS) Q_A
@@ -168,15 +182,21 @@ static void test_replies(void)
 
 static void test_reverse_reply(void)
 {
-	struct str q = STR(HEAD("\0\0", ONE) "\x01" "1\0\0\x0c\0\x01");
+	struct str q = STR(HEAD("\0\0", ONE) "\x01"
+					     "1\0\0\x0c\0\x01");
 	struct dns_answer a = { .target = STR("a.example"), .ttl = 60 };
 
-	CHECK_EQ(reply_is(q, &a,
-			  STR(HEAD("\x80\x80", "\0\x01\0\x01\0\0\0\0")
-			      "\x01" "1\0\0\x0c\0\x01"
-			      "\xc0\x0c\0\x0c\0\x01\0\0\0\x3c\0\x0b"
-			      "\x01" "a\x07" "example\0")),
-		 true);
+	CHECK_EQ(
+		reply_is(q, &a,
+			 STR(HEAD("\x80\x80",
+				  "\0\x01\0\x01\0\0\0\0") "\x01"
+							  "1\0\0\x0c\0\x01"
+							  "\xc0\x0c\0\x0c\0\x01"
+							  "\0\0\0\x3c\0\x0b"
+							  "\x01"
+							  "a\x07"
+							  "example\0")),
+		true);
 }
 
 static const struct {

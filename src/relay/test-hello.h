@@ -8,10 +8,10 @@
 
 /* Zero is an ordinary hello without a server name. */
 struct hello_form {
-	const char *sni; /* NULL: no extension for it */
-	size_t before, after; /* bytes in another extension */
-	size_t record;        /* bytes per record; 0 = as they fit */
-	size_t trailing;      /* bytes of handshake behind the hello */
+	const char *sni;         /* NULL: no extension for it */
+	size_t before, after;    /* bytes in another extension */
+	size_t record;           /* bytes per record; 0 = as they fit */
+	size_t trailing;         /* bytes of handshake behind the hello */
 	size_t session, ciphers; /* bytes; ciphers 0 = 2 */
 	int list_off, name_off, ext_off, exts_off, msg_off; /* lies */
 	uint8_t name_type, type; /* type 0 = ClientHello */

@@ -14,16 +14,19 @@
 #endif
 
 /* nlmsghdr of @len bytes, of NFULNL_MSG_PACKET, and nfgenmsg */
-#define MESSAGE(len) \
-	H32(len, "\0") H16("\0", "\x04") "\0\0\0\0\0\0\0\0\0\0" "\x02\0\0\x01"
+#define MESSAGE(len)                             \
+	H32(len, "\0")                           \
+	H16("\0", "\x04") "\0\0\0\0\0\0\0\0\0\0" \
+			  "\x02\0\0\x01"
 #define ATTR(len, type) H16(len, "\0") H16(type, "\0")
-#define PREFIX ATTR("\x06", "\x0a") "p\0\0\0"
+#define PREFIX          ATTR("\x06", "\x0a") "p\0\0\0"
 
-#define V4(proto, dst)                                             \
-	"\x45\0\0\x3c\0\0\0\0\x40" proto "\0\0" "\x0a\0\x02\x64" dst
-#define V6(proto, dst)                                              \
-	"\x60\0\0\0\0\x14" proto "\x40" "\xfd\0\0\0\0\0\0\0\0\0\0\0\0\x02\0\x64" \
-	dst
+#define V4(proto, dst)                          \
+	"\x45\0\0\x3c\0\0\0\0\x40" proto "\0\0" \
+	"\x0a\0\x02\x64" dst
+#define V6(proto, dst)                  \
+	"\x60\0\0\0\0\x14" proto "\x40" \
+	"\xfd\0\0\0\0\0\0\0\0\0\0\0\0\x02\0\x64" dst
 #define PORTS "\x9c\x40\x01\xbb" /* 40000 to 443 */
 #define DST4  "\x08\x08\x08\x08"
 #define DST6  "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"
@@ -38,12 +41,12 @@ static const struct {
 	const char *dst;
 } rows[] = {
 	{ "empty", STR(""), 0, 0, 0, 0, NULL },
-	{ "TCP", STR(MESSAGE("\x30") ATTR("\x1c", "\x09") V4("\x06", DST4)
-		     PORTS),
-	  1, 0, 6, 443, "::ffff:8.8.8.8" },
+	{ "TCP",
+	  STR(MESSAGE("\x30") ATTR("\x1c", "\x09") V4("\x06", DST4) PORTS), 1,
+	  0, 6, 443, "::ffff:8.8.8.8" },
 	{ "behind a prefix",
 	  STR(MESSAGE("\x38") PREFIX ATTR("\x1c", "\x09") V4("\x11", DST4)
-	      PORTS),
+		      PORTS),
 	  1, 0, 17, 443, "::ffff:8.8.8.8" },
 	{ "ICMP has no port",
 	  STR(MESSAGE("\x30") ATTR("\x1c", "\x09") V4("\x01", DST4) PORTS), 1,
@@ -58,27 +61,27 @@ static const struct {
 	  STR(MESSAGE("\x44") ATTR("\x30", "\x09") V6("\x06", DST6) PORTS), 1,
 	  0, 6, 443, "2001:db8::1" },
 	{ "v6 behind options",
-	  STR(MESSAGE("\x4c") ATTR("\x38", "\x09") V6("\x3c", DST6)
-	      "\x11\0\0\0\0\0\0\0" PORTS),
+	  STR(MESSAGE("\x4c") ATTR("\x38", "\x09")
+		      V6("\x3c", DST6) "\x11\0\0\0\0\0\0\0" PORTS),
 	  1, 0, 17, 443, "2001:db8::1" },
 	{ "v6 options beyond the cut",
-	  STR(MESSAGE("\x48") ATTR("\x34", "\x09") V6("\x3c", DST6)
-	      "\x11\x09\0\0\0\0\0\0"),
+	  STR(MESSAGE("\x48") ATTR("\x34", "\x09")
+		      V6("\x3c", DST6) "\x11\x09\0\0\0\0\0\0"),
 	  1, 0, 17, 0, "2001:db8::1" },
-	{ "IP 5",
-	  STR(MESSAGE("\x1c") ATTR("\x05", "\x09") "\x50\0\0\0"), 0, 1, 0, 0,
-	  NULL },
+	{ "IP 5", STR(MESSAGE("\x1c") ATTR("\x05", "\x09") "\x50\0\0\0"), 0, 1,
+	  0, 0, NULL },
 	{ "no payload", STR(MESSAGE("\x1c") PREFIX), 0, 1, 0, 0, NULL },
 	{ "attribute too long",
 	  STR(MESSAGE("\x1c") ATTR("\x40", "\x09") "\x45\0\0\0"), 0, 1, 0, 0,
 	  NULL },
-	{ "attribute too short",
-	  STR(MESSAGE("\x18") ATTR("\x03", "\x09")), 0, 1, 0, 0, NULL },
+	{ "attribute too short", STR(MESSAGE("\x18") ATTR("\x03", "\x09")), 0,
+	  1, 0, 0, NULL },
 	{ "message too long", STR(MESSAGE("\x40")), 0, 1, 0, 0, NULL },
 	{ "message too short", STR(MESSAGE("\x0f")), 0, 1, 0, 0, NULL },
 	{ "another message",
-	  STR(H32("\x10", "\0") H16("\x02", "\0") "\0\0\0\0\0\0\0\0\0\0"
-	      MESSAGE("\x30") ATTR("\x1c", "\x09") V4("\x06", DST4) PORTS),
+	  STR(H32("\x10", "\0")
+		      H16("\x02", "\0") "\0\0\0\0\0\0\0\0\0\0" MESSAGE("\x30")
+			      ATTR("\x1c", "\x09") V4("\x06", DST4) PORTS),
 	  1, 0, 6, 443, "::ffff:8.8.8.8" },
 	{ "half a message", STR("\x20\0\0\0"), 0, 0, 0, 0, NULL },
 };
@@ -113,7 +116,7 @@ static void test_several(void)
 {
 	static const char two[] =
 		MESSAGE("\x2c") ATTR("\x18", "\x09") V4("\x06", DST4)
-		MESSAGE("\x2c") ATTR("\x18", "\x09") V4("\x11", DST4);
+			MESSAGE("\x2c") ATTR("\x18", "\x09") V4("\x11", DST4);
 	struct str rest = { .ptr = two, .len = sizeof(two) - 1 };
 	struct nflog_packet p = { 0 };
 	uint64_t bad = 0;

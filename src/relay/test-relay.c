@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/test.h"
+#include "ipc/ipc.h"
+#include "ipc/protocol.h"
 #include "policy/net.h"
 #include "relay/test-hello.h"
 #include "relay/test-world.h"
@@ -108,10 +117,8 @@ static void test_dns(void)
 	CHECK_EQ(strstr(world.last_refusal, "\"host\":\"evil.example\"") !=
 			 NULL,
 		 true);
-	CHECK_EQ(strstr(world.last_refusal, "\"proto\":\"dns\"") != NULL,
-		 true);
-	CHECK_EQ(strstr(world.last_notice, "host: evil.example") != NULL,
-		 true);
+	CHECK_EQ(strstr(world.last_refusal, "\"proto\":\"dns\"") != NULL, true);
+	CHECK_EQ(strstr(world.last_notice, "host: evil.example") != NULL, true);
 	for (int i = 0; i < 10; i++)
 		(void)world_lookup("evil.example", 1, &rcode);
 	CHECK_EQ(world.refusals, 1);
@@ -138,7 +145,8 @@ static void test_dns_fold(void)
 static void test_dns_over_tcp(void)
 {
 	static const char query[] = "\0\x1c\x01\x02\x01\0\0\x01\0\0\0\0\0\0"
-				    "\x02up\x07" "example\0\0\x01\0\x01";
+				    "\x02up\x07"
+				    "example\0\0\x01\0\x01";
 	char twice[2 * sizeof(query)], reply[256];
 	size_t n = sizeof(query) - 1, got = 0;
 	int fd;
@@ -306,8 +314,8 @@ static void test_refused_addresses(void)
 	p = world_program(&a, 81);
 	CHECK_EQ(is_reset(p), true);
 	world_run(3);
-	CHECK_EQ(strstr(world.last_notice,
-			"{host: up.example, ports: [81]}") != NULL,
+	CHECK_EQ(strstr(world.last_notice, "{host: up.example, ports: [81]}") !=
+			 NULL,
 		 true);
 	CHECK_EQ(world_accept(up, 5), -1);
 	(void)close(p);
@@ -326,12 +334,16 @@ static void test_hello(void)
 		{ { .sni = "UP.example" }, NULL, 443, NULL },
 		{ { .sni = "up.example" }, NULL, 9000, NULL },
 		{ { .sni = "up.example", .before = 40000, .record = 300 },
-		  NULL, 9000, NULL },
+		  NULL,
+		  9000,
+		  NULL },
 		{ { .sni = "evil.example" }, NULL, 443, "another name" },
 		{ { .sni = "evil.example" }, NULL, 9000, "another name" },
 		{ { .sni = NULL }, NULL, 443, "without a server name" },
 		{ { .sni = NULL }, NULL, 9000, "without a server name" },
-		{ { .sni = "up.example", .twice = true }, NULL, 443,
+		{ { .sni = "up.example", .twice = true },
+		  NULL,
+		  443,
 		  "malformed" },
 		{ { 0 }, "GET / HTTP/1.1\r\n\r\n", 443, "not TLS" },
 		{ { 0 }, "GET / HTTP/1.1\r\n\r\n", 9000, NULL },
@@ -754,8 +766,8 @@ static size_t serve_dns(int fd, bool exists)
 	b[3] = exists ? 0x80 : 0x83;
 	if (exists && b[name + 2] == 1) {
 		b[7] = 1;
-		memcpy(b + end, "\xc0\x0c\0\x01\0\x01\0\0\0\x05\0\x04\x7f\0\0\x01",
-		       16);
+		memcpy(b + end,
+		       "\xc0\x0c\0\x01\0\x01\0\0\0\x05\0\x04\x7f\0\0\x01", 16);
 		end += 16;
 	}
 	CHECK_EQ(sendto(fd, b, end, 0, (struct sockaddr *)&from, len), end);

@@ -3,7 +3,13 @@
  * The relay as it is in a session: forked by the zygote, confined, behind
  * TPROXY.  Skipped where unprivileged namespaces or nf_tables are not there.
  */
+#include <arpa/inet.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
 #include "base/test.h"
+#include "ipc/protocol.h"
 #include "relay/test-jail.h"
 
 static uint16_t up_port;
@@ -64,21 +70,20 @@ static void program(int go, int result)
 	(void)go;
 	f.looked_up = tj_lookup("up.example", "10.0.2.3", &a);
 	/* Whoever is asked, it is the same resolver. */
-	f.elsewhere = tj_lookup("up.example", "9.9.9.9", &b) &&
-		      a.s_addr == b.s_addr;
+	f.elsewhere =
+		tj_lookup("up.example", "9.9.9.9", &b) && a.s_addr == b.s_addr;
 	f.refused_name = tj_lookup("evil.example", "10.0.2.3", &other);
 	fd = tj_connect(a, 9000);
 	f.talked = fd >= 0 && write(fd, "ping", 4) == 4 &&
-		   fd_read_full(fd, buf, 4) == 0 &&
-		   memcmp(buf, "pong", 4) == 0;
+		   fd_read_full(fd, buf, 4) == 0 && memcmp(buf, "pong", 4) == 0;
 	f.wrong_port = tj_connect(a, 9001);
 	ASSERT(inet_pton(AF_INET, "8.8.8.8", &other) == 1);
 	f.raw_tcp = tj_connect(other, 443);
 	ASSERT(inet_pton(AF_INET, "127.0.0.1", &other) == 1);
 	f.loopback = tj_connect(other, 1);
 	if (f.loopback >= 0)
-		f.loopback = (int)read(f.loopback, buf, 1) == -1 ? neg_errno()
-								 : 0;
+		f.loopback =
+			(int)read(f.loopback, buf, 1) == -1 ? neg_errno() : 0;
 
 	struct sockaddr_in sa = { .sin_family = AF_INET,
 				  .sin_port = htons(123) };

@@ -15,8 +15,8 @@
 /* Outcomes > 0 of tls_hello_feed(). */
 enum tls_hello_outcome {
 	TLS_HELLO_MORE = 1, /* not yet complete */
-	TLS_HELLO_NOT_TLS,  /* the first bytes are no TLS record of a handshake */
-	TLS_HELLO_BAD,      /* TLS, but no ClientHello we accept */
+	TLS_HELLO_NOT_TLS, /* the first bytes are no TLS record of a handshake */
+	TLS_HELLO_BAD,     /* TLS, but no ClientHello we accept */
 };
 
 struct tls_hello {

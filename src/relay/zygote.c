@@ -14,9 +14,9 @@
  * Ends: the keeper's channel closes -> the spare sees its channel close and
  * exits, relays in use end with their own channels, the zygote exits.
  */
+#include <ares.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <ares.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -33,9 +33,9 @@
 #include "relay/confine.h"
 #include "relay/relay.h"
 
-#define SPARE_AFTER_MS  30u
-#define SPARE_RETRY_MS  1000u /* after one has died */
-#define EXIT_CONFINE    71    /* of a relay: it could not be confined */
+#define SPARE_AFTER_MS 30u
+#define SPARE_RETRY_MS 1000u /* after one has died */
+#define EXIT_CONFINE   71    /* of a relay: it could not be confined */
 
 struct zygote {
 	struct loop *loop;
@@ -255,8 +255,7 @@ static int run_keeper(struct loop_io *io, uint32_t events)
 		return 0;
 	}
 	if (r != 0)
-		log_error("keeper: %s",
-			  why.text[0] ? why.text : strerror(-r));
+		log_error("keeper: %s", why.text[0] ? why.text : strerror(-r));
 	return r;
 }
 
@@ -292,10 +291,9 @@ static int open_children(struct zygote *z)
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd == -1)
 		return neg_errno();
-	z->children = (struct loop_io){ .fd = fd,
-					.events = EPOLLIN,
-					.run = run_children,
-					.owner = z };
+	z->children = (struct loop_io){
+		.fd = fd, .events = EPOLLIN, .run = run_children, .owner = z
+	};
 	return loop_io_add(z->loop, &z->children);
 }
 
