@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import subprocess
 import time
 
@@ -140,6 +141,21 @@ def policy_check():
         said = r.out + r.err
         contains(said, 'bad.yaml' + place, f'{text!r}')
         contains(said.lower(), word, f'{text!r}')
+
+
+@test('the policies of the README and of examples/ are accepted')
+def shown_policies():
+    top = os.path.dirname(os.path.dirname(os.path.dirname(
+        os.path.abspath(__file__))))
+    with open(top + '/README.md') as f:
+        blocks = re.findall(r'^```yaml\n(.*?)^```', f.read(), re.S | re.M)
+    check(blocks, 'the README shows no policy')
+    paths = [w.write(f'readme-{n}.yaml', b) for n, b in enumerate(blocks)]
+    paths += [f'{top}/examples/{x}' for x in os.listdir(top + '/examples')
+              if x.endswith(('.yaml', '.json'))]
+    r = w.bawn('policy', 'check', *paths,
+               env={'SSH_AUTH_SOCK': w.top + '/agent.sock'})
+    equal(r.code, 0, f'{r}')
 
 
 @test('policy show prints the effective policy')
