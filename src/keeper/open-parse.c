@@ -151,13 +151,16 @@ static bool read_env(struct arena *a, const struct json *j,
 static bool read_set(struct arena *a, const struct json *j,
 		     struct open_request *q)
 {
-	(void)a;
 	if (!json_is(j, JSON_ARRAY) || j->kids.n > OPEN_MAX_SET)
+		return false;
+	q->set = arena_array(a, j->kids.n + 1, sizeof(*q->set));
+	if (!q->set)
 		return false;
 	JSON_EACH (it, j) {
 		struct str rest;
 
-		if (!is_string(it, OPEN_MAX_BYTES))
+		if (!is_string(it, OPEN_MAX_BYTES) || it->string.len == 0 ||
+		    !memchr(it->string.ptr, '=', it->string.len))
 			return false;
 		rest = it->string;
 		if (!str_cut(&rest, '=', &q->set[q->n_set]) ||

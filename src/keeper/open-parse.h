@@ -48,7 +48,7 @@ struct open_request {
 	struct str policy;        /* absolute, or empty */
 	bool tty, plan_only, json;
 	struct str env[OPEN_ENV_MAX_]; /* .ptr NULL: not set */
-	struct str set[OPEN_MAX_SET];  /* names only */
+	struct str *set;          /* names only */
 	size_t n_set;
 };
 

@@ -166,8 +166,9 @@ static int add_item(struct plan_work *w, const struct policy_item *item,
 		return 0;
 	}
 	r = guard(w, item, real, writable);
-	if (r == 0)
-		r = yard_add_path(&w->yard, path, writable, NULL);
+	if (r != 0)
+		return r;
+	r = yard_add_path(&w->yard, path, writable, NULL);
 	return r == YARD_MISSING ? 0 : r;
 }
 

@@ -9,9 +9,11 @@
 
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "policy/user-file.h"
 
 #define IDENTITY_LEN 7
+#define FRESH_NS     (100 * NS_PER_MS)
 #define NET_ARENA    ((size_t)16 * 1024 * 1024)
 #define NET_JSON_MAX ((size_t)4 * 1024 * 1024)
 
@@ -119,6 +121,18 @@ static int parse(struct rules_entry *e, struct str text, bool has_file,
 	return r != 0 ? r : policy_hash(&e->policy, e->hash);
 }
 
+/*
+ * So young that it could change once more without its times saying so; it is
+ * read again the next time.
+ */
+static bool is_fresh(const struct stat *st)
+{
+	uint64_t changed = (uint64_t)st->st_ctim.tv_sec * NS_PER_S +
+			   (uint64_t)st->st_ctim.tv_nsec;
+
+	return clock_utc_ns() < changed + FRESH_NS;
+}
+
 /* @file "": the built-in default alone. */
 static int entry_new(const char *file, struct rules_entry **ret,
 		     struct diag *reterr)
@@ -144,7 +158,7 @@ static int entry_new(const char *file, struct rules_entry **ret,
 		diag_set(reterr, 0, 0, "%s", strerror(-r));
 	if (r != 0)
 		return name_file(reterr, file);
-	if (has_file)
+	if (has_file && !is_fresh(&st))
 		take_identity(&st, e->identity);
 	r = parse(e, buf_str(&text), has_file, reterr);
 	if (r != 0)

@@ -7,7 +7,7 @@
  *                |                  +-------------------------------> (freed)
  *                v                  |
  *   +------> OPENING ---------------+
- *   preset_    |  session_grant: open record sent, relay forked, plan sent
+ *   preset_    |  session_advance: plan sent, open record, relay forked
  *   ready      v
  *            GRANTED --------------------------+
  *                |  session_started            |  session_close: the client
