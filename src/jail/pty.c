@@ -135,6 +135,8 @@ static bool may_read_keys(const struct pty *p)
 	return (p->c.choice.stream[0] || p->changed) && terminal_is_as_left(p);
 }
 
+static void mirror(struct pty *p);
+
 static void set_terminal(struct pty *p, const struct termios *t)
 {
 	(void)tcsetattr(p->user_fd, TCSANOW, t); /* gone: read() will tell */
@@ -151,6 +153,39 @@ static void set_timer(struct pty *p, struct loop_timer *t, uint64_t in_ns)
 	(void)!loop_timer_set(p->c.loop, t, clock_mono_ns() + in_ns);
 }
 
+/*
+ * The jail's pty begins with the user's own settings: erase character, UTF-8,
+ * and so on.  Not when somebody has put the terminal into a mode of his own,
+ * such as the shell's line editor while we start in the background.
+ */
+static void copy_modes(struct pty *p)
+{
+	struct termios jail, t = p->modes->saved;
+
+	if (tcgetattr(p->c.master, &jail) == -1 || !same_mode(&jail, &p->first))
+		return; /* the program has its own by now */
+	if (!(t.c_lflag & ICANON))
+		t = jail;
+	if (p->c.choice.mode == PTY_LINE) {
+		t.c_lflag |= EXTPROC;
+		t.c_oflag &= ~(tcflag_t)OPOST;
+	}
+	if (same_mode(&t, &jail) || tcsetattr(p->c.master, TCSANOW, &t) == -1)
+		return;
+	(void)tcgetattr(p->c.master, &p->first);
+}
+
+/* What is there now is what will be restored. */
+static void read_modes(struct pty *p)
+{
+	if (tcgetattr(p->user_fd, &p->modes->saved) == -1)
+		return;
+	p->modes->ours = p->modes->saved;
+	if (p->c.choice.mode == PTY_FULL)
+		cfmakeraw(&p->modes->ours);
+	copy_modes(p);
+}
+
 static void take_terminal(struct pty *p)
 {
 	if (p->state == TERMINAL_OURS || p->hung_up)
@@ -160,9 +195,12 @@ static void take_terminal(struct pty *p)
 		set_timer(p, &p->look, FOREGROUND_NS);
 		return;
 	}
+	read_modes(p);
 	p->state = TERMINAL_OURS;
-	if (p->c.choice.mode == PTY_FULL || p->changed)
+	if (p->c.choice.mode == PTY_FULL)
 		set_terminal(p, &p->modes->ours);
+	else if (p->changed)
+		mirror(p);
 }
 
 static void give_terminal_back(struct pty *p)
@@ -412,24 +450,14 @@ static void open_terminal(struct pty *p)
 
 static int set_up_modes(struct pty *p)
 {
-	struct termios jail;
 	int on = 1;
 
-	if (tcgetattr(p->user_fd, &p->modes->saved) == -1)
+	if (p->c.choice.mode == PTY_LINE &&
+	    ioctl(p->c.master, TIOCPKT, &on) == -1)
 		return neg_errno();
-	jail = p->modes->saved;
-	p->modes->ours = p->modes->saved;
-	if (p->c.choice.mode == PTY_LINE) {
-		jail.c_lflag |= EXTPROC;
-		jail.c_oflag &= ~(tcflag_t)OPOST;
-		if (ioctl(p->c.master, TIOCPKT, &on) == -1)
-			return neg_errno();
-	} else {
-		cfmakeraw(&p->modes->ours);
-	}
-	if (tcsetattr(p->c.master, TCSANOW, &jail) == -1 ||
-	    tcgetattr(p->c.master, &p->first) == -1)
+	if (tcgetattr(p->c.master, &p->first) == -1)
 		return neg_errno();
+	read_modes(p);
 	return 0;
 }
 
@@ -540,9 +568,6 @@ void pty_suspend(struct pty *p)
 
 void pty_resume(struct pty *p)
 {
-	/* The shell may have changed it, and wants that back later. */
-	if (p->state != TERMINAL_OURS && in_foreground(p))
-		(void)tcgetattr(p->user_fd, &p->modes->saved);
 	take_terminal(p);
 	pty_resize(p);
 	update_keys(p);
