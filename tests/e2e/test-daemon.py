@@ -46,10 +46,12 @@ def started_once():
 @test('ten runs at once without a daemon start one', 90)
 def race():
     w = World()
-    seen, codes = set(), []
+    seen, codes, said = set(), [], []
 
     def one():
-        codes.append(w.run('true', timeout=40).code)
+        r = w.run('true', timeout=40)
+        codes.append(r.code)
+        said.append(r.err)
         seen.add(w.keeper_pid())
 
     threads = [threading.Thread(target=one) for _ in range(10)]
@@ -57,7 +59,7 @@ def race():
         t.start()
     for t in threads:
         t.join()
-    equal(codes, [0] * 10, f'exit codes: {w.log()}')
+    equal(codes, [0] * 10, f'exit codes: {said} {w.log()}')
     equal(len(seen), 1, f'daemons {seen}')
     starts = [r for r in w.records('kind = daemon.start')]
     equal(len(starts), 1, 'daemon.start records')
