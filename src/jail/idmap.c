@@ -16,7 +16,11 @@ static int write_proc(pid_t pid, const char *name, const char *text)
 	char path[64];
 	AUTO(fd) int fd = -1;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	if (pid == 0)
+		(void)snprintf(path, sizeof(path), "/proc/self/%s", name);
+	else
+		(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid,
+			       name);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd == -1)
 		return neg_errno();

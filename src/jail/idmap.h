@@ -12,7 +12,7 @@ struct idmap {
 };
 
 /*
- * Write the maps of the namespace that process @pid is alone in.  @deny:
+ * Write the maps of the namespace that process @pid (0: we) is alone in.  @deny:
  * setgroups(2) is forbidden first, without which an unprivileged writer may not
  * map groups.
  */

@@ -50,6 +50,7 @@
 #include "ipc/ipc.h"
 #include "ipc/protocol.h"
 #include "jail/child.h"
+#include "jail/idmap.h"
 #include "jail/landlock.h"
 #include "jail/mounts.h"
 #include "jail/net.h"
@@ -161,6 +162,30 @@ static void set_descriptors(struct init *in)
 		fail_errno(in, neg_errno(), "inherited descriptors");
 }
 
+static void map_own_ids(struct init *in)
+{
+	uint32_t uid = in->conf.uid, gid = in->conf.gid;
+	struct idmap m = { uid, uid, gid, gid };
+	int r = idmap_write(0, &m, true);
+
+	if (r != 0)
+		fail_errno(in, r, "mapping ids");
+}
+
+static void prepare_mounts(struct init *in)
+{
+	struct diag err;
+	int r;
+
+	map_own_ids(in);
+	r = mounts_begin(&in->mounts, &err);
+	if (r == 0)
+		r = mounts_early(&in->mounts, &err);
+	if (r != 0)
+		fail(in, r, err.text);
+	step(in, "early");
+}
+
 static void prepare(struct init *in)
 {
 	static char scratch[NL_BYTES];
@@ -181,6 +206,8 @@ static void prepare(struct init *in)
 	if (r != 0)
 		fail(in, r, err.text);
 	step(in, "routes");
+	if (in->conf.own_ids)
+		prepare_mounts(in);
 }
 
 static void recv_message(struct init *in)
@@ -277,13 +304,11 @@ static void wipe_environment(struct init *in)
 static void build_mounts(struct init *in)
 {
 	struct diag err;
-	int r = mounts_begin(&in->mounts, &in->plan, &err);
+	int r = in->conf.own_ids ? 0 : mounts_begin(&in->mounts, &err);
 
-	if (r == 0) {
-		in->mounts.sources = in->sources;
-		step(in, "root");
-		r = mounts_do(&in->mounts, &err);
-	}
+	step(in, "root");
+	if (r == 0)
+		r = mounts_do(&in->mounts, &in->plan, in->sources, &err);
 	if (r != 0)
 		fail(in, r, err.text);
 	step(in, "mounts");

@@ -10,6 +10,12 @@
 struct init_config {
 	int sock; /* to the supervisor */
 	bool tty;
+	/*
+	 * The jail's user is ours, whatever the plan is: map it at once, and
+	 * make what every plan has.  Else the supervisor maps.
+	 */
+	bool own_ids;
+	uint32_t uid, gid; /* ours, on the host */
 	bool steps; /* tell in MSG_INIT_READY how long each step took */
 };
 

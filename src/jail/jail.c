@@ -6,7 +6,7 @@
  * that takes longest, and so the supervisor can do something else meanwhile.
  *
  * Unprivileged, the user's own id is the only one that can be mapped, and the
- * jail's files are his.  As root the jail gets an id that is not 0 on the host,
+ * jail's files are his; init maps it itself and goes on.  As root the jail gets an id that is not 0 on the host,
  * and root's supervisor does what that id cannot: it opens the sources of the
  * binds, and maps the ids of those that belong to the session's owner.  These
  * are the writable ones and what lies in the home or the project; never /etc
@@ -67,6 +67,11 @@ int jail_spawn(struct jail **ret, const struct jail_config *c,
 {
 	struct clone_args args = { .flags = NAMESPACES | CLONE_PIDFD,
 				   .exit_signal = SIGCHLD };
+	struct init_config conf = { .tty = c->tty,
+				    .steps = c->steps,
+				    .own_ids = geteuid() != 0,
+				    .uid = geteuid(),
+				    .gid = getegid() };
 	AUTO(jail) struct jail *j = calloc(1, sizeof(*j));
 	int pair[2], pidfd = -1, r;
 
@@ -85,14 +90,10 @@ int jail_spawn(struct jail **ret, const struct jail_config *c,
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint32_t)c->cgroup_fd;
 	}
+	conf.sock = pair[1];
 	r = sys_clone3(&args);
-	if (r == 0) {
-		struct init_config conf = { .sock = pair[1],
-					    .tty = c->tty,
-					    .steps = c->steps };
-
+	if (r == 0)
 		init_main(&conf);
-	}
 	(void)close(pair[1]);
 	if (r < 0) {
 		(void)close(pair[0]);
@@ -254,13 +255,13 @@ static int try_idmaps(const struct plan *p, int userns_fd)
 }
 
 static int map_ids(struct jail *j, const struct plan *p, uint32_t uid,
-		   uint32_t gid, bool deny, struct diag *err)
+		   uint32_t gid, struct diag *err)
 {
 	struct idmap m = { .inside_uid = p->inside_uid,
 			   .outside_uid = uid,
 			   .inside_gid = p->inside_gid,
 			   .outside_gid = gid };
-	int r = idmap_write(j->pid, &m, deny);
+	int r = idmap_write(j->pid, &m, false);
 
 	if (r != 0)
 		diag_set(err, 0, 0, "cannot map user %u of the jail to %u: %s",
@@ -268,16 +269,36 @@ static int map_ids(struct jail *j, const struct plan *p, uint32_t uid,
 	return r;
 }
 
-static int configure_user(struct jail *j, const struct plan *p,
-			  struct diag *err)
+/* Init has mapped our own ids already, to themselves. */
+static int configure_user(const struct plan *p, struct diag *err)
 {
-	if (p->host_uid != geteuid() || p->host_gid != getegid()) {
-		diag_set(err, 0, 0,
-			 "a plan for user %u cannot be carried out by user %u",
-			 p->host_uid, (unsigned)geteuid());
-		return 1;
-	}
-	return map_ids(j, p, p->host_uid, p->host_gid, true, err);
+	uint32_t uid = geteuid(), gid = getegid();
+
+	if (p->host_uid == uid && p->inside_uid == uid &&
+	    p->host_gid == gid && p->inside_gid == gid)
+		return 0;
+	diag_set(err, 0, 0,
+		 "a plan for user %u as %u cannot be carried out by user %u",
+		 p->host_uid, p->inside_uid, uid);
+	return 1;
+}
+
+/* Init may have died of something that it has told already. */
+static int explain_end(struct jail *j, int r, struct diag *err)
+{
+	AUTO(ipc_msg) struct ipc_msg m = { 0 };
+	AUTO(arena) struct arena a = ARENA_NULL;
+	struct json *said = NULL;
+
+	if (r != -EPIPE && r != -ENOENT && r != -ESRCH)
+		return r;
+	ipc_msg_init(&m);
+	arena_init(&a, IPC_INLINE_MAX);
+	if (jail_recv(j, &m) == 0 && m.type == MSG_INIT_FAILED &&
+	    json_parse(&a, buf_str(&m.body), &said, NULL) == 0)
+		diag_set(err, 0, 0, "%.*s",
+			 STR_ARG(json_find_str(said, "text")));
+	return r;
 }
 
 static int configure_root(struct jail *j, const struct plan *p,
@@ -315,8 +336,10 @@ static int configure_root(struct jail *j, const struct plan *p,
 		return 1;
 	}
 	if (r == 0)
-		r = map_ids(j, p, uid, gid, false, err);
-	return r == 0 ? open_sources(j, p, userns, err) : r;
+		r = map_ids(j, p, uid, gid, err);
+	if (r == 0)
+		r = open_sources(j, p, userns, err);
+	return explain_end(j, r, err);
 }
 
 int jail_configure(struct jail *j, const struct plan *p, struct str plan_json,
@@ -331,16 +354,14 @@ int jail_configure(struct jail *j, const struct plan *p, struct str plan_json,
 		j->user_ns = j->mnt_ns = -1;
 		diag_set(reterr, 0, 0, "cannot see the jail's namespaces: %s",
 			 strerror(-r));
-		return r;
+		return explain_end(j, r, reterr);
 	}
 	r = geteuid() == 0 ? configure_root(j, p, reterr)
-			   : configure_user(j, p, reterr);
+			   : configure_user(p, reterr);
 	if (r != 0)
 		return r;
-	r = ipc_send(j->sock, MSG_PLAN, 0, plan_json, NULL, 0);
-	if (r != 0)
-		diag_set(reterr, 0, 0, "the jail is gone: %s", strerror(-r));
-	return r;
+	return explain_end(j, ipc_send(j->sock, MSG_PLAN, 0, plan_json, NULL, 0),
+			   reterr);
 }
 
 static void put_words(struct json_out *w, const char *key,

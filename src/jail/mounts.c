@@ -12,8 +12,7 @@
  * what is bound is made private, so nothing mounted later comes in.
  *
  * Files of ours that must lie inside host directories (resolv.conf in /etc) are
- * made in MOUNTS_BLANK and bound over what is there.  They are unlinked then;
- * the mount keeps them.
+ * made in MOUNTS_BLANK and bound over what is there.
  *
  * Order in mounts_enter(): pivot_root(".", ".") stacks the old root over the
  * new one, and detaching what is at "." takes away the old.  Only then is the
@@ -48,7 +47,7 @@ static int make_blank(struct mounts *m)
 {
 	int r;
 
-	if (mkdirat(m->root_fd, MOUNTS_BLANK, 0500) == -1)
+	if (mkdirat(m->root_fd, MOUNTS_BLANK, 0100) == -1)
 		return neg_errno();
 	r = openat(m->root_fd, MOUNTS_BLANK, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (r == -1)
@@ -59,11 +58,11 @@ static int make_blank(struct mounts *m)
 	return 0;
 }
 
-int mounts_begin(struct mounts *m, const struct plan *p, struct diag *reterr)
+int mounts_begin(struct mounts *m, struct diag *reterr)
 {
 	int r;
 
-	*m = (struct mounts){ .plan = p, .root_fd = -1, .blank_fd = -1 };
+	*m = (struct mounts){ .root_fd = -1, .blank_fd = -1 };
 	r = special_tmpfs(ROOT_BYTES, 0755, 0);
 	if (r < 0)
 		return fail(reterr, "cannot make a file system for the jail",
@@ -126,28 +125,24 @@ static int write_file(int dir, const char *name, const struct plan_mount *pm)
 	return fd_write_full(fd, pm->text, pm->text_len);
 }
 
-/* The kernel mounts nothing that has no name; it may lose it afterwards. */
-static int attach_and_unlink(struct mounts *m, int mount, int target,
-			     const char *name)
+/* The name in MOUNTS_BLANK of what is made for mount @i. */
+static void name_aside(size_t i, char name[24])
 {
-	int r = attach(mount, target);
-
-	if (unlinkat(m->blank_fd, name, 0) == -1 && r == 0)
-		return neg_errno();
-	return r;
+	(void)snprintf(name, 24, "%zu", i);
 }
 
 /* A file that we make aside, over @target. */
-static int cover_with_file(struct mounts *m, const struct plan_mount *pm,
-			   int target)
+static int cover_with_file(struct mounts *m, size_t i, int target)
 {
 	struct mount_attr a = { .attr_set = MOUNT_ATTR_RDONLY |
 					    MOUNT_ATTR_NOSUID |
 					    MOUNT_ATTR_NODEV };
-	static const char name[] = "text";
 	AUTO(fd) int mount = -1;
-	int r = write_file(m->blank_fd, name, pm);
+	char name[24];
+	int r;
 
+	name_aside(i, name);
+	r = write_file(m->blank_fd, name, &m->plan->mounts[i]);
 	if (r != 0)
 		return r;
 	r = sys_open_tree(m->blank_fd, name);
@@ -155,7 +150,7 @@ static int cover_with_file(struct mounts *m, const struct plan_mount *pm,
 		return r;
 	mount = r;
 	r = sys_mount_setattr(mount, false, &a);
-	return r == 0 ? attach_and_unlink(m, mount, target, name) : r;
+	return r == 0 ? attach(mount, target) : r;
 }
 
 static int do_file(struct mounts *m, size_t i)
@@ -164,7 +159,7 @@ static int do_file(struct mounts *m, size_t i)
 	AUTO(fd) int target = -1;
 	int r = place_file(&m->place, pm->dst, 0444, &target);
 
-	return r == 0 ? cover_with_file(m, pm, target) : r;
+	return r == 0 ? cover_with_file(m, i, target) : r;
 }
 
 static int do_symlink(struct mounts *m, size_t i)
@@ -218,19 +213,21 @@ static int listen_at(int dir, const char *name, int *ret)
 }
 
 /* Over the host's own socket file, where that is in sight. */
-static int cover_with_socket(struct mounts *m, int target, int *ret)
+static int cover_with_socket(struct mounts *m, size_t i, int target, int *ret)
 {
-	static const char name[] = "socket";
 	AUTO(fd) int mount = -1;
-	int r = listen_at(m->blank_fd, name, ret);
+	char name[24];
+	int r;
 
+	name_aside(i, name);
+	r = listen_at(m->blank_fd, name, ret);
 	if (r != 0)
 		return r;
 	r = sys_open_tree(m->blank_fd, name);
 	if (r < 0)
 		return r;
 	mount = r;
-	return attach_and_unlink(m, mount, target, name);
+	return attach(mount, target);
 }
 
 static int do_socket(struct mounts *m, size_t i)
@@ -243,7 +240,7 @@ static int do_socket(struct mounts *m, size_t i)
 
 	if (r >= 0) {
 		fd = r;
-		r = cover_with_socket(m, fd, &listener);
+		r = cover_with_socket(m, i, fd, &listener);
 	} else if (r == -ENOENT) {
 		r = place_parent(&m->place, pm->dst, &fd, name);
 		if (r == 0)
@@ -254,17 +251,46 @@ static int do_socket(struct mounts *m, size_t i)
 	return r;
 }
 
-static int do_special(struct mounts *m, size_t i, struct diag *err)
+static int make_special(struct mounts *m, enum plan_op op, const char *dst,
+			uint64_t size, struct diag *err)
 {
-	const struct plan_mount *pm = &m->plan->mounts[i];
 	AUTO(fd) int dir = -1;
-	int r = place_dir(&m->place, pm->dst, 0755, &dir);
+	int r = place_dir(&m->place, dst, 0755, &dir);
 
 	if (r != 0)
 		return r;
-	if (pm->op == PLAN_PROC)
+	if (op == PLAN_PROC)
 		return special_proc(dir, m->blank_fd, err);
-	return special_dev(dir, pm->size, err);
+	return special_dev(dir, size, err);
+}
+
+int mounts_early(struct mounts *m, struct diag *reterr)
+{
+	int r;
+
+	reterr->text[0] = '\0';
+	r = make_special(m, PLAN_PROC, "/proc", 0, reterr);
+	m->early_proc = r == 0;
+	if (r == 0)
+		r = make_special(m, PLAN_DEV, "/dev", 0, reterr);
+	m->early_dev = r == 0;
+	return r == 0 || reterr->text[0] != '\0'
+		       ? r
+		       : fail(reterr, "cannot make /proc and /dev", r);
+}
+
+static int do_special(struct mounts *m, size_t i, struct diag *err)
+{
+	const struct plan_mount *pm = &m->plan->mounts[i];
+	bool proc = pm->op == PLAN_PROC;
+	bool *early = proc ? &m->early_proc : &m->early_dev;
+
+	if (*early && pm->size == 0 &&
+	    strcmp(pm->dst, proc ? "/proc" : "/dev") == 0) {
+		*early = false;
+		return 0;
+	}
+	return make_special(m, pm->op, pm->dst, pm->size, err);
 }
 
 static int do_one(struct mounts *m, size_t i, struct diag *err)
@@ -314,8 +340,11 @@ static bool is_passable(int r)
 	       r == -ELOOP || r == -EEXIST;
 }
 
-int mounts_do(struct mounts *m, struct diag *reterr)
+int mounts_do(struct mounts *m, const struct plan *p, int *sources,
+	      struct diag *reterr)
 {
+	m->plan = p;
+	m->sources = sources;
 	reterr->text[0] = '\0';
 	for (size_t i = 0; i < m->plan->n_mounts; i++) {
 		const struct plan_mount *pm = &m->plan->mounts[i];
@@ -324,6 +353,10 @@ int mounts_do(struct mounts *m, struct diag *reterr)
 		m->done[i] = r == 0;
 		if (r != 0 && !(pm->optional && is_passable(r)))
 			return explain(pm, r, reterr);
+	}
+	if (m->early_proc || m->early_dev) {
+		diag_set(reterr, 0, 0, "a plan without /proc and /dev");
+		return -EINVAL;
 	}
 	return 0;
 }

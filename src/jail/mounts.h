@@ -3,6 +3,7 @@
  * mounts: carries out the mounts of a plan, inside the jail's namespaces.
  *
  *   mounts_begin    an empty root of our own
+ *   mounts_early    what every plan has and needs no plan: /proc and /dev
  *   mounts_do       each op of the plan, in its order
  *   mounts_enter    make it the root, drop the host's
  *   mounts_allow    tell Landlock
@@ -18,9 +19,10 @@
 #define MOUNTS_BLANK_DIR  "/" MOUNTS_BLANK "/dir"
 
 struct mounts {
-	const struct plan *plan; /* borrowed */
 	struct place place;
 	int root_fd, blank_fd;
+	bool early_proc, early_dev; /* made, and not asked for yet */
+	const struct plan *plan;    /* borrowed */
 	/*
 	 * As root the supervisor opened the sources: a detached mount for each
 	 * mount of the plan, -1 = none.  NULL: they are opened here.
@@ -32,9 +34,11 @@ struct mounts {
 };
 
 /* All: 0, or -errno with @reterr. */
-must_check int mounts_begin(struct mounts *m, const struct plan *p,
-			    struct diag *reterr);
-must_check int mounts_do(struct mounts *m, struct diag *reterr);
+must_check int mounts_begin(struct mounts *m, struct diag *reterr);
+must_check int mounts_early(struct mounts *m, struct diag *reterr);
+/* @sources may be NULL. */
+must_check int mounts_do(struct mounts *m, const struct plan *p, int *sources,
+			 struct diag *reterr);
 must_check int mounts_enter(struct mounts *m, struct diag *reterr);
 /* In the new root.  What of the plan is writable, and /dev and /proc. */
 must_check int mounts_allow(const struct mounts *m, int ruleset, int abi,

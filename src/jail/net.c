@@ -85,33 +85,63 @@ static int setup_routes(char *scratch, struct diag *err)
 	return r;
 }
 
+static int refused(int r, struct diag *err)
+{
+	diag_set(err, 0, 0,
+		 "nf_tables refused the jail's rules (%s): modprobe -a "
+		 "nf_tables nft_tproxy nft_log nfnetlink_log",
+		 strerror(-r));
+	return r;
+}
+
+static int open_nft(struct diag *err)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+	int r;
+
+	if (fd != -1)
+		return fd;
+	r = neg_errno();
+	diag_set(err, 0, 0,
+		 "the kernel has no netfilter netlink: modprobe nf_tables");
+	return r;
+}
+
+static int setup_nft(char *scratch, struct diag *err)
+{
+	AUTO(fd) int fd = -1;
+	struct nl n;
+	int r = open_nft(err);
+
+	if (r < 0)
+		return r;
+	fd = r;
+	nl_init(&n, scratch);
+	nft_base(&n, true);
+	r = nl_exchange(fd, &n, NULL);
+	if (r == -ENOENT) { /* no nft_limit: the relay folds what comes */
+		nl_init(&n, scratch);
+		nft_base(&n, false);
+		r = nl_exchange(fd, &n, NULL);
+	}
+	return r == 0 ? 0 : refused(r, err);
+}
+
 int net_rules(const struct plan *p, char *scratch, struct diag *reterr)
 {
 	AUTO(fd) int fd = -1;
 	struct nl n;
 	int r;
 
-	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-	if (fd == -1) {
-		r = neg_errno();
-		diag_set(reterr, 0, 0,
-			 "the kernel has no netfilter netlink: modprobe nf_tables");
-		return r;
-	}
 	nl_init(&n, scratch);
-	nft_batch(&n, p, true);
+	if (!nft_plan(&n, p))
+		return 0;
+	r = open_nft(reterr);
+	if (r < 0)
+		return r;
+	fd = r;
 	r = nl_exchange(fd, &n, NULL);
-	if (r == -ENOENT) { /* no nft_limit: the relay folds what comes */
-		nl_init(&n, scratch);
-		nft_batch(&n, p, false);
-		r = nl_exchange(fd, &n, NULL);
-	}
-	if (r != 0)
-		diag_set(reterr, 0, 0,
-			 "nf_tables refused the jail's rules (%s): modprobe -a "
-			 "nf_tables nft_tproxy nft_log nfnetlink_log",
-			 strerror(-r));
-	return r;
+	return r == 0 ? 0 : refused(r, reterr);
 }
 
 static void log_config(struct nl *n, uint8_t family, uint16_t group,
@@ -218,5 +248,7 @@ int net_prepare(char *scratch, struct net_sockets *ret, struct diag *reterr)
 
 	*ret = (struct net_sockets){ -1, -1, -1, -1 };
 	r = setup_routes(scratch, reterr);
+	if (r == 0)
+		r = setup_nft(scratch, reterr);
 	return r == 0 ? open_sockets(ret, reterr) : r;
 }

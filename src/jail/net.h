@@ -28,7 +28,8 @@ struct net_sockets {
  * @scratch is NL_BYTES; 0, or -errno and @reterr says which step and what
  * mends it.
  *
- * net_prepare   addresses, routes, and all sockets but nflog; needs no plan
+ * net_prepare   addresses, routes, rules that refuse everything, and all sockets
+ *               but nflog; needs no plan
  * net_rules     what the plan allows
  * net_log       what is refused from here on is told to ret->nflog
  */

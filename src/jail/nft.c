@@ -2,23 +2,30 @@
 /*
  * Theory of operation
  *
- * Table "bawn" of family inet.  In the order in which a packet meets them:
+ * Table "bawn" of family inet, made before there is a plan.  In the order in
+ * which a packet meets its chains:
  *
- *   out     OUTPUT: own and loopback addresses and port 53 are let alone.  What
- *           goes to an allowed range and port gets MARK.  All else goes on to
- *   told    the first packet of what will be refused is copied to NFLOG.
- *   pre     PREROUTING, which over lo comes next: a packet with MARK is handed
- *           to the proxy's socket.
+ *   out            OUTPUT: port 53 and own and loopback addresses are let
+ *                  alone; v4 goes on in out4
+ *   plan4, plan6   what the plan says, added later: denied ranges go to told,
+ *                  allowed ranges and ports to marked
+ *   marked         gets MARK
+ *   told           the first packet of what will be refused is copied to NFLOG
+ *   pre            PREROUTING, which over lo comes next: what has MARK is
+ *                  handed to the proxy's socket
  *
  * Nothing is dropped: the refusal is the kernel's own answer to a packet for
  * which nobody listens (RST, port unreachable), which programs understand at
  * once.  The mark cannot be set by the jail: SO_MARK needs a capability.
  *
- * Port 53 comes before the ranges: it is the resolver's for every address.
- * Denied ranges come before allowed ones.
+ * Port 53 comes before the ranges: it is the resolver's for every address.  It
+ * is looked for without asking for the protocol; an ICMP packet that has these
+ * bytes there is not copied, that is all.  Denied ranges come before allowed
+ * ones.  Ports of a range are compared one by one up to PORTS_INLINE, else
+ * looked up in a set.
  *
- * Sources are not looked at: the proxy's answers go to an own address.  Ports of
- * a range are compared one by one up to PORTS_INLINE, else looked up in a set.
+ * Each expression costs the kernel some 2 us, and the plan's are on the way of
+ * every start: so chains are divided by family, and ends are shared.
  *
  * Only the last message asks for an acknowledgement; errors come unasked.
  * Register: 1 only.  Formats: linux/netfilter/nf_tables.h.
@@ -32,10 +39,14 @@
 
 #include "jail/net.h"
 
-#define TABLE "bawn"
-#define PRE   "pre"
-#define OUT   "out"
-#define TOLD  "told"
+#define TABLE  "bawn"
+#define PRE    "pre"
+#define OUT    "out"
+#define OUT4   "out4"
+#define PLAN4  "plan4"
+#define PLAN6  "plan6"
+#define MARKED "marked"
+#define TOLD   "told"
 
 #define DNS_PORT     53u
 #define MARK	     UINT32_C(0x6261776e)
@@ -270,27 +281,38 @@ static void base_chain(struct nl *n, const char *name, uint32_t hook,
 	nl_end(n);
 }
 
-/* The destination is in @addr (v4 or v6 bytes) / @bits. */
-static void match_dest(struct nl *n, bool v4, const uint8_t *addr, unsigned bits)
+/* A range: v4 or v6 bytes. */
+struct range {
+	bool v4;
+	const uint8_t *addr;
+	unsigned bits;
+};
+
+/* In a chain of its family. */
+static void match_dest(struct nl *n, struct range to)
 {
-	uint8_t family = v4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
-	uint32_t len = v4 ? 4 : 16;
+	uint32_t len = to.v4 ? 4 : 16;
 	uint8_t m[16] = { 0 }, want[16] = { 0 };
 
-	for (unsigned i = 0; i < bits; i++)
+	if (to.bits == 0)
+		return;
+	for (unsigned i = 0; i < to.bits; i++)
 		m[i / 8] |= (uint8_t)(0x80 >> i % 8);
 	for (unsigned i = 0; i < len; i++)
-		want[i] = addr[i] & m[i];
+		want[i] = to.addr[i] & m[i];
+	load_payload(n, NFT_PAYLOAD_NETWORK_HEADER,
+		     to.v4 ? V4_DADDR : V6_DADDR, len);
+	if (to.bits < 8 * len)
+		mask(n, m, len);
+	compare(n, NFT_CMP_EQ, want, len);
+}
+
+static void match_v4(struct nl *n)
+{
+	uint8_t family = NFPROTO_IPV4;
 
 	load_meta(n, NFT_META_NFPROTO);
 	compare(n, NFT_CMP_EQ, &family, sizeof(family));
-	if (bits == 0)
-		return;
-	load_payload(n, NFT_PAYLOAD_NETWORK_HEADER, v4 ? V4_DADDR : V6_DADDR,
-		     len);
-	if (bits < 8 * len)
-		mask(n, m, len);
-	compare(n, NFT_CMP_EQ, want, len);
 }
 
 static void match_proto(struct nl *n, uint8_t proto)
@@ -353,36 +375,146 @@ static void match_set(struct nl *n, uint32_t id)
 	expr_end(n, e);
 }
 
-/* A range: v4 or v6 bytes. */
-struct range {
-	bool v4;
-	const uint8_t *addr;
-	unsigned bits;
-};
-
-static void leave_alone(struct nl *n, struct range to)
+static void only_verdict(struct nl *n, const char *where, int code,
+			 const char *chain)
 {
-	size_t r = rule_begin(n, OUT);
+	size_t r = rule_begin(n, where);
 
-	match_dest(n, to.v4, to.addr, to.bits);
-	verdict(n, NFT_RETURN);
+	verdict_to(n, code, chain);
 	rule_end(n, r);
+}
+
+static void rule_dest(struct nl *n, const char *where, struct range to, int code,
+		      const char *chain)
+{
+	size_t r = rule_begin(n, where);
+
+	match_dest(n, to);
+	verdict_to(n, code, chain);
+	rule_end(n, r);
+}
+
+static void rules_told(struct nl *n, bool log_limit)
+{
+	uint8_t bits = TCP_SYN | TCP_ACK, syn = TCP_SYN;
+	size_t r = rule_begin(n, TOLD);
+
+	/* Of TCP only the packet that opens a connection is news. */
+	match_proto(n, IPPROTO_TCP);
+	load_payload(n, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS, 1);
+	mask(n, &bits, 1);
+	compare(n, NFT_CMP_NEQ, &syn, sizeof(syn));
+	verdict(n, NF_ACCEPT);
+	rule_end(n, r);
+
+	r = rule_begin(n, TOLD);
+	if (log_limit)
+		limit(n);
+	nflog(n);
+	rule_end(n, r);
+	/* Not back to where it was denied. */
+	only_verdict(n, TOLD, NF_ACCEPT, NULL);
+}
+
+static void rules_marked(struct nl *n)
+{
+	size_t r = rule_begin(n, MARKED);
+
+	set_mark(n);
+	verdict(n, NF_ACCEPT);
+	rule_end(n, r);
+}
+
+static void rules_resolver(struct nl *n)
+{
+	static const uint8_t where[] = { DPORT, SPORT };
+
+	for (size_t i = 0; i < N_ELEMS(where); i++) {
+		size_t r = rule_begin(n, OUT);
+
+		match_port(n, where[i], DNS_PORT);
+		verdict(n, NF_ACCEPT);
+		rule_end(n, r);
+	}
+}
+
+static void rules_out(struct nl *n)
+{
+	static const uint8_t loopback4[4] = { 127 };
+	static const uint8_t loopback6[16] = { [15] = 1 };
+	uint8_t own4[4] = { 0 }, own6[16] = { 0 };
+	size_t r;
+
+	(void)inet_pton(AF_INET, NET_OWN_V4, own4); /* constants: they parse */
+	(void)inet_pton(AF_INET6, NET_OWN_V6, own6);
+	rules_resolver(n);
+	r = rule_begin(n, OUT);
+	match_v4(n);
+	verdict_to(n, NFT_GOTO, OUT4);
+	rule_end(n, r);
+	rule_dest(n, OUT, (struct range){ false, own6, 128 }, NF_ACCEPT, NULL);
+	rule_dest(n, OUT, (struct range){ false, loopback6, 128 }, NF_ACCEPT,
+		  NULL);
+	only_verdict(n, OUT, NFT_JUMP, PLAN6);
+	only_verdict(n, OUT, NFT_GOTO, TOLD);
+
+	rule_dest(n, OUT4, (struct range){ true, own4, 32 }, NF_ACCEPT, NULL);
+	rule_dest(n, OUT4, (struct range){ true, loopback4, 8 }, NF_ACCEPT,
+		  NULL);
+	only_verdict(n, OUT4, NFT_JUMP, PLAN4);
+	only_verdict(n, OUT4, NFT_GOTO, TOLD);
+}
+
+static void rules_pre(struct nl *n)
+{
+	uint32_t mark = MARK;
+	size_t r = rule_begin_flags(n, PRE, NLM_F_ACK); /* the last message */
+
+	load_meta(n, NFT_META_MARK);
+	compare(n, NFT_CMP_EQ, &mark, sizeof(mark));
+	tproxy(n);
+	rule_end(n, r);
+}
+
+void nft_base(struct nl *n, bool log_limit)
+{
+	static const char *const chains[] = { TOLD, MARKED, PLAN4, PLAN6, OUT4 };
+
+	batch_mark(n, NFNL_MSG_BATCH_BEGIN);
+	begin(n, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+	nl_attr_str(n, NFTA_TABLE_NAME, TABLE);
+	nl_end(n);
+	for (size_t i = 0; i < N_ELEMS(chains); i++) {
+		chain_begin(n, chains[i]);
+		nl_end(n);
+	}
+	rules_told(n, log_limit);
+	rules_marked(n);
+	base_chain(n, OUT, NF_INET_LOCAL_OUT, 0);
+	rules_out(n);
+	base_chain(n, PRE, NF_INET_PRE_ROUTING, -150);
+	rules_pre(n);
+	batch_mark(n, NFNL_MSG_BATCH_END);
+}
+
+static const char *chain_of(struct range to)
+{
+	return to.v4 ? PLAN4 : PLAN6;
 }
 
 static size_t allow_begin(struct nl *n, struct range to)
 {
-	size_t r = rule_begin(n, OUT);
+	size_t r = rule_begin(n, chain_of(to));
 
 	match_proto(n, IPPROTO_TCP);
-	match_dest(n, to.v4, to.addr, to.bits);
+	match_dest(n, to);
 	load_port(n, DPORT);
 	return r;
 }
 
 static void allow_end(struct nl *n, size_t rule)
 {
-	set_mark(n);
-	verdict(n, NFT_RETURN);
+	verdict_to(n, NFT_GOTO, MARKED);
 	rule_end(n, rule);
 }
 
@@ -407,38 +539,6 @@ static void allow(struct nl *n, struct range to, const uint16_t *ports,
 	}
 }
 
-static void rules_local(struct nl *n)
-{
-	static const uint8_t loopback4[4] = { 127 };
-	static const uint8_t loopback6[16] = { [15] = 1 };
-	uint8_t own4[4] = { 0 }, own6[16] = { 0 };
-
-	(void)inet_pton(AF_INET, NET_OWN_V4, own4); /* constants: they parse */
-	(void)inet_pton(AF_INET6, NET_OWN_V6, own6);
-	leave_alone(n, (struct range){ true, own4, 32 });
-	leave_alone(n, (struct range){ true, loopback4, 8 });
-	leave_alone(n, (struct range){ false, own6, 128 });
-	leave_alone(n, (struct range){ false, loopback6, 128 });
-}
-
-static void rules_resolver(struct nl *n)
-{
-	static const struct {
-		uint8_t proto, off;
-	} dns[] = { { IPPROTO_UDP, DPORT },
-		    { IPPROTO_TCP, DPORT },
-		    { IPPROTO_UDP, SPORT } };
-
-	for (size_t i = 0; i < N_ELEMS(dns); i++) {
-		size_t r = rule_begin(n, OUT);
-
-		match_proto(n, dns[i].proto);
-		match_port(n, dns[i].off, DNS_PORT);
-		verdict(n, NFT_RETURN);
-		rule_end(n, r);
-	}
-}
-
 static struct range range_of(const struct plan_cidr *c)
 {
 	bool v4 = IN6_IS_ADDR_V4MAPPED(&c->addr) && c->bits >= 96;
@@ -451,14 +551,9 @@ static void rules_deny(struct nl *n, const struct plan *p)
 {
 	for (size_t i = 0; i < p->n_cidrs; i++) {
 		struct range to = range_of(&p->cidrs[i]);
-		size_t r;
 
-		if (!p->cidrs[i].deny)
-			continue;
-		r = rule_begin(n, OUT);
-		match_dest(n, to.v4, to.addr, to.bits);
-		verdict_to(n, NFT_GOTO, TOLD);
-		rule_end(n, r);
+		if (p->cidrs[i].deny)
+			rule_dest(n, chain_of(to), to, NFT_GOTO, TOLD);
 	}
 }
 
@@ -482,61 +577,23 @@ static void rules_allow(struct nl *n, const struct plan *p)
 	}
 }
 
-/* Of TCP only the packet that opens a connection is news. */
-static void rules_told(struct nl *n, bool log_limit)
+/* What happens anyway; it is there to be acknowledged, being the last. */
+static void last_words(struct nl *n)
 {
-	uint8_t bits = TCP_SYN | TCP_ACK, syn = TCP_SYN;
-	size_t r = rule_begin(n, TOLD);
+	size_t r = rule_begin_flags(n, PLAN6, NLM_F_ACK);
 
-	match_proto(n, IPPROTO_TCP);
-	load_payload(n, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS, 1);
-	mask(n, &bits, 1);
-	compare(n, NFT_CMP_NEQ, &syn, sizeof(syn));
 	verdict(n, NFT_RETURN);
 	rule_end(n, r);
-
-	r = rule_begin(n, TOLD);
-	if (log_limit)
-		limit(n);
-	nflog(n);
-	rule_end(n, r);
 }
 
-static void rules_pre(struct nl *n)
+bool nft_plan(struct nl *n, const struct plan *p)
 {
-	uint32_t mark = MARK;
-	size_t r = rule_begin_flags(n, PRE, NLM_F_ACK); /* the last message */
-
-	load_meta(n, NFT_META_MARK);
-	compare(n, NFT_CMP_EQ, &mark, sizeof(mark));
-	match_proto(n, IPPROTO_TCP);
-	tproxy(n);
-	rule_end(n, r);
-}
-
-void nft_batch(struct nl *n, const struct plan *p, bool log_limit)
-{
-	size_t r;
-
+	if (p->n_classes == 0 && p->n_cidrs == 0)
+		return false;
 	batch_mark(n, NFNL_MSG_BATCH_BEGIN);
-	begin(n, NFT_MSG_NEWTABLE, NLM_F_CREATE);
-	nl_attr_str(n, NFTA_TABLE_NAME, TABLE);
-	nl_end(n);
-
-	chain_begin(n, TOLD);
-	nl_end(n);
-	rules_told(n, log_limit);
-
-	base_chain(n, OUT, NF_INET_LOCAL_OUT, 0);
-	rules_local(n);
-	rules_resolver(n);
 	rules_deny(n, p);
 	rules_allow(n, p);
-	r = rule_begin(n, OUT);
-	verdict_to(n, NFT_GOTO, TOLD);
-	rule_end(n, r);
-
-	base_chain(n, PRE, NF_INET_PRE_ROUTING, -150);
-	rules_pre(n);
+	last_words(n);
 	batch_mark(n, NFNL_MSG_BATCH_END);
+	return true;
 }

@@ -156,6 +156,13 @@ static int make_here(int parent_fd, const char *name, struct want want,
 	return 0;
 }
 
+/* In the root itself, the usual case: with one call when nothing is there. */
+static bool is_top(const char *path)
+{
+	return path[0] == '/' && path[1] != '\0' && !strchr(path + 1, '/') &&
+	       strcmp(path, "/.") != 0 && strcmp(path, "/..") != 0;
+}
+
 static int make_missing(const struct place *p, const char *path,
 			struct want want, int *ret)
 {
@@ -192,9 +199,17 @@ static int make_missing(const struct place *p, const char *path,
 static int make(const struct place *p, const char *path, struct want want,
 		int *ret)
 {
-	AUTO(fd) int fd = place_find(p, path);
+	AUTO(fd) int fd = -1;
 	struct stat st;
-	int r = fd;
+	int r;
+
+	if (is_top(path)) {
+		r = make_here(p->root_fd, path + 1, want, ret);
+		if (r != -EEXIST)
+			return r;
+	}
+	r = place_find(p, path);
+	fd = r;
 
 	if (r == -ENOENT) {
 		fd = -1;

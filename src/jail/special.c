@@ -99,11 +99,9 @@ static const struct {
 	{ "sys", READ_ONLY },		{ "sysrq-trigger", READ_ONLY },
 	{ "irq", READ_ONLY },		{ "bus", READ_ONLY },
 	{ "fs", READ_ONLY },		{ "kcore", MASK_FILE },
-	{ "kallsyms", MASK_FILE },	{ "keys", MASK_FILE },
-	{ "key-users", MASK_FILE },	{ "latency_stats", MASK_FILE },
-	{ "timer_list", MASK_FILE },	{ "sched_debug", MASK_FILE },
-	{ "config.gz", MASK_FILE },	{ "acpi", MASK_DIR },
-	{ "scsi", MASK_DIR },		{ "asound", MASK_DIR },
+	{ "keys", MASK_FILE },		{ "latency_stats", MASK_FILE },
+	{ "timer_list", MASK_FILE },	{ "acpi", MASK_DIR },
+	{ "scsi", MASK_DIR },
 };
 
 static int restrict_part(int proc, int blank, size_t i)
