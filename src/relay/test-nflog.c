@@ -14,10 +14,11 @@
 #endif
 
 /* nlmsghdr of @len bytes, of NFULNL_MSG_PACKET, and nfgenmsg */
-#define MESSAGE(len)                             \
-	H32(len, "\0")                           \
-	H16("\0", "\x04") "\0\0\0\0\0\0\0\0\0\0" \
-			  "\x02\0\0\x01"
+#define MESSAGE(len)           \
+	H32(len, "\0")         \
+	H16("\0", "\x04")      \
+	"\0\0\0\0\0\0\0\0\0\0" \
+	"\x02\0\0\x01"
 #define ATTR(len, type) H16(len, "\0") H16(type, "\0")
 #define PREFIX          ATTR("\x06", "\x0a") "p\0\0\0"
 
