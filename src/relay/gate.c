@@ -340,6 +340,18 @@ static void add_bytes(struct gate *g, struct list *head)
 	}
 }
 
+bool gate_is_settled(const struct gate *g)
+{
+	LIST_EACH(it, &g->running)
+	{
+		struct conn *c = LIST_OWNER(it, struct conn, link);
+
+		if (!c->pump.side[PUMP_UPSTREAM].shut)
+			return false;
+	}
+	return list_is_empty(&g->pending);
+}
+
 void gate_end(struct gate *g, struct gate_stats *ret)
 {
 	helpers_end(g->helpers, HELPERS_END_MS);

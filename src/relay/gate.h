@@ -47,5 +47,7 @@ DEFINE_AUTO(gate, struct gate, gate_free);
 
 /* Stop accepting, or go on.  Connections that stand are not touched. */
 must_check int gate_pause(struct gate *g, bool pause);
+/* No program's last bytes are on their way to an upstream, as far as is known. */
+bool gate_is_settled(const struct gate *g);
 /* All connections so far; waits for helpers, which end, so call it last. */
 void gate_end(struct gate *g, struct gate_stats *ret);

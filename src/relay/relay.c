@@ -33,6 +33,8 @@
 #define MESSAGES_MAX    64 /* read per event of a channel */
 #define DRAIN_SCRIBE_MS 2000
 #define DRAIN_STATS_MS  500
+#define END_MS          500u
+#define SETTLE_STEP_MS  5
 
 enum peer_kind {
 	PEER_SUPERVISOR,
@@ -439,6 +441,20 @@ static void send_stats(struct relay *r, const struct gate_stats *s)
 	}
 }
 
+/*
+ * What a program sent before it ended is on its way: its sockets are closed,
+ * but we may hold, or not yet have read, the last of it.  An upstream that does
+ * not read has END_MS.
+ */
+static void settle(struct relay *r)
+{
+	uint64_t end = clock_mono_ns() + END_MS * NS_PER_MS;
+
+	while (!gate_is_settled(r->gate) && clock_mono_ns() < end &&
+	       loop_once(r->loop, SETTLE_STEP_MS) == 0)
+		;
+}
+
 void relay_end(struct relay *r)
 {
 	struct gate_stats stats = { 0 };
@@ -447,8 +463,10 @@ void relay_end(struct relay *r)
 	if (r->ended || !r->refusals)
 		return;
 	r->ended = true;
-	if (r->gate)
+	if (r->gate) {
+		settle(r);
 		gate_end(r->gate, &stats);
+	}
 	if (r->nflog)
 		e = nflog_drain(r->nflog);
 	if (e == 0)
