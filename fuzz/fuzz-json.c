@@ -27,8 +27,7 @@ static bool equal_kids(const struct json *a, const struct json *b)
 
 	if (a->kids.n != b->kids.n)
 		return false;
-	JSON_EACH(x, a)
-	{
+	JSON_EACH (x, a) {
 		if (!y || !str_eq(x->key, y->key) || !equal(x, y))
 			return false;
 		y = y->next;

@@ -36,15 +36,15 @@
 #include <unistd.h>
 
 #define N_ELEMS(a) (sizeof(a) / sizeof((a)[0]))
-#define LOW	   UINT32_MAX
-#define NO_CALL	   INT32_MIN
+#define LOW        UINT32_MAX
+#define NO_CALL    INT32_MIN
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
 #endif
 
-#define NEW_NAMESPACES                                                       \
-	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |         \
+#define NEW_NAMESPACES                                               \
+	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | \
 	 CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 
 /* Called rarely by anyone, never by a program that behaves: record. */
@@ -131,9 +131,9 @@ static const struct {
 	unsigned arg;
 	int flags_arg; /* the mode counts only with O_CREAT or O_TMPFILE there */
 } modes[] = {
-	{ "chmod", 1, -1 },	{ "fchmod", 1, -1 },   { "fchmodat", 2, -1 },
-	{ "creat", 1, -1 },	{ "mkdir", 1, -1 },    { "mkdirat", 2, -1 },
-	{ "mknod", 1, -1 },	{ "mknodat", 2, -1 },  { "open", 2, 1 },
+	{ "chmod", 1, -1 }, { "fchmod", 1, -1 },  { "fchmodat", 2, -1 },
+	{ "creat", 1, -1 }, { "mkdir", 1, -1 },   { "mkdirat", 2, -1 },
+	{ "mknod", 1, -1 }, { "mknodat", 2, -1 }, { "open", 2, 1 },
 	{ "openat", 3, 2 },
 };
 #define FCHMODAT2 452 /* newer than Debian 12's libseccomp; same everywhere */
@@ -163,16 +163,17 @@ static int number(const char *name)
 	return seccomp_syscall_resolve_name(name);
 }
 
-static void refuse(scmp_filter_ctx c, uint32_t action, int nr,
-		   const char *what, unsigned n, const struct scmp_arg_cmp *a)
+static void refuse(scmp_filter_ctx c, uint32_t action, int nr, const char *what,
+		   unsigned n, const struct scmp_arg_cmp *a)
 {
 	int target;
 
 	if (nr == NO_CALL)
 		return;
 	check(seccomp_rule_add_exact_array(c, action, nr, n, a), what);
-	target = nr == FCHMODAT2 ? nr
-				 : seccomp_syscall_resolve_name_arch(arch, what);
+	target = nr == FCHMODAT2
+			 ? nr
+			 : seccomp_syscall_resolve_name_arch(arch, what);
 	if (action == SCMP_ACT_NOTIFY && target >= 0 &&
 	    target < (int)N_ELEMS(listener_seen))
 		listener_seen[target] = true;
@@ -197,15 +198,15 @@ static void refuse_modes(scmp_filter_ctx c)
 			int nr = number(modes[i].name);
 
 			if (modes[i].flags_arg < 0) {
-				refuse(c, SCMP_ACT_NOTIFY, nr, modes[i].name,
-				       1, a);
+				refuse(c, SCMP_ACT_NOTIFY, nr, modes[i].name, 1,
+				       a);
 				continue;
 			}
 			for (size_t k = 0; k < N_ELEMS(creating); k++) {
 				a[1] = has_bit((unsigned)modes[i].flags_arg,
 					       creating[k]);
-				refuse(c, SCMP_ACT_NOTIFY, nr, modes[i].name,
-				       2, a);
+				refuse(c, SCMP_ACT_NOTIFY, nr, modes[i].name, 2,
+				       a);
 			}
 		}
 	}
@@ -242,9 +243,9 @@ static void refuse_sockets(scmp_filter_ctx c)
 		next = 0;
 		for (size_t k = 0; k < N_ELEMS(families); k++) {
 			for (; next < families[k]; next++) {
-				struct scmp_arg_cmp a = SCMP_CMP64(
-					0, SCMP_CMP_MASKED_EQ, LOW,
-					(uint64_t)next);
+				struct scmp_arg_cmp a =
+					SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, LOW,
+						   (uint64_t)next);
 
 				refuse(c, SCMP_ACT_ERRNO(EAFNOSUPPORT), nr,
 				       calls[i], 1, &a);
@@ -252,8 +253,8 @@ static void refuse_sockets(scmp_filter_ctx c)
 			next = families[k] + 1;
 		}
 
-		struct scmp_arg_cmp above = SCMP_CMP64(0, SCMP_CMP_GE,
-						       (uint64_t)next);
+		struct scmp_arg_cmp above =
+			SCMP_CMP64(0, SCMP_CMP_GE, (uint64_t)next);
 
 		refuse(c, SCMP_ACT_ERRNO(EAFNOSUPPORT), nr, calls[i], 1,
 		       &above);
@@ -284,8 +285,8 @@ static void refuse_odds(scmp_filter_ctx c)
 	};
 
 	for (size_t i = 0; i < N_ELEMS(ioctls); i++) {
-		struct scmp_arg_cmp cmd = SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, LOW,
-						     ioctls[i]);
+		struct scmp_arg_cmp cmd =
+			SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, LOW, ioctls[i]);
 
 		refuse(c, SCMP_ACT_ERRNO(EPERM), number("ioctl"), "ioctl", 1,
 		       &cmd);
@@ -298,9 +299,9 @@ static void refuse_odds(scmp_filter_ctx c)
 	 */
 	for (unsigned bit = 0; bit < 31; bit++) {
 		uint64_t flag = UINT64_C(1) << bit;
-		struct scmp_arg_cmp one = SCMP_CMP64(
-			0, SCMP_CMP_MASKED_EQ, flag | UINT64_C(0x80000000),
-			flag);
+		struct scmp_arg_cmp one =
+			SCMP_CMP64(0, SCMP_CMP_MASKED_EQ,
+				   flag | UINT64_C(0x80000000), flag);
 
 		if (flag != 0x0040000)
 			refuse(c, SCMP_ACT_ERRNO(EPERM), number("personality"),
@@ -358,7 +359,9 @@ static void print_rare(void)
 		name = seccomp_syscall_resolve_num_arch(arch, nr);
 		printf("\t{ %d, %d, \"%s\" },\n", nr,
 		       error_of(name ? name : ""),
-		       name ? name : nr == FCHMODAT2 ? "fchmodat2" : "?");
+		       name              ? name
+		       : nr == FCHMODAT2 ? "fchmodat2"
+					 : "?");
 		free(name);
 	}
 	printf("};\n");

@@ -275,8 +275,8 @@ static int check_unique(struct parser *p, const struct json *object)
 	sorted = arena_array(p->arena, object->kids.n, sizeof(struct json *));
 	if (!sorted)
 		return -ENOMEM;
-	JSON_EACH(kid, object)
-	sorted[n++] = kid;
+	JSON_EACH (kid, object)
+		sorted[n++] = kid;
 	qsort(sorted, n, sizeof(*sorted), compare_keys);
 	for (size_t i = 1; i < n; i++) {
 		if (str_eq(sorted[i - 1]->key, sorted[i]->key))

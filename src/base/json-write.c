@@ -199,8 +199,7 @@ static void write_container(struct json_out *w, const struct json *j)
 	bool is_object = j->type == JSON_OBJECT;
 
 	json_open(w, is_object ? '{' : '[');
-	JSON_EACH(kid, j)
-	{
+	JSON_EACH (kid, j) {
 		if (is_object)
 			json_key_str(w, kid->key);
 		json_value(w, kid);

@@ -5,8 +5,7 @@ const struct json *json_find(const struct json *o, const char *key)
 {
 	if (!json_is(o, JSON_OBJECT))
 		return NULL;
-	JSON_EACH(kid, o)
-	{
+	JSON_EACH (kid, o) {
 		if (str_eq(kid->key, str_of(key)))
 			return kid;
 	}

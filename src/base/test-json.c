@@ -284,11 +284,11 @@ static void test_find(void)
 	CHECK(json_find(NULL, "s") == NULL);
 	CHECK(json_find(json_find(j, "a"), "s") == NULL);
 	CHECK(!json_is(NULL, JSON_NULL));
-	JSON_EACH(kid, json_find(j, "a"))
-	CHECK_EQ(kid->integer, ++n);
+	JSON_EACH (kid, json_find(j, "a"))
+		CHECK_EQ(kid->integer, ++n);
 	CHECK_EQ(n, 3);
-	JSON_EACH(kid, (const struct json *)NULL)
-	n += kid != NULL;
+	JSON_EACH (kid, (const struct json *)NULL)
+		n += kid != NULL;
 	CHECK_EQ(n, 3);
 }
 

@@ -7,8 +7,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/build-id.h"
 #include "base/clock.h"
@@ -26,7 +26,11 @@
 #define IDLE_MAX_S (7u * 24 * 3600)
 #define CHILD_NS   (UINT64_C(4) * NS_PER_S) /* for scribe and zygote to end */
 
-enum { EXIT_OK = 0, EXIT_TROUBLE = 2, EXIT_USAGE = 64 };
+enum {
+	EXIT_OK = 0,
+	EXIT_TROUBLE = 2,
+	EXIT_USAGE = 64
+};
 
 struct opts {
 	uint32_t idle_s;
@@ -34,16 +38,24 @@ struct opts {
 };
 
 static const struct option options[] = {
-	{ .name = "idle", .arg = "SECONDS", .kind = OPTION_U32, .min = 1,
-	  .max = IDLE_MAX_S, .target = offsetof(struct opts, idle_s),
+	{ .name = "idle",
+	  .arg = "SECONDS",
+	  .kind = OPTION_U32,
+	  .min = 1,
+	  .max = IDLE_MAX_S,
+	  .target = offsetof(struct opts, idle_s),
 	  .present = offsetof(struct opts, has_idle),
 	  .help = "end after so long without sessions (default 60)" },
-	{ .name = "foreground", .kind = OPTION_FLAG,
+	{ .name = "foreground",
+	  .kind = OPTION_FLAG,
 	  .target = offsetof(struct opts, foreground),
 	  .help = "stay, and write the log to stderr" },
-	{ .name = "help", .kind = OPTION_FLAG,
-	  .target = offsetof(struct opts, help), .help = "print this" },
-	{ .name = "version", .kind = OPTION_FLAG,
+	{ .name = "help",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct opts, help),
+	  .help = "print this" },
+	{ .name = "version",
+	  .kind = OPTION_FLAG,
 	  .target = offsetof(struct opts, version),
 	  .help = "print version and build" },
 };
@@ -116,17 +128,17 @@ static int find_dirs(struct daemon *d, struct arena *a)
 {
 	int r;
 
-	d->state_dir = find_dir(a, "BAWN_STATE_DIR", "HOME",
-				".local/state/bawn");
+	d->state_dir =
+		find_dir(a, "BAWN_STATE_DIR", "HOME", ".local/state/bawn");
 	if (!d->state_dir) {
 		complain("neither HOME nor BAWN_STATE_DIR is set", 0);
 		return -EINVAL;
 	}
-	d->runtime_dir = find_dir(a, "BAWN_RUNTIME_DIR", "XDG_RUNTIME_DIR",
-				  "bawn");
+	d->runtime_dir =
+		find_dir(a, "BAWN_RUNTIME_DIR", "XDG_RUNTIME_DIR", "bawn");
 	if (!d->runtime_dir)
-		d->runtime_dir = arena_printf(a, "/tmp/bawn-%u",
-					      (unsigned)getuid());
+		d->runtime_dir =
+			arena_printf(a, "/tmp/bawn-%u", (unsigned)getuid());
 	d->libexec_dir = find_libexec(a);
 	if (a->failed)
 		return -ENOMEM;
@@ -344,8 +356,7 @@ static int parse_options(struct opts *o, int argc, char *argv[])
 		return EXIT_USAGE;
 	}
 	if (o->version) {
-		(void)printf("bawnd %s (build %s)\n", BAWN_VERSION,
-			     build_id());
+		(void)printf("bawnd %s (build %s)\n", BAWN_VERSION, build_id());
 		return EXIT_OK;
 	}
 	if (!o->help)
@@ -354,7 +365,8 @@ static int parse_options(struct opts *o, int argc, char *argv[])
 	options_help(options, N_ELEMS(options), &b);
 	(void)printf("usage: bawnd [OPTION...]\n"
 		     "The daemon of bawn; `bawn run` starts it when needed.\n"
-		     "%.*s", STR_ARG(buf_str(&b)));
+		     "%.*s",
+		     STR_ARG(buf_str(&b)));
 	return EXIT_OK;
 }
 

@@ -27,8 +27,8 @@
 
 #define STACK_BYTES  ((size_t)64 * 1024)
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
-#define SHELL	     "/bin/sh"
-#define FAILED	     125
+#define SHELL        "/bin/sh"
+#define FAILED       125
 
 static noreturn_fn void over(struct child *c, const char *what)
 {

@@ -10,10 +10,10 @@
 struct child {
 	const struct plan *plan;
 	char *const *argv, *const *env; /* terminated; argv[0] exists */
-	int stdio[3]; /* -1: the terminal */
-	int tty;      /* controlling terminal; -1 none */
+	int stdio[3];                   /* -1: the terminal */
+	int tty;                        /* controlling terminal; -1 none */
 	/* How it went, when child_start() returned > 0 or the child is over. */
-	int exec_errno;      /* of a failed exec; 0 */
+	int exec_errno;       /* of a failed exec; 0 */
 	struct diag unproven; /* text is empty, or names the missing wall */
 	uint64_t ready_ns, proven_ns; /* clock_mono_ns(), for measurements */
 };

@@ -36,10 +36,9 @@ struct work {
 
 static int cover_one(const char *path)
 {
-	struct mount_attr a = { .attr_set = MOUNT_ATTR_RDONLY |
-					    MOUNT_ATTR_NOSUID |
-					    MOUNT_ATTR_NODEV |
-					    MOUNT_ATTR_NOEXEC };
+	struct mount_attr a = { .attr_set =
+					MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+					MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC };
 	AUTO(fd) int target = -1;
 	AUTO(fd) int blank = -1;
 	struct stat st;
@@ -88,10 +87,9 @@ int cover_paths(int user_ns, int mnt_ns, const char *const *paths, size_t n,
 		size_t *ret_missing)
 {
 	static _Alignas(16) char stack[STACK_BYTES];
-	struct work w = { .user_ns = user_ns,
-			  .mnt_ns = mnt_ns,
-			  .paths = paths,
-			  .n = n };
+	struct work w = {
+		.user_ns = user_ns, .mnt_ns = mnt_ns, .paths = paths, .n = n
+	};
 	sigset_t all, before;
 	int status;
 	pid_t pid;

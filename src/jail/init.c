@@ -59,9 +59,9 @@
 #include "jail/seccomp.h"
 #include "jail/sys.h"
 
-#define FAILED	      125
+#define FAILED        125
 #define ARENA_MAX     ((size_t)64 * 1024 * 1024) /* plan or arguments, parsed */
-#define REAP_NS	      (200 * NS_PER_MS) /* for what the command left behind */
+#define REAP_NS       (200 * NS_PER_MS) /* for what the command left behind */
 #define ENV_BYTES_MAX ((uintptr_t)8 * 1024 * 1024)
 #define MAX_STEPS     16u
 
@@ -74,7 +74,7 @@ struct init {
 	int *sources; /* of the plan's mounts, from the supervisor; or NULL */
 	struct net_sockets net;
 	int master, slave; /* of the pty */
-	int listener;	   /* of the filter */
+	int listener;      /* of the filter */
 	int landlock_abi;
 	mode_t umask;
 	pid_t command;
@@ -351,8 +351,8 @@ static void open_terminal(struct init *in)
 	in->master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (in->master == -1 || ioctl(in->master, TIOCSPTLCK, &unlock) == -1)
 		fail_errno(in, neg_errno(), "the jail's terminal");
-	in->slave = ioctl(in->master, TIOCGPTPEER,
-			  O_RDWR | O_NOCTTY | O_CLOEXEC);
+	in->slave =
+		ioctl(in->master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (in->slave == -1)
 		fail_errno(in, neg_errno(), "the jail's terminal");
 }
@@ -386,12 +386,11 @@ static void drop_capabilities(struct init *in)
 	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct none[2] = { { 0 } };
 	/* Root inside, where there is one, is a user like any other. */
-	unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
-			     SECBIT_NO_SETUID_FIXUP |
-			     SECBIT_NO_SETUID_FIXUP_LOCKED |
-			     SECBIT_KEEP_CAPS_LOCKED |
-			     SECBIT_NO_CAP_AMBIENT_RAISE |
-			     SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+	unsigned long bits =
+		SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+		SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+		SECBIT_NO_CAP_AMBIENT_RAISE |
+		SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
 
 	if (prctl(PR_SET_SECUREBITS, bits) == -1 ||
 	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1)
@@ -498,7 +497,7 @@ static char **read_words(struct init *in, const struct json *list)
 	words = arena_array(&in->arena, list->kids.n + 1, sizeof(*words));
 	if (!words)
 		fail_errno(in, -ENOMEM, "the command");
-	JSON_EACH(j, list) {
+	JSON_EACH (j, list) {
 		if (!json_is(j, JSON_STRING))
 			fail_errno(in, -EPROTO, "the command");
 		words[n] = arena_cstr(&in->arena, j->string);
@@ -526,7 +525,7 @@ static void take_stdio(struct init *in, const struct json *go, struct child *c)
 {
 	size_t i = 0, at = 0;
 
-	JSON_EACH(j, json_find(go, "stdio")) {
+	JSON_EACH (j, json_find(go, "stdio")) {
 		if (i == 3 || !json_is(j, JSON_BOOL))
 			fail_errno(in, -EPROTO, "the command's streams");
 		c->stdio[i] = j->boolean ? -1 : ipc_take_fd(&in->msg, at++);
@@ -550,10 +549,10 @@ static void send_exit(struct init *in, int code, int sig, int exec_errno)
 	json_kint(&w, "code", code);
 	json_kint(&w, "signal", sig);
 	json_kint(&w, "exec_errno", exec_errno);
-	json_kint(&w, "utime_us", u.ru_utime.tv_sec * 1000000 +
-					  u.ru_utime.tv_usec);
-	json_kint(&w, "stime_us", u.ru_stime.tv_sec * 1000000 +
-					  u.ru_stime.tv_usec);
+	json_kint(&w, "utime_us",
+		  u.ru_utime.tv_sec * 1000000 + u.ru_utime.tv_usec);
+	json_kint(&w, "stime_us",
+		  u.ru_stime.tv_sec * 1000000 + u.ru_stime.tv_usec);
 	json_kint(&w, "maxrss_kb", u.ru_maxrss);
 	json_close(&w, '}');
 	if (ipc_send(in->conf.sock, MSG_INIT_EXIT, 0, buf_str(&b), NULL, 0))

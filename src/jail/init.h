@@ -16,7 +16,7 @@ struct init_config {
 	 */
 	bool own_ids;
 	uint32_t uid, gid; /* ours, on the host */
-	bool steps; /* tell in MSG_INIT_READY how long each step took */
+	bool steps;        /* tell in MSG_INIT_READY how long each step took */
 };
 
 /*

@@ -35,7 +35,7 @@
 #include "jail/sys.h"
 
 /* CLONE_NEWNET: init, by unshare(2) */
-#define NAMESPACES                                               \
+#define NAMESPACES                                                   \
 	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | \
 	 CLONE_NEWUTS | CLONE_NEWCGROUP)
 
@@ -175,8 +175,7 @@ static int open_ns(const struct jail *j, const char *which)
 /* The owner's, whose ids a mount may map: see the top. */
 static bool is_owners(const struct plan *p, const struct plan_mount *m)
 {
-	return m->writable ||
-	       path_is_below(str_of(m->src), str_of(p->home)) ||
+	return m->writable || path_is_below(str_of(m->src), str_of(p->home)) ||
 	       path_is_below(str_of(m->src), str_of(p->project));
 }
 
@@ -274,8 +273,8 @@ static int configure_user(const struct plan *p, struct diag *err)
 {
 	uint32_t uid = geteuid(), gid = getegid();
 
-	if (p->host_uid == uid && p->inside_uid == uid &&
-	    p->host_gid == gid && p->inside_gid == gid)
+	if (p->host_uid == uid && p->inside_uid == uid && p->host_gid == gid &&
+	    p->inside_gid == gid)
 		return 0;
 	diag_set(err, 0, 0,
 		 "a plan for user %u as %u cannot be carried out by user %u",
@@ -360,8 +359,8 @@ int jail_configure(struct jail *j, const struct plan *p, struct str plan_json,
 			   : configure_user(p, reterr);
 	if (r != 0)
 		return r;
-	return explain_end(j, ipc_send(j->sock, MSG_PLAN, 0, plan_json, NULL, 0),
-			   reterr);
+	return explain_end(
+		j, ipc_send(j->sock, MSG_PLAN, 0, plan_json, NULL, 0), reterr);
 }
 
 static void put_words(struct json_out *w, const char *key,

@@ -39,7 +39,7 @@ struct jail;
 struct jail_config {
 	int cgroup_fd; /* v2 directory to be born in; -1 none; borrowed */
 	bool tty;      /* make a pty */
-	bool steps;    /* MSG_INIT_READY tells what took how long, for benches */
+	bool steps; /* MSG_INIT_READY tells what took how long, for benches */
 };
 
 /*

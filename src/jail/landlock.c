@@ -48,7 +48,7 @@ int landlock_abi(void)
 int landlock_new(int abi)
 {
 	struct attr a = { .fs = rights(abi) };
-	size_t size = abi >= 6 ? sizeof(a)
+	size_t size = abi >= 6   ? sizeof(a)
 		      : abi >= 4 ? offsetof(struct attr, scoped)
 				 : offsetof(struct attr, net);
 	long r;

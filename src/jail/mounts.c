@@ -33,7 +33,7 @@
 #include "jail/sys.h"
 
 #define ROOT_BYTES   ((uint64_t)64 * 1024 * 1024) /* files of ours, of plans */
-#define ROOT_AT	     "/proc" /* there is one, or nothing works */
+#define ROOT_AT      "/proc" /* there is one, or nothing works */
 #define NAME_BYTES   (NAME_MAX + 1)
 #define LISTEN_QUEUE 64
 
@@ -115,10 +115,10 @@ static int do_dir(struct mounts *m, size_t i)
 
 static int write_file(int dir, const char *name, const struct plan_mount *pm)
 {
-	AUTO(fd) int fd = openat(dir, name,
-				 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
-					 O_CLOEXEC,
-				 pm->mode ? pm->mode : 0644);
+	AUTO(fd)
+	int fd = openat(dir, name,
+			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			pm->mode ? pm->mode : 0644);
 
 	if (fd == -1)
 		return neg_errno();
@@ -319,13 +319,12 @@ static int do_one(struct mounts *m, size_t i, struct diag *err)
 
 static int explain(const struct plan_mount *pm, int r, struct diag *err)
 {
-	const char *why = r == PLACE_E_HOST
-				  ? "its place would have to be made in a "
-				    "directory of the host"
-			  : r == PLACE_E_KIND
-				  ? "a directory and a file stand against "
-				    "each other"
-				  : strerror(-r);
+	const char *why =
+		r == PLACE_E_HOST   ? "its place would have to be made in a "
+				      "directory of the host"
+		: r == PLACE_E_KIND ? "a directory and a file stand against "
+				      "each other"
+				    : strerror(-r);
 
 	if (err->text[0] == '\0')
 		diag_set(err, 0, 0, "cannot put %s into the jail: %s", pm->dst,

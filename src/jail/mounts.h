@@ -14,7 +14,7 @@
 #include "jail/plan.h"
 
 /* Kept in every jail, to be mounted over what is hidden; mode 000. */
-#define MOUNTS_BLANK	  ".bawn"
+#define MOUNTS_BLANK      ".bawn"
 #define MOUNTS_BLANK_FILE "/" MOUNTS_BLANK "/file"
 #define MOUNTS_BLANK_DIR  "/" MOUNTS_BLANK "/dir"
 

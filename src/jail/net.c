@@ -14,7 +14,7 @@
 #include "jail/nl.h"
 
 #define LO_INDEX     1u /* of every network namespace */
-#define BACKLOG	     4096
+#define BACKLOG      4096
 #define DNS_PORT     53u
 #define NFLOG_BUFFER (1 << 20) /* bytes of socket buffer */
 

@@ -17,7 +17,7 @@
 #define NET_RESOLVER   "10.0.2.3" /* any address would do */
 #define NET_LOG_GROUP  1u
 #define NET_LOG_BYTES  80u /* of each refused packet */
-#define NET_PROXY_PORT 1u  /* only root could bind it inside, and is not there */
+#define NET_PROXY_PORT 1u /* only root could bind it inside, and is not there */
 
 struct net_sockets {
 	int tproxy, udp53, tcp53, nflog; /* owned by the caller; -1 = none */

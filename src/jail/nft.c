@@ -39,31 +39,31 @@
 
 #include "jail/net.h"
 
-#define TABLE  "bawn"
-#define PRE    "pre"
-#define OUT    "out"
-#define OUT4   "out4"
-#define PLAN4  "plan4"
-#define PLAN6  "plan6"
-#define MARKED "marked"
-#define TOLD   "told"
+#define TABLE          "bawn"
+#define PRE            "pre"
+#define OUT            "out"
+#define OUT4           "out4"
+#define PLAN4          "plan4"
+#define PLAN6          "plan6"
+#define MARKED         "marked"
+#define TOLD           "told"
 
-#define DNS_PORT     53u
-#define MARK	     UINT32_C(0x6261776e)
-#define PORTS_INLINE 3u
-#define SET_NAME     "ports%d" /* the kernel fills in a number */
-#define TYPE_PORT    13u       /* how nft(8) shows elements; inet_service */
+#define DNS_PORT       53u
+#define MARK           UINT32_C(0x6261776e)
+#define PORTS_INLINE   3u
+#define SET_NAME       "ports%d" /* the kernel fills in a number */
+#define TYPE_PORT      13u       /* how nft(8) shows elements; inet_service */
 
 #define LOG_PER_SECOND 100u
 #define LOG_BURST      200u
 
-#define V4_DADDR 16u /* offsets in the headers */
-#define V6_DADDR 24u
-#define SPORT	 0u
-#define DPORT	 2u
-#define TCP_FLAGS 13u
-#define TCP_SYN	 0x02
-#define TCP_ACK	 0x10
+#define V4_DADDR       16u /* offsets in the headers */
+#define V6_DADDR       24u
+#define SPORT          0u
+#define DPORT          2u
+#define TCP_FLAGS      13u
+#define TCP_SYN        0x02
+#define TCP_ACK        0x10
 
 static void begin(struct nl *n, unsigned type, unsigned flags)
 {
@@ -300,8 +300,8 @@ static void match_dest(struct nl *n, struct range to)
 		m[i / 8] |= (uint8_t)(0x80 >> i % 8);
 	for (unsigned i = 0; i < len; i++)
 		want[i] = to.addr[i] & m[i];
-	load_payload(n, NFT_PAYLOAD_NETWORK_HEADER,
-		     to.v4 ? V4_DADDR : V6_DADDR, len);
+	load_payload(n, NFT_PAYLOAD_NETWORK_HEADER, to.v4 ? V4_DADDR : V6_DADDR,
+		     len);
 	if (to.bits < 8 * len)
 		mask(n, m, len);
 	compare(n, NFT_CMP_EQ, want, len);
@@ -384,8 +384,8 @@ static void only_verdict(struct nl *n, const char *where, int code,
 	rule_end(n, r);
 }
 
-static void rule_dest(struct nl *n, const char *where, struct range to, int code,
-		      const char *chain)
+static void rule_dest(struct nl *n, const char *where, struct range to,
+		      int code, const char *chain)
 {
 	size_t r = rule_begin(n, where);
 
@@ -478,7 +478,8 @@ static void rules_pre(struct nl *n)
 
 void nft_base(struct nl *n, bool log_limit)
 {
-	static const char *const chains[] = { TOLD, MARKED, PLAN4, PLAN6, OUT4 };
+	static const char *const chains[] = { TOLD, MARKED, PLAN4, PLAN6,
+					      OUT4 };
 
 	batch_mark(n, NFNL_MSG_BATCH_BEGIN);
 	begin(n, NFT_MSG_NEWTABLE, NLM_F_CREATE);

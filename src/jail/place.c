@@ -21,7 +21,7 @@
 
 #include "jail/sys.h"
 
-#define IN_ROOT (RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+#define IN_ROOT   (RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
 
 #define DEPTH_MAX 100u
 

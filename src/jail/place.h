@@ -12,17 +12,17 @@
 
 #include "base/base.h"
 
-#define PLACE_MAX_OWN	64u
+#define PLACE_MAX_OWN   64u
 #define PLACE_MAX_LINKS 40u /* as the kernel's MAXSYMLINKS */
 
 /* A result > 0. */
 enum place_error {
 	PLACE_E_HOST = 1, /* missing, and its parent is the host's */
-	PLACE_E_KIND,	  /* there, but a directory where none must be, ... */
+	PLACE_E_KIND,     /* there, but a directory where none must be, ... */
 };
 
 struct place {
-	int root_fd;	 /* borrowed */
+	int root_fd;              /* borrowed */
 	dev_t own[PLACE_MAX_OWN]; /* file systems that are ours */
 	size_t n_own;
 };

@@ -6,20 +6,22 @@
 #include "jail/plan-text.h"
 
 const struct plan_op_row plan_ops[PLAN_OP_MAX_] = {
-	[PLAN_BIND] = { "bind", PLAN_HAS_SRC | PLAN_HAS_WRITABLE |
-					PLAN_HAS_NOEXEC },
+	[PLAN_BIND] = { "bind",
+			PLAN_HAS_SRC | PLAN_HAS_WRITABLE | PLAN_HAS_NOEXEC },
 	[PLAN_DIR] = { "dir", PLAN_HAS_MODE },
 	[PLAN_FILE] = { "file", PLAN_HAS_TEXT | PLAN_HAS_MODE },
 	[PLAN_SYMLINK] = { "symlink", PLAN_HAS_TEXT },
-	[PLAN_TMPFS] = { "tmpfs", PLAN_HAS_MODE | PLAN_HAS_SIZE |
-					  PLAN_HAS_NOEXEC },
+	[PLAN_TMPFS] = { "tmpfs",
+			 PLAN_HAS_MODE | PLAN_HAS_SIZE | PLAN_HAS_NOEXEC },
 	[PLAN_PROC] = { "proc", 0 },
 	[PLAN_DEV] = { "dev", PLAN_HAS_SIZE },
 	[PLAN_SOCKET] = { "socket", PLAN_HAS_SRC },
 };
 
-#define ID(member, positive) \
-	{ #member, offsetof(struct plan, member), false, positive }
+#define ID(member, positive)                                            \
+	{                                                               \
+#member, offsetof(struct plan, member), false, positive \
+	}
 
 const struct plan_number_row plan_ids[] = {
 	ID(inside_uid, false), ID(inside_gid, false), ID(host_uid, true),
@@ -27,8 +29,10 @@ const struct plan_number_row plan_ids[] = {
 };
 const size_t plan_n_ids = N_ELEMS(plan_ids);
 
-#define LIMIT(member, wide) \
-	{ #member, offsetof(struct plan_limits, member), wide, false }
+#define LIMIT(member, wide)                                                \
+	{                                                                  \
+#member, offsetof(struct plan_limits, member), wide, false \
+	}
 
 const struct plan_number_row plan_limit_rows[] = {
 	LIMIT(memory, true), LIMIT(cpu_milli, false), LIMIT(processes, false),
@@ -36,18 +40,23 @@ const struct plan_number_row plan_limit_rows[] = {
 };
 const size_t plan_n_limit_rows = N_ELEMS(plan_limit_rows);
 
-#define STRING(member, is_path) { #member, offsetof(struct plan, member), is_path }
+#define STRING(member, is_path)                                 \
+	{                                                       \
+#member, offsetof(struct plan, member), is_path \
+	}
 
 const struct plan_string_row plan_strings[] = {
 	STRING(session, false), STRING(policy_hash, false),
-	STRING(project, true),	STRING(cwd, true),
-	STRING(home, true),	STRING(hostname, false),
+	STRING(project, true),  STRING(cwd, true),
+	STRING(home, true),     STRING(hostname, false),
 };
 const size_t plan_n_strings = N_ELEMS(plan_strings);
 
-#define LIST(member, max)                            \
-	{ #member, offsetof(struct plan, member),    \
-	  offsetof(struct plan, n_##member), max }
+#define LIST(member, max)                                      \
+	{                                                      \
+#member, offsetof(struct plan, member),        \
+			offsetof(struct plan, n_##member), max \
+	}
 
 const struct plan_list_row plan_lists[] = {
 	LIST(hide, PLAN_MAX_GLOBS),

@@ -119,8 +119,7 @@ static int read_text(struct reader *r, const struct json *j,
 		return -ENOMEM;
 	m->text = (char *)(uintptr_t)s.ptr; /* ours: just made */
 	m->text_len = s.len;
-	if (m->op == PLAN_SYMLINK &&
-	    (s.len == 0 || memchr(s.ptr, '\0', s.len)))
+	if (m->op == PLAN_SYMLINK && (s.len == 0 || memchr(s.ptr, '\0', s.len)))
 		return refuse(r, "text", "not the target of a symlink");
 	return 0;
 }
@@ -177,14 +176,15 @@ static int read_mount(struct reader *r, const struct json *j,
 		return refuse(r, "dst", "the root is not a target");
 
 	has = plan_ops[m->op].has;
-	JSON_EACH(k, j) {
+	JSON_EACH (k, j) {
 		if (str_eq(k->key, STR("op")) || str_eq(k->key, STR("dst")))
 			continue;
 		e = read_mount_member(r, k, has, m);
 		if (e != 0)
 			return e;
 	}
-	if ((has & PLAN_HAS_SRC && !m->src) || (has & PLAN_HAS_TEXT && !m->text))
+	if ((has & PLAN_HAS_SRC && !m->src) ||
+	    (has & PLAN_HAS_TEXT && !m->text))
 		return refuse(r, m->dst, "a member is missing");
 	return 0;
 }
@@ -210,7 +210,7 @@ static int read_mounts(struct reader *r, const struct json *j, struct plan *p)
 	if (e != 0)
 		return e;
 	p->mounts = room;
-	JSON_EACH(k, j) {
+	JSON_EACH (k, j) {
 		e = read_mount(r, k, &p->mounts[p->n_mounts]);
 		if (e != 0)
 			return e;
@@ -231,7 +231,7 @@ static int read_list(struct reader *r, const struct json *j,
 
 	char **list = room;
 
-	JSON_EACH(k, j) {
+	JSON_EACH (k, j) {
 		e = read_string(r, row->name, k, &list[n]);
 		if (e != 0)
 			return e;
@@ -247,7 +247,7 @@ static int read_ports(struct reader *r, const struct json *j, uint16_t *ports,
 {
 	if (!json_is(j, JSON_ARRAY) || j->kids.n > PLAN_MAX_PORTS)
 		return refuse(r, "ports", "not a list, or too many");
-	JSON_EACH(k, j) {
+	JSON_EACH (k, j) {
 		if (!in_range(k, 1, UINT16_MAX))
 			return refuse(r, "ports", "not a port");
 		ports[(*n)++] = (uint16_t)k->integer;
@@ -303,7 +303,7 @@ static int read_classes(struct reader *r, const struct json *j, struct plan *p)
 	if (e != 0)
 		return e;
 	p->classes = room;
-	JSON_EACH(k, j) {
+	JSON_EACH (k, j) {
 		e = read_class(r, k, &p->classes[p->n_classes]);
 		if (e != 0)
 			return e;
@@ -347,7 +347,7 @@ static int read_cidrs(struct reader *r, const struct json *j, struct plan *p)
 	if (e != 0)
 		return e;
 	p->cidrs = room;
-	JSON_EACH(k, j) {
+	JSON_EACH (k, j) {
 		e = read_cidr(r, k, &p->cidrs[p->n_cidrs]);
 		if (e != 0)
 			return e;

@@ -30,7 +30,7 @@ enum plan_op {
 	PLAN_TMPFS,    /* size bytes */
 	PLAN_PROC,
 	PLAN_DEV,
-	PLAN_SOCKET,   /* listener at dst, connected to host socket src */
+	PLAN_SOCKET, /* listener at dst, connected to host socket src */
 	PLAN_OP_MAX_,
 };
 
@@ -72,7 +72,7 @@ struct plan_cidr {
 	size_t n_ports;
 };
 
-struct plan_limits { /* 0 = none */
+struct plan_limits {        /* 0 = none */
 	uint64_t memory;    /* bytes */
 	uint32_t cpu_milli; /* 1000 = one CPU */
 	uint32_t processes;

@@ -15,10 +15,10 @@
 
 #include "jail/sys.h"
 
-#define DISCARD_PORT	9
-#define TMPFS_MAGIC	0x01021994
-#define CAPS_VERSION	_LINUX_CAPABILITY_VERSION_3
-#define PROC_1_ENVIRON	"/proc/1/environ"
+#define DISCARD_PORT   9
+#define TMPFS_MAGIC    0x01021994
+#define CAPS_VERSION   _LINUX_CAPABILITY_VERSION_3
+#define PROC_1_ENVIRON "/proc/1/environ"
 
 static int broken(struct diag *err, const char *wall, int got)
 {
@@ -57,11 +57,13 @@ static bool find_forbidden(const struct plan *p, struct sockaddr_in6 *ret)
 		bool named = false;
 
 		*ret = (struct sockaddr_in6){ .sin6_family = AF_INET6,
-					      .sin6_port = htons(DISCARD_PORT) };
+					      .sin6_port =
+						      htons(DISCARD_PORT) };
 		(void)inet_pton(AF_INET6, candidates[i], &ret->sin6_addr);
 		for (size_t k = 0; k < p->n_cidrs; k++)
-			named = named || (!p->cidrs[k].deny &&
-					  covers(&p->cidrs[k], &ret->sin6_addr));
+			named = named ||
+				(!p->cidrs[k].deny &&
+				 covers(&p->cidrs[k], &ret->sin6_addr));
 		if (!named)
 			return true;
 	}
@@ -95,8 +97,7 @@ int prove_bare(struct diag *reterr)
 	if (e != EPERM)
 		return broken(reterr, "mounting", e);
 	e = error_of(unshare(CLONE_NEWUSER));
-	return e == ENOSPC ? 0
-			   : broken(reterr, "making a user namespace", e);
+	return e == ENOSPC ? 0 : broken(reterr, "making a user namespace", e);
 }
 
 static int prove_ids(const struct plan *p, struct diag *err)
@@ -145,8 +146,8 @@ static int prove_files(struct diag *err)
 {
 	struct statfs fs;
 	struct stat root, above;
-	int e = error_of(open("/bawn-proof", O_CREAT | O_WRONLY | O_CLOEXEC,
-			      0600));
+	int e = error_of(
+		open("/bawn-proof", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
 
 	if (e != EROFS && e != EACCES)
 		return broken(err, "writing beside the plan", e);
@@ -165,9 +166,7 @@ static int prove_init(struct diag *err)
 	if (e != ENOENT && e != EACCES && e != EPERM)
 		return broken(err, "reading init's environment", e);
 	e = error_of(ptrace(PTRACE_SEIZE, 1, NULL, NULL));
-	return e == EPERM || e == EACCES
-		       ? 0
-		       : broken(err, "tracing init", e);
+	return e == EPERM || e == EACCES ? 0 : broken(err, "tracing init", e);
 }
 
 int prove_all(const struct plan *p, struct diag *reterr)

@@ -25,10 +25,10 @@ int seccomp_enter(bool want_listener)
 		/* The kernel copies; the cast drops const for the C type. */
 		.filter = (struct sock_filter *)(uintptr_t)jail_filter,
 	};
-	unsigned long flags = want_listener
-				      ? SECCOMP_FILTER_FLAG_NEW_LISTENER |
-						SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
-				      : 0;
+	unsigned long flags =
+		want_listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER |
+					SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+			      : 0;
 	long r;
 
 	r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);

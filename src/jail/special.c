@@ -34,8 +34,8 @@ int special_new(const char *type, const struct special_option *o, size_t n,
 		return r;
 	fs = r;
 	for (size_t i = 0; i < n; i++) {
-		unsigned cmd = o[i].value ? FSCONFIG_SET_STRING
-					  : FSCONFIG_SET_FLAG;
+		unsigned cmd =
+			o[i].value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;
 
 		r = sys_fsconfig(fs, cmd, o[i].key, o[i].value);
 		if (r != 0)
@@ -81,8 +81,9 @@ static int bind_over(int src_dir, const char *src, int dir, const char *name,
 
 static int no_more_namespaces(int proc)
 {
-	AUTO(fd) int fd = openat(proc, "sys/user/max_user_namespaces",
-				 O_WRONLY | O_CLOEXEC);
+	AUTO(fd)
+	int fd = openat(proc, "sys/user/max_user_namespaces",
+			O_WRONLY | O_CLOEXEC);
 
 	if (fd == -1)
 		return neg_errno();
@@ -94,13 +95,17 @@ static int no_more_namespaces(int proc)
 /* What of /proc is not each process's own. */
 static const struct {
 	const char *name;
-	enum { READ_ONLY, MASK_FILE, MASK_DIR } act;
+	enum {
+		READ_ONLY,
+		MASK_FILE,
+		MASK_DIR
+	} act;
 } proc_parts[] = {
-	{ "sys", READ_ONLY },		{ "sysrq-trigger", READ_ONLY },
-	{ "irq", READ_ONLY },		{ "bus", READ_ONLY },
-	{ "fs", READ_ONLY },		{ "kcore", MASK_FILE },
-	{ "keys", MASK_FILE },		{ "latency_stats", MASK_FILE },
-	{ "timer_list", MASK_FILE },	{ "acpi", MASK_DIR },
+	{ "sys", READ_ONLY },        { "sysrq-trigger", READ_ONLY },
+	{ "irq", READ_ONLY },        { "bus", READ_ONLY },
+	{ "fs", READ_ONLY },         { "kcore", MASK_FILE },
+	{ "keys", MASK_FILE },       { "latency_stats", MASK_FILE },
+	{ "timer_list", MASK_FILE }, { "acpi", MASK_DIR },
 	{ "scsi", MASK_DIR },
 };
 
@@ -180,8 +185,10 @@ static int dev_links(int dir)
 	static const struct {
 		const char *target, *name;
 	} links[] = {
-		{ "/proc/self/fd", "fd" },	 { "/proc/self/fd/0", "stdin" },
-		{ "/proc/self/fd/1", "stdout" }, { "/proc/self/fd/2", "stderr" },
+		{ "/proc/self/fd", "fd" },
+		{ "/proc/self/fd/0", "stdin" },
+		{ "/proc/self/fd/1", "stdout" },
+		{ "/proc/self/fd/2", "stderr" },
 		{ "pts/ptmx", "ptmx" },
 	};
 
@@ -194,7 +201,7 @@ static int dev_links(int dir)
 
 int special_dev(int dir_fd, uint64_t shm_size, struct diag *reterr)
 {
-	static const char *const nodes[] = { "null",   "zero",	  "full",
+	static const char *const nodes[] = { "null",   "zero",    "full",
 					     "random", "urandom", "tty" };
 	/* Without newinstance, which is what each mount is since 4.7. */
 	static const struct special_option pts[] = {
@@ -215,9 +222,9 @@ int special_dev(int dir_fd, uint64_t shm_size, struct diag *reterr)
 			special_new("devpts", pts, N_ELEMS(pts),
 				    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
 	if (r == 0)
-		r = mount_below(dir_fd, "shm",
-				special_tmpfs(shm_size, 01777,
-					      MOUNT_ATTR_NOEXEC));
+		r = mount_below(
+			dir_fd, "shm",
+			special_tmpfs(shm_size, 01777, MOUNT_ATTR_NOEXEC));
 	if (r == 0)
 		r = dev_links(dir_fd);
 	if (r != 0)

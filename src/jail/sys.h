@@ -48,8 +48,8 @@ static inline int sys_mount_setattr(int fd, bool recursive,
 {
 	unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0u);
 
-	return sys_result(syscall(SYS_mount_setattr, fd, "", flags, a,
-				  sizeof(*a)));
+	return sys_result(
+		syscall(SYS_mount_setattr, fd, "", flags, a, sizeof(*a)));
 }
 
 /* @path "": onto @dir itself. */
@@ -58,8 +58,7 @@ static inline int sys_move_mount(int mount, int dir, const char *path)
 	unsigned flags = MOVE_MOUNT_F_EMPTY_PATH |
 			 (path[0] == '\0' ? MOVE_MOUNT_T_EMPTY_PATH : 0u);
 
-	return sys_result(
-		syscall(SYS_move_mount, mount, "", dir, path, flags));
+	return sys_result(syscall(SYS_move_mount, mount, "", dir, path, flags));
 }
 
 static inline int sys_fsopen(const char *type)
@@ -90,6 +89,5 @@ static inline int sys_close_range(unsigned first, unsigned last)
 
 static inline int sys_pidfd_send_signal(int pidfd, int sig)
 {
-	return sys_result(
-		syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0));
+	return sys_result(syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0));
 }

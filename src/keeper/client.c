@@ -22,18 +22,20 @@
 #include "keeper/state.h"
 #include "ledger/record.h"
 
-#define SMALL_MAX     1024u        /* bytes of a request without content */
-#define CLOSE_MAX     4096u
-#define ANSWER_MAX    ((size_t)4 * 1024 * 1024)
-#define REFUSED_MAX   ((size_t)4096)
-#define BODY_ARENA    (16 * OPEN_MAX_BYTES)
-#define ANY_IDLE      (CLIENT_IDLE | CLIENT_DONE)
-#define OWNS          (CLIENT_GRANTED | CLIENT_RUNNING | CLIENT_LOST)
+#define SMALL_MAX   1024u /* bytes of a request without content */
+#define CLOSE_MAX   4096u
+#define ANSWER_MAX  ((size_t)4 * 1024 * 1024)
+#define REFUSED_MAX ((size_t)4096)
+#define BODY_ARENA  (16 * OPEN_MAX_BYTES)
+#define ANY_IDLE    (CLIENT_IDLE | CLIENT_DONE | CLIENT_LOST)
+#define OWNS        (CLIENT_GRANTED | CLIENT_RUNNING | CLIENT_LOST)
 
-enum { REFUSED_OTHER_BUILD = 3 };
+enum {
+	REFUSED_OTHER_BUILD = 3
+};
 
-void client_send(struct client *c, uint32_t type, uint32_t id,
-		 struct str body, const int *fds, size_t n_fds)
+void client_send(struct client *c, uint32_t type, uint32_t id, struct str body,
+		 const int *fds, size_t n_fds)
 {
 	int r = link_send(&c->link, type, id, body, fds, n_fds);
 
@@ -99,7 +101,8 @@ static bool check_build(struct client *c, const struct ipc_msg *m,
 	}
 	(void)snprintf(text, sizeof(text),
 		       "the bawnd that runs (pid %d) is of another build; "
-		       "it ends with its last session", (int)getpid());
+		       "it ends with its last session",
+		       (int)getpid());
 	client_refuse(c, m->id, REFUSED_OTHER_BUILD, text);
 	return false;
 }
@@ -195,8 +198,7 @@ static void write_session(struct json_out *w, const struct session *s)
 {
 	json_open(w, '{');
 	json_kstr(w, "id", str_of(s->id));
-	json_kint(w, "pid", s->pid ? s->pid
-			    : s->client ? s->client->pid : 0);
+	json_kint(w, "pid", s->pid ? s->pid : s->client ? s->client->pid : 0);
 	json_kuint(w, "started", s->started_ns);
 	json_kstr(w, "user", str_of(s->keeper->config->user));
 	json_kstr(w, "task", s->request.task);

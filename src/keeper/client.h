@@ -5,8 +5,8 @@
 #pragma once
 
 #include "base/base.h"
-#include "keeper/link.h"
 #include "ipc/request.h"
+#include "keeper/link.h"
 
 struct keeper;
 struct session;
@@ -17,8 +17,8 @@ enum client_phase {
 	CLIENT_GRANTED = 1u << 2, /* owns one; its command does not run yet */
 	CLIENT_RUNNING = 1u << 3,
 	CLIENT_CLOSING = 1u << 4,
-	CLIENT_DONE = 1u << 5,    /* its session is over */
-	CLIENT_LOST = 1u << 6,    /* we ended its session; it may not know yet */
+	CLIENT_DONE = 1u << 5, /* its session is over */
+	CLIENT_LOST = 1u << 6, /* we ended its session; it may not know yet */
 };
 
 struct client {
@@ -28,7 +28,7 @@ struct client {
 	struct request_state requests; /* .phase is an enum client_phase */
 	struct session *session;       /* NULL: none */
 	pid_t pid;
-	int pid_fd;                    /* of a session's owner; -1: none */
+	int pid_fd; /* of a session's owner; -1: none */
 	bool known_build;
 };
 
@@ -38,8 +38,8 @@ must_check int client_new(struct keeper *k, int fd, pid_t pid);
 void client_free(struct client *c);
 
 /* A client that cannot be told is ended at its next event. */
-void client_send(struct client *c, uint32_t type, uint32_t id,
-		 struct str body, const int *fds, size_t n_fds);
+void client_send(struct client *c, uint32_t type, uint32_t id, struct str body,
+		 const int *fds, size_t n_fds);
 /* MSG_REFUSED. */
 void client_refuse(struct client *c, uint32_t id, int code, const char *text);
 /* The owner of a session that does not end it: SIGKILL. */

@@ -15,10 +15,10 @@
 #include "base/buf.h"
 
 enum var_kind {
-	VAR_URL = 1,  /* one URL */
-	VAR_URLS,     /* separated by blanks */
-	VAR_CHAIN,    /* of URLs and words, separated by "," or "|" */
-	VAR_WORDS,    /* host patterns, separated by "," or blanks */
+	VAR_URL = 1, /* one URL */
+	VAR_URLS,    /* separated by blanks */
+	VAR_CHAIN,   /* of URLs and words, separated by "," or "|" */
+	VAR_WORDS,   /* host patterns, separated by "," or blanks */
 	VAR_FILE,
 };
 
@@ -112,8 +112,7 @@ bool clients_public_url(struct arena *a, struct str url, struct str *ret)
 	if (host.len == 0)
 		return false;
 	rest = str_skip(rest, authority.len);
-	p = arena_printf(a, "%s%.*s%.*s", scheme, STR_ARG(host),
-			 STR_ARG(rest));
+	p = arena_printf(a, "%s%.*s%.*s", scheme, STR_ARG(host), STR_ARG(rest));
 	*ret = str_of(p);
 	return p != NULL;
 }
@@ -281,8 +280,8 @@ static void take_pip(struct arena *a, struct str key, const struct buf *value,
 	};
 
 	if (key.len > 0 && !value->failed)
-		take_key(a, rows, N_ELEMS(rows), key,
-			 str_trim(buf_str(value)), ret);
+		take_key(a, rows, N_ELEMS(rows), key, str_trim(buf_str(value)),
+			 ret);
 }
 
 void clients_parse_pip(struct arena *a, struct str text,
@@ -353,8 +352,7 @@ static void cargo_key(struct arena *a, struct str key, struct str value,
 
 	if (!quoted)
 		return;
-	if (is_url && clients_public_url(a, text, &url) &&
-	    !find_byte(url, '"'))
+	if (is_url && clients_public_url(a, text, &url) && !find_byte(url, '"'))
 		(void)buf_printf(out, "%.*s = \"%.*s\"\n", STR_ARG(key),
 				 STR_ARG(url));
 	else if (is_word && is_bare(text))
@@ -373,8 +371,7 @@ void clients_filter_cargo(struct arena *a, struct str text, struct str *ret)
 		if (line.ptr[0] == '[') {
 			inside = cargo_table(line);
 			if (inside)
-				(void)buf_printf(&out, "%.*s\n",
-						 STR_ARG(line));
+				(void)buf_printf(&out, "%.*s\n", STR_ARG(line));
 		} else if (inside && key_value(line, "=", &key, &value)) {
 			cargo_key(a, key, value, &out);
 		}

@@ -54,9 +54,8 @@ static bool is_served(int lock_fd)
 	int fd;
 
 	arena_init(&a, 8 * LOCK_MAX);
-	if (n <= 0 ||
-	    json_parse(&a, str_trim((struct str){ text, (size_t)n }), &j,
-		       NULL) != 0)
+	if (n <= 0 || json_parse(&a, str_trim((struct str){ text, (size_t)n }),
+				 &j, NULL) != 0)
 		return false;
 	path = arena_cstr(&a, json_find_str(j, "socket"));
 	fd = path ? ipc_connect(path) : -1;
@@ -133,8 +132,8 @@ int election_win(struct election *e, const char *state_dir,
 	if (ftruncate(lock_fd, 0) == -1)
 		return neg_errno();
 	sweep_sockets(runtime_dir);
-	n = snprintf(e->socket_path, sizeof(e->socket_path),
-		     "%s/bawnd-%d.sock", runtime_dir, (int)getpid());
+	n = snprintf(e->socket_path, sizeof(e->socket_path), "%s/bawnd-%d.sock",
+		     runtime_dir, (int)getpid());
 	if (n < 0 || (size_t)n >= sizeof(e->socket_path))
 		return -ENAMETOOLONG;
 	e->lock_fd = TAKE_FD(lock_fd);

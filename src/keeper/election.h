@@ -17,7 +17,10 @@ struct election {
 	char socket_path[ELECTION_SOCKET_MAX];
 };
 
-#define ELECTION_NULL { .lock_fd = -1, .listen_fd = -1 }
+#define ELECTION_NULL                          \
+	{                                      \
+		.lock_fd = -1, .listen_fd = -1 \
+	}
 
 enum election_result {
 	ELECTION_LOST = 1, /* somebody else serves */

@@ -124,8 +124,7 @@ static int read_header(struct scan *s)
 	if (dot) {
 		/* The old form: its subsection is in lower case. */
 		s->subsection = lower(
-			s->arena,
-			str_skip(name, (size_t)(dot - name.ptr) + 1));
+			s->arena, str_skip(name, (size_t)(dot - name.ptr) + 1));
 		name.len = (size_t)(dot - name.ptr);
 	}
 	s->section = lower(s->arena, name);
@@ -244,10 +243,9 @@ static int read_entry(struct scan *s)
 int gitconfig_parse(struct arena *a, struct str text, struct gitconfig *ret,
 		    struct diag *reterr)
 {
-	struct scan s = { .arena = a,
-			  .text = text,
-			  .line = 1,
-			  .reterr = reterr };
+	struct scan s = {
+		.arena = a, .text = text, .line = 1, .reterr = reterr
+	};
 	int r = 0;
 
 	if (text.len > GITCONFIG_MAX_BYTES)
@@ -256,8 +254,8 @@ int gitconfig_parse(struct arena *a, struct str text, struct gitconfig *ret,
 		return refuse(&s, "a NUL");
 	if (str_starts(text, STR("\xef\xbb\xbf")))
 		s.text = str_skip(text, 3);
-	s.out.entries = arena_array(a, GITCONFIG_MAX_ENTRIES,
-				    sizeof(*s.out.entries));
+	s.out.entries =
+		arena_array(a, GITCONFIG_MAX_ENTRIES, sizeof(*s.out.entries));
 	if (!s.out.entries)
 		return -ENOMEM;
 	while (r == 0 && s.text.len > 0) {
@@ -285,8 +283,7 @@ struct str gitconfig_find(const struct gitconfig *c, const char *section,
 	for (size_t i = c->n; i-- > 0;) {
 		const struct gitconfig_entry *e = &c->entries[i];
 
-		if (!e->subsection.ptr &&
-		    str_eq(e->section, str_of(section)) &&
+		if (!e->subsection.ptr && str_eq(e->section, str_of(section)) &&
 		    str_eq(e->key, str_of(key)))
 			return e->value;
 	}
@@ -295,44 +292,25 @@ struct str gitconfig_find(const struct gitconfig *c, const char *section,
 
 /* Sorted; without subsection. */
 static const char *const harmless[] = {
-	"branch.sort",
-	"color.branch",
-	"color.diff",
-	"color.status",
-	"color.ui",
-	"column.ui",
-	"commit.verbose",
-	"core.autocrlf",
-	"core.eol",
-	"core.precomposeunicode",
-	"core.quotepath",
-	"core.safecrlf",
-	"core.whitespace",
-	"diff.algorithm",
-	"diff.colormoved",
-	"diff.mnemonicprefix",
-	"diff.renames",
-	"fetch.prune",
-	"help.autocorrect",
-	"init.defaultbranch",
-	"log.date",
-	"merge.conflictstyle",
-	"merge.ff",
-	"pull.ff",
-	"pull.rebase",
-	"push.autosetupremote",
-	"push.default",
-	"push.followtags",
-	"rebase.autosquash",
-	"rebase.autostash",
-	"rebase.updaterefs",
-	"rerere.enabled",
-	"status.short",
-	"status.showuntrackedfiles",
-	"tag.sort",
-	"user.email",
-	"user.name",
-	"user.useconfigonly",
+	"branch.sort",       "color.branch",
+	"color.diff",        "color.status",
+	"color.ui",          "column.ui",
+	"commit.verbose",    "core.autocrlf",
+	"core.eol",          "core.precomposeunicode",
+	"core.quotepath",    "core.safecrlf",
+	"core.whitespace",   "diff.algorithm",
+	"diff.colormoved",   "diff.mnemonicprefix",
+	"diff.renames",      "fetch.prune",
+	"help.autocorrect",  "init.defaultbranch",
+	"log.date",          "merge.conflictstyle",
+	"merge.ff",          "pull.ff",
+	"pull.rebase",       "push.autosetupremote",
+	"push.default",      "push.followtags",
+	"rebase.autosquash", "rebase.autostash",
+	"rebase.updaterefs", "rerere.enabled",
+	"status.short",      "status.showuntrackedfiles",
+	"tag.sort",          "user.email",
+	"user.name",         "user.useconfigonly",
 };
 
 bool gitconfig_may_enter(const struct gitconfig_entry *e)

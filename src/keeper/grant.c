@@ -121,10 +121,9 @@ void grant_channels_close(struct grant_channels *ch)
 
 int grant_channels_open(struct grant_channels *ret)
 {
-	struct grant_channels ch = { -1,
-				     { -1, -1, -1 },
-				     { -1, -1, -1 },
-				     { -1, -1, -1 } };
+	struct grant_channels ch = {
+		-1, { -1, -1, -1 }, { -1, -1, -1 }, { -1, -1, -1 }
+	};
 	int *pairs[][2] = {
 		{ &ch.supervisor, &ch.relay[0] },
 		{ &ch.scribe[0], &ch.relay[1] },
@@ -270,8 +269,8 @@ int grant_quote_argv(struct arena *a, const struct open_request *q,
 		ret->len = GRANT_ARGV_MAX - 4;
 		whole = false;
 	}
-	ret->ptr = arena_printf(a, "%.*s%s", STR_ARG(*ret),
-				whole ? "" : " ...");
+	ret->ptr =
+		arena_printf(a, "%.*s%s", STR_ARG(*ret), whole ? "" : " ...");
 	*ret = str_of(ret->ptr);
 	return ret->ptr ? 0 : -ENOMEM;
 }

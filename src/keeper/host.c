@@ -210,9 +210,8 @@ static struct entry *entry_of(const struct host *h, const char *path)
 static bool remembers(const struct entry *e, const char *path,
 		      const struct stat *st)
 {
-	return e->path && strcmp(e->path, path) == 0 &&
-	       e->dev == st->st_dev && e->ino == st->st_ino &&
-	       clock_mono_ns() < e->until_ns;
+	return e->path && strcmp(e->path, path) == 0 && e->dev == st->st_dev &&
+	       e->ino == st->st_ino && clock_mono_ns() < e->until_ns;
 }
 
 /* Without memory it is not remembered. */
@@ -346,16 +345,15 @@ static int compare_name(const void *key, const void *element)
 
 bool host_names_has(const struct host_names *n, const char *name)
 {
-	return n->n > 0 && bsearch(name, n->names, n->n, sizeof(n->names[0]),
-				   compare_name);
+	return n->n > 0 &&
+	       bsearch(name, n->names, n->n, sizeof(n->names[0]), compare_name);
 }
 
 static bool is_current(const struct host_names *n, const char *dir,
 		       const struct stat *st)
 {
 	return n->dir && strcmp(n->dir, dir) == 0 && n->dev == st->st_dev &&
-	       n->ino == st->st_ino &&
-	       n->mtime.tv_sec == st->st_mtim.tv_sec &&
+	       n->ino == st->st_ino && n->mtime.tv_sec == st->st_mtim.tv_sec &&
 	       n->mtime.tv_nsec == st->st_mtim.tv_nsec;
 }
 

@@ -30,8 +30,7 @@ must_check int host_stat(const struct host *h, const char *path,
 bool host_is_dir(const struct host *h, const char *path);
 bool host_is_file(const struct host *h, const char *path);
 /* A regular file of at most the free room of @b. */
-must_check int host_load(const struct host *h, const char *path,
-			 struct buf *b);
+must_check int host_load(const struct host *h, const char *path, struct buf *b);
 /*
  * @path without any symbolic link in it, in @a.  *ret_mode (may be NULL): what
  * it is.  0 or -errno (-ENOENT: there is no such file).

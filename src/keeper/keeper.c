@@ -31,11 +31,11 @@
 #include "keeper/state.h"
 #include "ledger/record.h"
 
-#define TICK_NS      (UINT64_C(1) * NS_PER_S)   /* look at resolv.conf */
-#define STOP_NS      (UINT64_C(15) * NS_PER_S)  /* for sessions to end */
-#define BROKEN_NS    (UINT64_C(2) * NS_PER_S)   /* for closing records */
-#define LAST_NS      (UINT64_C(3) * NS_PER_S)   /* for the last record */
-#define SCRIBE_MAX   ((size_t)16 * 1024)        /* bytes of an answer */
+#define TICK_NS      (UINT64_C(1) * NS_PER_S)  /* look at resolv.conf */
+#define STOP_NS      (UINT64_C(15) * NS_PER_S) /* for sessions to end */
+#define BROKEN_NS    (UINT64_C(2) * NS_PER_S)  /* for closing records */
+#define LAST_NS      (UINT64_C(3) * NS_PER_S)  /* for the last record */
+#define SCRIBE_MAX   ((size_t)16 * 1024)       /* bytes of an answer */
 #define ACCEPT_BATCH 16
 #define RECORD_STOP  1u
 
@@ -265,8 +265,8 @@ static void on_zygote_end(struct link *l, int reason)
 
 static int accept_one(struct keeper *k, int listen_fd)
 {
-	AUTO(fd) int fd = accept4(listen_fd, NULL, NULL,
-				  SOCK_CLOEXEC | SOCK_NONBLOCK);
+	AUTO(fd)
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	uid_t uid;
 	pid_t pid;
 	int r;
@@ -422,8 +422,7 @@ static int open_all(struct keeper *k, struct loop_io *signals)
 	if (r == 0)
 		r = loop_io_add(k->loop, signals);
 	if (r == 0)
-		r = append_own(k, 0, RECORD_DAEMON_START, NULL, getpid(),
-			       NULL);
+		r = append_own(k, 0, RECORD_DAEMON_START, NULL, getpid(), NULL);
 	if (r == 0)
 		r = owed_open(&k->owed, k->config->state_dir, on_owed, k);
 	return r;

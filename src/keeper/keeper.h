@@ -21,11 +21,11 @@ struct keeper_config {
 	const char *user; /* for the records */
 	uint64_t idle_ns; /* without clients and sessions; then it ends */
 	const char *socket_path; /* of listen_fd; NULL: none (tests) */
-	int listen_fd;    /* -1: none (tests) */
+	int listen_fd;           /* -1: none (tests) */
 	int scribe_fd;
 	int zygote_fd;
-	int root_fd;      /* O_PATH of "/"; of a fake tree in tests */
-	uid_t uid;        /* of this daemon and of every client */
+	int root_fd; /* O_PATH of "/"; of a fake tree in tests */
+	uid_t uid;   /* of this daemon and of every client */
 	gid_t gid;
 };
 

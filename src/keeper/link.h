@@ -28,7 +28,8 @@ struct link {
 	void *owner;
 	link_msg_fn on_msg;
 	link_end_fn on_end;
-	void (*on_drained)(struct link *l); /* may be NULL: the queue is empty */
+	void (*on_drained)(
+		struct link *l); /* may be NULL: the queue is empty */
 	size_t max_body;
 	/* private */
 	struct loop *loop;
@@ -38,7 +39,10 @@ struct link {
 	bool paused;
 };
 
-#define LINK_NULL { .fd = -1 }
+#define LINK_NULL        \
+	{                \
+		.fd = -1 \
+	}
 
 /* Takes @fd, also when it fails.  The other members are set before. */
 must_check int link_open(struct link *l, struct loop *loop, int fd);

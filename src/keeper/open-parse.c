@@ -248,8 +248,7 @@ int open_parse(struct arena *a, const struct json *body,
 		}
 	}
 	for (size_t i = 0; i < N_ELEMS(members); i++) {
-		if (members[i].required &&
-		    !json_find(body, members[i].name)) {
+		if (members[i].required && !json_find(body, members[i].name)) {
 			diag_set(reterr, 0, 0, "no member \"%s\"",
 				 members[i].name);
 			return 1;

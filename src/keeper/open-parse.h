@@ -40,7 +40,7 @@ enum open_env {
 
 struct open_request {
 	struct str build;
-	struct str cwd;           /* absolute, normalised */
+	struct str cwd; /* absolute, normalised */
 	struct str argv[OPEN_MAX_ARGV];
 	size_t n_argv;
 	uint32_t argc;            /* how many there really are */
@@ -48,7 +48,7 @@ struct open_request {
 	struct str policy;        /* absolute, or empty */
 	bool tty, plan_only, json;
 	struct str env[OPEN_ENV_MAX_]; /* .ptr NULL: not set */
-	struct str *set;          /* names only */
+	struct str *set;               /* names only */
 	size_t n_set;
 };
 

@@ -70,8 +70,8 @@ int owed_open(struct owed *o, const char *state_dir,
 
 static int write_place(const struct owed *o, int slot, const struct place *p)
 {
-	ssize_t n = pwrite(o->fd, p, sizeof(*p),
-			   (off_t)slot * (off_t)sizeof(*p));
+	ssize_t n =
+		pwrite(o->fd, p, sizeof(*p), (off_t)slot * (off_t)sizeof(*p));
 
 	if (n == -1)
 		return neg_errno();

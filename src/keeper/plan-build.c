@@ -100,8 +100,8 @@ static void set_limits(struct plan_work *w)
 static int set_classes(struct plan_work *w)
 {
 	const struct rules_entry *r = w->in->rules;
-	struct plan_class *c = arena_array(w->arena, r->n_classes + 1,
-					   sizeof(*c));
+	struct plan_class *c =
+		arena_array(w->arena, r->n_classes + 1, sizeof(*c));
 
 	if (!c)
 		return -ENOMEM;
@@ -160,8 +160,7 @@ static int set_cidrs(struct plan_work *w)
 	size_t n = count_cidrs(net);
 	int r = 0;
 
-	w->plan->cidrs = arena_array(w->arena, n + 1,
-				     sizeof(*w->plan->cidrs));
+	w->plan->cidrs = arena_array(w->arena, n + 1, sizeof(*w->plan->cidrs));
 	if (!w->plan->cidrs)
 		return -ENOMEM;
 	for (size_t i = 0; i < net->n_deny && r == 0; i++)
@@ -195,9 +194,8 @@ static const char *shell(const struct plan_work *w)
 
 	/* In /bin on a merged system, where the real one is in /usr. */
 	if (path && path[0] == '/' &&
-	    (yard_sees(&w->yard, path, false) ||
-	     str_starts(s, STR("/bin/"))) && !memchr(s.ptr, ':', s.len) &&
-	    !memchr(s.ptr, '\n', s.len))
+	    (yard_sees(&w->yard, path, false) || str_starts(s, STR("/bin/"))) &&
+	    !memchr(s.ptr, ':', s.len) && !memchr(s.ptr, '\n', s.len))
 		return path;
 	return "/bin/sh";
 }
@@ -286,8 +284,7 @@ static int begin(struct plan_work *w)
 		return -ENOMEM;
 	w->defaults = str_eq(read->origin.layer, STR("builtin"));
 	w->plan->session = arena_cstr(w->arena, str_of(w->in->session));
-	w->plan->policy_hash = arena_cstr(w->arena,
-					  str_of(w->in->rules->hash));
+	w->plan->policy_hash = arena_cstr(w->arena, str_of(w->in->rules->hash));
 	w->plan->hostname = arena_cstr(w->arena, STR("bawn"));
 	w->plan->home = arena_cstr(w->arena, home);
 	set_ids(w);
@@ -298,23 +295,12 @@ static int begin(struct plan_work *w)
 typedef int (*part_fn)(struct plan_work *w);
 
 static const part_fn parts[] = {
-	plan_find_project,
-	set_classes,
-	set_cidrs,
-	plan_add_system,
-	plan_add_policy_files,
-	plan_add_git,
-	plan_add_home,
-	plan_add_toolchains,
-	plan_add_path,
-	set_env_base,
-	plan_add_clients,
-	plan_add_etc,
-	plan_add_ca,
-	plan_add_sockets,
-	plan_add_hidden,
-	set_env_pass,
-	set_env_policy,
+	plan_find_project, set_classes,           set_cidrs,
+	plan_add_system,   plan_add_policy_files, plan_add_git,
+	plan_add_home,     plan_add_toolchains,   plan_add_path,
+	set_env_base,      plan_add_clients,      plan_add_etc,
+	plan_add_ca,       plan_add_sockets,      plan_add_hidden,
+	set_env_pass,      set_env_policy,
 };
 
 int plan_build(struct arena *a, const struct plan_input *in, struct plan *ret,

@@ -101,12 +101,8 @@ static const char *const bundles[] = {
 
 /* The variables by which programs that do not ask the system are told. */
 static const char *const bundle_vars[] = {
-	"SSL_CERT_FILE",
-	"REQUESTS_CA_BUNDLE",
-	"CURL_CA_BUNDLE",
-	"GIT_SSL_CAINFO",
-	"PIP_CERT",
-	"NODE_EXTRA_CA_CERTS",
+	"SSL_CERT_FILE",  "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+	"GIT_SSL_CAINFO", "PIP_CERT",           "NODE_EXTRA_CA_CERTS",
 };
 
 static int load_ca(struct plan_work *w, const struct policy_item *item,
@@ -122,8 +118,7 @@ static int load_ca(struct plan_work *w, const struct policy_item *item,
 			      &why);
 
 	if (r > 0)
-		return plan_refuse(w, "%.*s:%u: %s",
-				   STR_ARG(item->origin.file),
+		return plan_refuse(w, "%.*s:%u: %s", STR_ARG(item->origin.file),
 				   (unsigned)item->origin.line, why.text);
 	if (r != 0)
 		return r;
@@ -133,14 +128,15 @@ static int load_ca(struct plan_work *w, const struct policy_item *item,
 	buf_init(&one, CA_MAX);
 	r = host_load(w->in->host, path, &one);
 	if (r != 0)
-		return plan_refuse(w, "%.*s:%u: %s: %s",
-				   STR_ARG(item->origin.file),
-				   (unsigned)item->origin.line, path,
-				   strerror(-r));
+		return plan_refuse(
+			w, "%.*s:%u: %s: %s", STR_ARG(item->origin.file),
+			(unsigned)item->origin.line, path, strerror(-r));
 	if (!memmem(one.ptr + one.off, one.len, "-----BEGIN CERTIFICATE-----",
 		    27))
-		return plan_refuse(w, "%.*s:%u: %s holds no certificate in "
-				      "PEM form", STR_ARG(item->origin.file),
+		return plan_refuse(w,
+				   "%.*s:%u: %s holds no certificate in "
+				   "PEM form",
+				   STR_ARG(item->origin.file),
 				   (unsigned)item->origin.line, path);
 	(void)buf_add(b, buf_str(&one));
 	(void)buf_addc(b, '\n');

@@ -38,8 +38,8 @@ static uint64_t tmp_size(const struct plan_work *w)
 
 static int add_tops(struct plan_work *w)
 {
-	static const char *const tops[] = { "/bin", "/lib", "/lib32", "/lib64",
-					    "/libx32", "/sbin" };
+	static const char *const tops[] = { "/bin",   "/lib",    "/lib32",
+					    "/lib64", "/libx32", "/sbin" };
 
 	if (!yard_sees(&w->yard, "/usr", false))
 		return 0;
@@ -191,9 +191,10 @@ int plan_add_policy_files(struct plan_work *w)
 	if (r == 0)
 		r = add_tops(w);
 	if (r == 0 && !yard_sees(&w->yard, w->plan->cwd, false))
-		r = plan_refuse(w, "the policy (files) shows nothing of %s, "
-				   "where the command is to run; add \".\" to "
-				   "files.write or files.read",
+		r = plan_refuse(w,
+				"the policy (files) shows nothing of %s, "
+				"where the command is to run; add \".\" to "
+				"files.write or files.read",
 				w->plan->cwd);
 	return r;
 }
@@ -206,8 +207,7 @@ int plan_add_hidden(struct plan_work *w)
 	for (size_t i = 0; i < v->n; i++) {
 		struct diag why = { 0 };
 		struct str text;
-		int r = expand(w, POLICY_FILES_HIDE, &v->items[i], &text,
-			       &why);
+		int r = expand(w, POLICY_FILES_HIDE, &v->items[i], &text, &why);
 
 		if (r > 0)
 			return refuse_item(w, &v->items[i], why.text);
@@ -245,8 +245,7 @@ static int add_socket(struct plan_work *w, const struct policy_item *item)
 	m.dst = m.src;
 	if (!m.src)
 		return -ENOMEM;
-	if (host_stat(w->in->host, m.src, &st) != 0 ||
-	    !S_ISSOCK(st.st_mode)) {
+	if (host_stat(w->in->host, m.src, &st) != 0 || !S_ISSOCK(st.st_mode)) {
 		plan_notice(w, "%.*s:%u: there is no socket %s",
 			    STR_ARG(item->origin.file),
 			    (unsigned)item->origin.line, m.src);

@@ -127,9 +127,10 @@ int plan_add_home(struct plan_work *w)
 	if (r == -ENOMEM)
 		return r;
 	if (r != 0)
-		return plan_refuse(w, "the private home %s/homes/%s cannot be "
-				      "made: %s", w->in->state_dir, name,
-				   strerror(-r));
+		return plan_refuse(w,
+				   "the private home %s/homes/%s cannot be "
+				   "made: %s",
+				   w->in->state_dir, name, strerror(-r));
 	for (size_t i = 0; i < N_ELEMS(copies); i++)
 		put_copy(w, &copies[i]);
 	return yard_add(&w->yard, &m);

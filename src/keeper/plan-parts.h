@@ -20,14 +20,13 @@ struct plan_work {
 	const char *user;    /* inside */
 	char **hide;         /* PLAN_MAX_GLOBS */
 	size_t n_hide;
-	bool defaults;       /* files.read is the built-in one */
+	bool defaults; /* files.read is the built-in one */
 };
 
 /* All: 0, < 0, or 1 = refused with w->reterr. */
 must_check int plan_refuse(struct plan_work *w, const char *fmt, ...)
 	printf_like(2, 3);
-void plan_notice(struct plan_work *w, const char *fmt, ...)
-	printf_like(2, 3);
+void plan_notice(struct plan_work *w, const char *fmt, ...) printf_like(2, 3);
 /* A path that exists, as a glob. */
 must_check int plan_hide(struct plan_work *w, const char *path);
 

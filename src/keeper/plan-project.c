@@ -74,16 +74,20 @@ static int refuse_as_project(struct plan_work *w, const char *project,
 	struct str p = str_of(project);
 
 	if (strcmp(project, "/") == 0 || path_is_below(str_of(home), p))
-		return plan_refuse(w, "%s cannot be a project: it holds your "
-				      "home directory; start in a directory "
-				      "below it", project);
+		return plan_refuse(w,
+				   "%s cannot be a project: it holds your "
+				   "home directory; start in a directory "
+				   "below it",
+				   project);
 	if (path_is_below(str_of(state), p) ||
 	    path_is_below(str_of(runtime), p) ||
 	    path_is_below(p, str_of(state)) ||
 	    path_is_below(p, str_of(runtime)))
-		return plan_refuse(w, "%s cannot be a project: bawn keeps its "
-				      "own files there (BAWN_STATE_DIR, "
-				      "BAWN_RUNTIME_DIR)", project);
+		return plan_refuse(w,
+				   "%s cannot be a project: bawn keeps its "
+				   "own files there (BAWN_STATE_DIR, "
+				   "BAWN_RUNTIME_DIR)",
+				   project);
 	return 0;
 }
 
@@ -143,10 +147,10 @@ static bool load(struct git_look *g, const char *path, size_t max,
 static char *resolve(struct git_look *g, const char *base, struct str p)
 {
 	struct arena *a = g->w->arena;
-	const char *path = str_starts(p, STR("/"))
-				   ? arena_cstr(a, p)
-				   : arena_printf(a, "%s/%.*s", base,
-						  STR_ARG(p));
+	const char *path =
+		str_starts(p, STR("/"))
+			? arena_cstr(a, p)
+			: arena_printf(a, "%s/%.*s", base, STR_ARG(p));
 	char *real = NULL;
 
 	if (!path || host_real(a, g->w->in->host, path, &real, NULL) != 0)
@@ -247,8 +251,10 @@ int plan_add_git(struct plan_work *w)
 	if (!dir && is_submodule(&g))
 		dir = g.dir;
 	if (!dir) {
-		plan_notice(w, "%s names %s, which does not name it in turn; "
-			       "git will not work in here", g.file, g.dir);
+		plan_notice(w,
+			    "%s names %s, which does not name it in turn; "
+			    "git will not work in here",
+			    g.file, g.dir);
 		return 0;
 	}
 	r = yard_add_path(&w->yard, dir, true, NULL);

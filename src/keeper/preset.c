@@ -122,8 +122,7 @@ static bool add_host(struct preset *p, struct str line)
 	if (has_port && !str_u32(rest, 1, UINT16_MAX, &port))
 		return false;
 	for (size_t i = 0; i < p->n_hosts; i++) {
-		if (p->hosts[i].port == port &&
-		    strcmp(p->names[i], name) == 0)
+		if (p->hosts[i].port == port && strcmp(p->names[i], name) == 0)
 			return true;
 	}
 	p->hosts[p->n_hosts++] = (struct policy_preset_host){
@@ -340,10 +339,9 @@ static int watch(struct preset *p)
 {
 	int r;
 
-	p->io = (struct loop_io){ .fd = p->out_fd,
-				  .events = EPOLLIN,
-				  .run = on_output,
-				  .owner = p };
+	p->io = (struct loop_io){
+		.fd = p->out_fd, .events = EPOLLIN, .run = on_output, .owner = p
+	};
 	p->limit = (struct loop_timer){ .run = on_limit, .owner = p };
 	r = fd_set_nonblock(p->out_fd, true);
 	if (r == 0)

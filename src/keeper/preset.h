@@ -42,7 +42,10 @@ struct preset {
 	const char *state_dir, *libexec_dir;
 };
 
-#define PRESET_NULL { .pid = -1, .out_fd = -1 }
+#define PRESET_NULL                     \
+	{                               \
+		.pid = -1, .out_fd = -1 \
+	}
 
 /* @state_dir, @libexec_dir: borrowed. */
 void preset_init(struct preset *p, struct loop *loop, const char *state_dir,

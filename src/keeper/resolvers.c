@@ -37,7 +37,8 @@ static void look(const struct host *host, const char *path, uint64_t ret[5])
 	ret[4] = (uint64_t)st.st_mtim.tv_nsec;
 }
 
-static struct str load(struct resolvers *r, const struct host *host, const char *path)
+static struct str load(struct resolvers *r, const struct host *host,
+		       const char *path)
 {
 	buf_clear(&r->text);
 	if (host_load(host, path, &r->text) != 0)

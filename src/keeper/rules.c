@@ -158,7 +158,9 @@ static int entry_new(const char *file, struct rules_entry **ret,
 		diag_set(reterr, 0, 0, "%s", strerror(-r));
 	if (r != 0)
 		return name_file(reterr, file);
-	if (has_file && !is_fresh(&st))
+	if (has_file && is_fresh(&st))
+		memset(e->identity, 0xff, sizeof(e->identity)); /* nobody's */
+	else if (has_file)
 		take_identity(&st, e->identity);
 	r = parse(e, buf_str(&text), has_file, reterr);
 	if (r != 0)

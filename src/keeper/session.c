@@ -254,7 +254,8 @@ static void ledger_failed(struct session *s, uint32_t id, const char *why)
 
 	(void)snprintf(text, sizeof(text),
 		       "the ledger cannot be written: %s; "
-		       "see %s/ledger", why, s->keeper->config->state_dir);
+		       "see %s/ledger",
+		       why, s->keeper->config->state_dir);
 	log_error("session %s: %s", s->id, text);
 	if (id == RECORD_OPEN) {
 		refuse(s, 2, text);
@@ -436,8 +437,7 @@ void session_advance(struct session *s)
 		take_place(s);
 		return;
 	}
-	refuse(s, r == GRANT_REFUSED ? 1 : 2,
-	       r > 0 ? why.text : strerror(-r));
+	refuse(s, r == GRANT_REFUSED ? 1 : 2, r > 0 ? why.text : strerror(-r));
 	if (s->opened) { /* the ledger says that it began */
 		session_orphan(s, "could not start");
 		return;
@@ -529,8 +529,8 @@ void session_resolvers(struct session *s)
 	buf_init(&b, IPC_BODY_MAX);
 	resolvers_format(&s->keeper->resolvers, &s->rules->net, &w);
 	r = b.failed ? -ENOMEM
-		     : link_send(&s->relay, MSG_RESOLVERS, 0, buf_str(&b),
-				 NULL, 0);
+		     : link_send(&s->relay, MSG_RESOLVERS, 0, buf_str(&b), NULL,
+				 0);
 	if (r != 0)
 		log_warn("session %s: its relay keeps old nameservers: %s",
 			 s->id, strerror(-r));
@@ -611,8 +611,7 @@ void session_close(struct session *s, uint32_t msg,
 	s->closing.reason = arena_str(&s->arena, end->reason);
 	if (s->client)
 		s->client->requests.phase = CLIENT_CLOSING;
-	if (!link_is_open(&s->relay) ||
-	    shutdown(s->relay.fd, SHUT_WR) == -1) {
+	if (!link_is_open(&s->relay) || shutdown(s->relay.fd, SHUT_WR) == -1) {
 		settle(s);
 		return;
 	}

@@ -39,9 +39,9 @@ struct client;
 struct keeper;
 struct rules_entry;
 
-#define SESSION_RELAY_NS (UINT64_C(1000) * 1000 * 1000)  /* its last words */
-#define SESSION_END_NS   (UINT64_C(10000) * 1000 * 1000) /* after TERMINATE */
-#define SESSION_LEDGER_NS (UINT64_C(5000) * 1000 * 1000) /* to be durable */
+#define SESSION_RELAY_NS  (UINT64_C(1000) * 1000 * 1000)  /* its last words */
+#define SESSION_END_NS    (UINT64_C(10000) * 1000 * 1000) /* after TERMINATE */
+#define SESSION_LEDGER_NS (UINT64_C(5000) * 1000 * 1000)  /* to be durable */
 #define SESSION_RELAY_MAX ((size_t)4096) /* bytes it may send the keeper */
 
 enum session_state {
@@ -64,27 +64,27 @@ struct session {
 	struct client *client; /* NULL: gone */
 	enum session_state state;
 	char id[ID_SESSION_LEN + 1];
-	uint32_t serial;       /* names it towards the zygote */
+	uint32_t serial; /* names it towards the zygote */
 	uint32_t open_msg, close_msg;
-	struct arena arena;    /* the request lives here */
+	struct arena arena; /* the request lives here */
 	struct open_request request;
-	struct str argv;       /* in one line, quoted */
+	struct str argv; /* in one line, quoted */
 	struct rules_entry *rules;
-	uint64_t started_ns;   /* UTC */
+	uint64_t started_ns; /* UTC */
 	uint64_t resolvers_version;
-	pid_t pid;             /* of its init, once it runs */
-	struct link ledger;    /* role keeper */
-	struct link events;    /* role supervisor */
+	pid_t pid;          /* of its init, once it runs */
+	struct link ledger; /* role keeper */
+	struct link events; /* role supervisor */
 	struct link relay;
 	struct loop_timer timer;
 	struct session_end closing;
 	int64_t bytes_in, bytes_out; /* the relay's word, at its end */
 	bool has_stats;
-	int owed;              /* place in STATE/owed */
-	bool opened;           /* the open record was sent */
-	bool durable;          /* and is durable */
-	bool told;             /* TERMINATE was sent */
-	bool close_sent;       /* the close record was sent */
+	int owed;        /* place in STATE/owed */
+	bool opened;     /* the open record was sent */
+	bool durable;    /* and is durable */
+	bool told;       /* TERMINATE was sent */
+	bool close_sent; /* the close record was sent */
 };
 
 const char *session_state_name(enum session_state s);

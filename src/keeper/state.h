@@ -26,9 +26,9 @@ struct keeper {
 	struct session *sessions; /* newest first */
 	size_t n_sessions;
 	uint32_t last_serial;
-	uint64_t began_ns;     /* monotonic */
-	uint64_t n_opened;     /* since the start */
-	bool draining;         /* no new sessions; ends with the last one */
+	uint64_t began_ns; /* monotonic */
+	uint64_t n_opened; /* since the start */
+	bool draining;     /* no new sessions; ends with the last one */
 	bool stopping;
 	enum keeper_end end;
 	struct rules rules;

@@ -118,8 +118,9 @@ static void first_wins(void)
 	clients_take_var(&a, CLIENTS_NPM_REGISTRY, STR("https://env.test/"),
 			 &c);
 	clients_parse_npmrc(&a, STR("registry=https://file.test/\n"), &c);
-	CHECK_EQ(str_eq(c.value[CLIENTS_NPM_REGISTRY],
-			STR("https://env.test/")), 1);
+	CHECK_EQ(
+		str_eq(c.value[CLIENTS_NPM_REGISTRY], STR("https://env.test/")),
+		1);
 }
 
 static void cargo(void)
@@ -141,7 +142,8 @@ static void cargo(void)
 	CHECK_EQ(str_eq(got, STR("[source.main]\nreplace-with = \"corp\"\n"
 				 "registry = \"sparse+https://c.test/\"\n"
 				 "[registries.corp]\n"
-				 "index = \"https://c.test/git\"\n")), 1);
+				 "index = \"https://c.test/git\"\n")),
+		 1);
 	clients_filter_cargo(&a, STR("[net]\nretry = 1\n"), &got);
 	CHECK_EQ(got.len, 0);
 }

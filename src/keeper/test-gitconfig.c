@@ -70,7 +70,8 @@ static void subsections(void)
 	arena_init(&a, (size_t)4 * 1024 * 1024);
 	CHECK_EQ(gitconfig_parse(&a,
 				 STR("[a \"B\\\"c\"]k=1\n[a.Bc]k=2\n[a]k=3\n"),
-				 &c, NULL), 0);
+				 &c, NULL),
+		 0);
 	CHECK_EQ(c.n, 3);
 	CHECK_EQ(str_eq(c.entries[0].subsection, STR("B\"c")), 1);
 	CHECK_EQ(str_eq(c.entries[1].subsection, STR("bc")), 1);
@@ -98,14 +99,16 @@ static void filter(void)
 			     "[http]\nproxy = p\nextraheader = secret\n"
 			     "[user \"x\"]\nname = no\n"
 			     "[init]\ndefaultBranch = main\n"),
-			 &c, NULL), 0);
+			 &c, NULL),
+		 0);
 	gitconfig_format(&c, gitconfig_may_enter, &b);
 	CHECK_EQ(str_eq(buf_str(&b),
 			STR("[user]\n\tname = \"A B\"\n"
 			    "[user]\n\temail = \"a@b.test\"\n"
 			    "[core]\n\tautocrlf\n"
 			    "[alias]\n\tst = \"status\"\n"
-			    "[init]\n\tdefaultbranch = \"main\"\n")), 1);
+			    "[init]\n\tdefaultbranch = \"main\"\n")),
+		 1);
 }
 
 static void worktree_files(void)
@@ -113,18 +116,12 @@ static void worktree_files(void)
 	static const struct {
 		const char *text, *want;
 	} rows[] = {
-		{ "gitdir: /a/b\n", "/a/b" },
-		{ "gitdir: ../x", "../x" },
-		{ "gitdir: /a b\n", "/a b" },
-		{ "gitdir:/a\n", NULL },
-		{ "gitdir:  /a\n", NULL },
-		{ "gitdir: /a\n\n", NULL },
-		{ "gitdir: /a \n", NULL },
-		{ "gitdir: /a\r\n", NULL },
-		{ "gitdir: /a\nmore\n", NULL },
-		{ "gitdir: \n", NULL },
-		{ " gitdir: /a\n", NULL },
-		{ "", NULL },
+		{ "gitdir: /a/b\n", "/a/b" },   { "gitdir: ../x", "../x" },
+		{ "gitdir: /a b\n", "/a b" },   { "gitdir:/a\n", NULL },
+		{ "gitdir:  /a\n", NULL },      { "gitdir: /a\n\n", NULL },
+		{ "gitdir: /a \n", NULL },      { "gitdir: /a\r\n", NULL },
+		{ "gitdir: /a\nmore\n", NULL }, { "gitdir: \n", NULL },
+		{ " gitdir: /a\n", NULL },      { "", NULL },
 	};
 
 	for (size_t i = 0; i < N_ELEMS(rows); i++) {

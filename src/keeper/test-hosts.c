@@ -48,10 +48,11 @@ static void options(void)
 {
 	struct hosts_resolv r;
 
-	hosts_parse_resolv(STR("domain old.test\n"
-			       "search A.test b.test. bad_name 10.0.0.1\n"
-			       "options timeout:2 ndots:99 attempts:3 rotate\n"),
-			   &r);
+	hosts_parse_resolv(
+		STR("domain old.test\n"
+		    "search A.test b.test. bad_name 10.0.0.1\n"
+		    "options timeout:2 ndots:99 attempts:3 rotate\n"),
+		&r);
 	CHECK_EQ(r.n_search, 2);
 	CHECK_EQ(strcmp(r.search[0], "a.test"), 0);
 	CHECK_EQ(strcmp(r.search[1], "b.test"), 0);

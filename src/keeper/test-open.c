@@ -3,8 +3,8 @@
 #include "keeper/grant.h"
 #include "keeper/open-parse.h"
 
-#define WHOLE                                                               \
-	"\"build\":\"b\",\"cwd\":\"/p/../q\",\"argv\":[\"a\",\"b c\"],"     \
+#define WHOLE                                                           \
+	"\"build\":\"b\",\"cwd\":\"/p/../q\",\"argv\":[\"a\",\"b c\"]," \
 	"\"argc\":2,\"env\":{\"HOME\":\"/h\",\"PATH\":\"/bin\"}"
 
 static int parse(struct arena *a, const char *text, struct open_request *q)
@@ -24,7 +24,8 @@ static void rows(void)
 		{ "{" WHOLE "}", 0 },
 		{ "{" WHOLE ",\"profile\":\"ci\",\"task\":\"T\","
 		  "\"policy\":\"/x\",\"tty\":true,\"plan_only\":false,"
-		  "\"json\":true,\"set\":[\"K=V=W\",\"E=\"]}", 0 },
+		  "\"json\":true,\"set\":[\"K=V=W\",\"E=\"]}",
+		  0 },
 		{ "[]", 1 },
 		{ "{}", 1 },
 		{ "{" WHOLE ",\"more\":1}", 1 },
@@ -35,22 +36,28 @@ static void rows(void)
 		{ "{" WHOLE ",\"set\":[\"novalue\"]}", 1 },
 		{ "{" WHOLE ",\"set\":[\"=x\"]}", 1 },
 		{ "{" WHOLE ",\"set\":{}}", 1 },
-		{ "{\"cwd\":\"/\",\"argv\":[\"a\"],\"argc\":1,\"env\":{}}",
-		  1 },
+		{ "{\"cwd\":\"/\",\"argv\":[\"a\"],\"argc\":1,\"env\":{}}", 1 },
 		{ "{\"build\":\"b\",\"cwd\":\"p\",\"argv\":[\"a\"],"
-		  "\"argc\":1,\"env\":{}}", 1 },
+		  "\"argc\":1,\"env\":{}}",
+		  1 },
 		{ "{\"build\":\"b\",\"cwd\":\"/\",\"argv\":[],"
-		  "\"argc\":1,\"env\":{}}", 1 },
+		  "\"argc\":1,\"env\":{}}",
+		  1 },
 		{ "{\"build\":\"b\",\"cwd\":\"/\",\"argv\":[1],"
-		  "\"argc\":1,\"env\":{}}", 1 },
+		  "\"argc\":1,\"env\":{}}",
+		  1 },
 		{ "{\"build\":\"b\",\"cwd\":\"/\",\"argv\":[\"a\",\"b\"],"
-		  "\"argc\":1,\"env\":{}}", 1 },
+		  "\"argc\":1,\"env\":{}}",
+		  1 },
 		{ "{\"build\":\"b\",\"cwd\":\"/\",\"argv\":[\"a\"],"
-		  "\"argc\":0,\"env\":{}}", 1 },
+		  "\"argc\":0,\"env\":{}}",
+		  1 },
 		{ "{\"build\":\"b\",\"cwd\":\"/\",\"argv\":[\"a\"],"
-		  "\"argc\":1,\"env\":{\"AWS_SECRET\":\"x\"}}", 1 },
+		  "\"argc\":1,\"env\":{\"AWS_SECRET\":\"x\"}}",
+		  1 },
 		{ "{\"build\":\"b\",\"cwd\":\"/\",\"argv\":[\"a\"],"
-		  "\"argc\":1,\"env\":{\"HOME\":1}}", 1 },
+		  "\"argc\":1,\"env\":{\"HOME\":1}}",
+		  1 },
 	};
 
 	for (size_t i = 0; i < N_ELEMS(table); i++) {

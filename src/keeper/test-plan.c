@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Plans of made-up machines: a tree in a temporary directory is the root. */
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/socket.h>
 
 #include "base/fd.h"
 #include "base/path.h"
@@ -76,8 +76,8 @@ static void machine_init(struct machine *m)
 	(void)snprintf(m->root, sizeof(m->root), "%s/%u", top, n_machines++);
 	(void)snprintf(m->state, sizeof(m->state), "%s.state", m->root);
 	(void)snprintf(m->policy, sizeof(m->policy), "%s.yaml", m->root);
-	must(dir_make(m->root, 0755) == 0 &&
-		     dir_make_private(m->state) == 0, "machine");
+	must(dir_make(m->root, 0755) == 0 && dir_make_private(m->state) == 0,
+	     "machine");
 	put_dir(m->root, "/usr/bin");
 	put_dir(m->root, "/usr/lib");
 	put_dir(m->root, "/opt");
@@ -147,7 +147,11 @@ static const struct plan_mount *find(const struct machine *m, const char *dst)
 	return NULL;
 }
 
-enum seen { NOT, READ, WRITE };
+enum seen {
+	NOT,
+	READ,
+	WRITE
+};
 
 /* How the host's @path is bound at its own place, if it is. */
 static enum seen bound(const struct machine *m, const char *path)
@@ -195,7 +199,8 @@ static void defaults(void)
 	CHECK_EQ(find(&m, "/bin") && find(&m, "/bin")->op == PLAN_SYMLINK, 1);
 	CHECK_EQ(find(&m, "/usr/bin") != NULL, 0);
 	CHECK_EQ(find(&m, "/home/u") &&
-			 strcmp(find(&m, "/home/u")->src, "/home/u") != 0, 1);
+			 strcmp(find(&m, "/home/u")->src, "/home/u") != 0,
+		 1);
 	/* a link into a place of ours is followed there */
 	CHECK_EQ(find(&m, "/run/dns/stub.conf") != NULL, 1);
 	CHECK_EQ(find(&m, "/etc/resolv.conf") != NULL, 0);
@@ -203,12 +208,9 @@ static void defaults(void)
 	CHECK_EQ(find(&m, "/etc/group") != NULL, 0);
 	CHECK_EQ(find(&m, "/etc/passwd") != NULL, 1);
 	CHECK_EQ(hides(&m, "/home/u/proj/**/.env"), 1);
-	CHECK_STR(env_of(&m, "HOME"),
-		  STR("/home/u"));
-	CHECK_STR(env_of(&m, "USER"),
-		  STR("u"));
-	CHECK_STR(env_of(&m, "PATH"),
-		  STR("/usr/bin:/bin"));
+	CHECK_STR(env_of(&m, "HOME"), STR("/home/u"));
+	CHECK_STR(env_of(&m, "USER"), STR("u"));
+	CHECK_STR(env_of(&m, "PATH"), STR("/usr/bin:/bin"));
 	CHECK_EQ(m.notices.n, 0);
 	CHECK_EQ(m.plan.host_uid, 1000);
 	machine_done(&m);
@@ -221,7 +223,8 @@ static void order(void)
 	machine_init(&m);
 	put_dir(m.root, "/home/u/proj-old");
 	CHECK_EQ(build(&m, "version: 1\nfiles: {read: [/usr, ~/proj-old, "
-			   "/usr/lib], write: [., /usr/lib]}\n"), 0);
+			   "/usr/lib], write: [., /usr/lib]}\n"),
+		 0);
 	for (size_t i = 0; i < m.plan.n_mounts; i++) {
 		for (size_t j = 0; j < i; j++) {
 			struct str up = str_of(m.plan.mounts[i].dst);
@@ -284,10 +287,10 @@ static void policy_paths(void)
 	put_link(m.root, "/home/u/reflink", "ref");
 	CHECK_EQ(build(&m, "version: 1\nfiles:\n"
 			   "  read: [/usr, /data, ~/reflink, /none]\n"
-			   "  write: [.]\n  hide: [~/.ssh, '**/*.key']\n"), 0);
+			   "  write: [.]\n  hide: [~/.ssh, '**/*.key']\n"),
+		 0);
 	CHECK_EQ(bound(&m, "/mnt/disk/data"), READ);
-	CHECK_EQ(find(&m, "/data") && find(&m, "/data")->op == PLAN_SYMLINK,
-		 1);
+	CHECK_EQ(find(&m, "/data") && find(&m, "/data")->op == PLAN_SYMLINK, 1);
 	CHECK_EQ(bound(&m, "/home/u/ref"), READ);
 	CHECK_EQ(bound(&m, "/etc"), NOT);
 	CHECK_EQ(find(&m, "/etc/resolv.conf") != NULL, 1);
@@ -349,15 +352,14 @@ static void toolchains(void)
 	put(m.root, "/srv/pkg/lib/node_modules/a/cli.js", "");
 	put_dir(m.root, "/srv/other/bin");
 	put_link(m.root, "/usr/bin/tool", "/srv/pkg/lib/node_modules/a/cli.js");
-	m.q.env[OPEN_PATH] = STR(
-		"/home/u/.nvm/versions/node/v1/bin:/home/u/.ssh/bin:"
-		"/home/u/tools/bin:/home/u/scripts:relative::/none/bin:"
-		"/srv/other/bin:/srv:/usr/bin:/usr/bin");
+	m.q.env[OPEN_PATH] =
+		STR("/home/u/.nvm/versions/node/v1/bin:/home/u/.ssh/bin:"
+		    "/home/u/tools/bin:/home/u/scripts:relative::/none/bin:"
+		    "/srv/other/bin:/srv:/usr/bin:/usr/bin");
 	CHECK_EQ(build(&m, "version: 1\n"), 0);
 	CHECK_EQ(bound(&m, "/home/u/.nvm"), READ);
 	CHECK_EQ(hides(&m, "/home/u/.nvm/versions/node/v1/etc/npmrc"), 1);
-	CHECK_STR(env_of(&m, "NVM_DIR"),
-		  STR("/home/u/.nvm"));
+	CHECK_STR(env_of(&m, "NVM_DIR"), STR("/home/u/.nvm"));
 	CHECK_EQ(bound(&m, "/home/u/.cargo/bin"), READ);
 	CHECK_EQ(bound(&m, "/home/u/.cargo"), NOT);
 	CHECK_EQ(bound(&m, "/home/u/tools/bin"), READ);
@@ -367,14 +369,13 @@ static void toolchains(void)
 	CHECK_EQ(bound(&m, "/srv/pkg/lib/node_modules"), READ);
 	CHECK_STR(env_of(&m, "PATH"),
 		  STR("/home/u/.nvm/versions/node/v1/bin:/home/u/tools/bin:"
-		  "/srv/other/bin:/usr/bin"));
+		      "/srv/other/bin:/usr/bin"));
 	/* Only what is named, when something is. */
 	CHECK_EQ(build(&m, "version: 1\nfiles: {read: [/usr], write: [.]}\n"),
 		 0);
 	CHECK_EQ(bound(&m, "/home/u/.nvm"), NOT);
 	CHECK_EQ(bound(&m, "/srv/other/bin"), NOT);
-	CHECK_STR(env_of(&m, "PATH"),
-		  STR("/usr/bin"));
+	CHECK_STR(env_of(&m, "PATH"), STR("/usr/bin"));
 	machine_done(&m);
 }
 
@@ -391,15 +392,11 @@ static void client_urls(void)
 	m.q.env[OPEN_GOPROXY] = STR("https://g.test");
 	CHECK_EQ(build(&m, "version: 1\nenv: {set: {PIP_INDEX_URL: mine}}\n"),
 		 0);
-	CHECK_STR(env_of(&m, "npm_config_registry"),
-		  STR("https://r.test/"));
-	CHECK_STR(env_of(&m, "PIP_INDEX_URL"),
-		  STR("mine"));
-	CHECK_STR(env_of(&m, "PIP_CERT"),
-		  STR("/srv/ca.pem"));
+	CHECK_STR(env_of(&m, "npm_config_registry"), STR("https://r.test/"));
+	CHECK_STR(env_of(&m, "PIP_INDEX_URL"), STR("mine"));
+	CHECK_STR(env_of(&m, "PIP_CERT"), STR("/srv/ca.pem"));
 	CHECK_EQ(bound(&m, "/srv/ca.pem"), READ);
-	CHECK_STR(env_of(&m, "GOPROXY"),
-		  STR("https://g.test"));
+	CHECK_STR(env_of(&m, "GOPROXY"), STR("https://g.test"));
 	machine_done(&m);
 }
 
@@ -488,8 +485,7 @@ static void authorities(void)
 	CHECK_STR(env_of(&m, "NODE_EXTRA_CA_CERTS"),
 		  STR("/run/bawn/ca-certificates.crt"));
 	CHECK_EQ(build(&m, "version: 1\nnetwork: {ca: [/srv/no.pem]}\n"), 1);
-	CHECK_EQ(build(&m, "version: 1\nnetwork: {ca: [/srv/none.pem]}\n"),
-		 1);
+	CHECK_EQ(build(&m, "version: 1\nnetwork: {ca: [/srv/none.pem]}\n"), 1);
 	CHECK_EQ(strstr(m.why.text, "/srv/none.pem") != NULL, 1);
 	machine_done(&m);
 }
@@ -583,21 +579,20 @@ static void agent_socket(void)
 	machine_init(&m);
 	put_dir(m.root, "/tmp");
 	must(snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/tmp/agent",
-		      m.root) < (int)sizeof(sa.sun_path), "path");
+		      m.root) < (int)sizeof(sa.sun_path),
+	     "path");
 	must(bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0, "bind");
 	must(getuid() != 0 || chown(sa.sun_path, 1000, 1000) == 0, "chown");
 	m.q.env[OPEN_SSH_AUTH_SOCK] = STR("/tmp/agent");
 	CHECK_EQ(build(&m, "version: 1\n"), 0);
 	CHECK_EQ(find(&m, "/tmp/agent") != NULL, 0);
-	CHECK_STR(env_of(&m, "SSH_AUTH_SOCK"),
-		  STR(""));
+	CHECK_STR(env_of(&m, "SSH_AUTH_SOCK"), STR(""));
 	if (getuid() == 0 || getuid() == 1000) {
 		CHECK_EQ(build(&m, policy), 0);
 		CHECK_EQ(find(&m, "/tmp/agent") &&
 				 find(&m, "/tmp/agent")->op == PLAN_SOCKET,
 			 1);
-		CHECK_STR(env_of(&m, "SSH_AUTH_SOCK"),
-		  STR("/tmp/agent"));
+		CHECK_STR(env_of(&m, "SSH_AUTH_SOCK"), STR("/tmp/agent"));
 	}
 	m.q.env[OPEN_SSH_AUTH_SOCK] = STR("/tmp/none");
 	CHECK_EQ(build(&m, policy), 0);

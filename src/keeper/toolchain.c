@@ -35,48 +35,81 @@ static const struct tool {
 	const char *never[4]; /* files below base; "*" is any one directory */
 	const char *set;      /* variable that is set to the base; NULL */
 } tools[] = {
-	{ "nvm", OPEN_NVM_DIR, ".nvm", { "" },
-	  { "versions/node/*/etc/npmrc" }, "NVM_DIR" },
+	{ "nvm",
+	  OPEN_NVM_DIR,
+	  ".nvm",
+	  { "" },
+	  { "versions/node/*/etc/npmrc" },
+	  "NVM_DIR" },
 	{ "fnm", NO_VAR, ".local/share/fnm", { "" }, { NULL }, NULL },
-	{ "volta", NO_VAR, ".volta", { "bin", "tools", "hooks.json" },
-	  { NULL }, "VOLTA_HOME" },
+	{ "volta",
+	  NO_VAR,
+	  ".volta",
+	  { "bin", "tools", "hooks.json" },
+	  { NULL },
+	  "VOLTA_HOME" },
 	{ "asdf", NO_VAR, ".asdf", { "" }, { NULL }, NULL },
 	{ "mise", NO_VAR, ".local/share/mise", { "" }, { NULL }, NULL },
-	{ "npm-global", NO_VAR, ".npm-global", { "bin", "lib" }, { NULL },
+	{ "npm-global",
+	  NO_VAR,
+	  ".npm-global",
+	  { "bin", "lib" },
+	  { NULL },
 	  NULL },
 	{ "pnpm", NO_VAR, ".local/share/pnpm", { "" }, { NULL }, "PNPM_HOME" },
 	{ "yarn", NO_VAR, ".yarn", { "bin" }, { NULL }, NULL },
-	{ "yarn-global", NO_VAR, ".config/yarn/global", { "node_modules" },
-	  { NULL }, NULL },
+	{ "yarn-global",
+	  NO_VAR,
+	  ".config/yarn/global",
+	  { "node_modules" },
+	  { NULL },
+	  NULL },
 	{ "bun", NO_VAR, ".bun", { "bin", "install/global" }, { NULL }, NULL },
 	{ "deno", NO_VAR, ".deno", { "bin" }, { NULL }, NULL },
-	{ "pyenv", OPEN_PYENV_ROOT, ".pyenv", { "" }, { NULL },
-	  "PYENV_ROOT" },
+	{ "pyenv", OPEN_PYENV_ROOT, ".pyenv", { "" }, { NULL }, "PYENV_ROOT" },
 	{ "conda", NO_VAR, "miniconda3", { "" }, { NULL }, NULL },
 	{ "anaconda", NO_VAR, "anaconda3", { "" }, { NULL }, NULL },
 	{ "miniforge", NO_VAR, "miniforge3", { "" }, { NULL }, NULL },
 	{ "rbenv", NO_VAR, ".rbenv", { "" }, { NULL }, NULL },
-	{ "rustup", OPEN_RUSTUP_HOME, ".rustup", { "" }, { NULL },
+	{ "rustup",
+	  OPEN_RUSTUP_HOME,
+	  ".rustup",
+	  { "" },
+	  { NULL },
 	  "RUSTUP_HOME" },
-	{ "cargo", OPEN_CARGO_HOME, ".cargo", { "bin", "env" }, { NULL },
+	{ "cargo",
+	  OPEN_CARGO_HOME,
+	  ".cargo",
+	  { "bin", "env" },
+	  { NULL },
 	  NULL },
-	{ "sdkman", OPEN_SDKMAN_DIR, ".sdkman",
-	  { "bin", "candidates", "etc", "libexec", "src", "var" }, { NULL },
+	{ "sdkman",
+	  OPEN_SDKMAN_DIR,
+	  ".sdkman",
+	  { "bin", "candidates", "etc", "libexec", "src", "var" },
+	  { NULL },
 	  "SDKMAN_DIR" },
 	{ "go", NO_VAR, "go", { "bin" }, { NULL }, NULL },
 	{ "go-sdk", NO_VAR, "sdk", { "" }, { NULL }, NULL },
 	{ "ghcup", NO_VAR, ".ghcup", { "bin", "ghc", "env" }, { NULL }, NULL },
 	{ "juliaup", NO_VAR, ".juliaup", { "" }, { NULL }, NULL },
 	{ "dotnet", NO_VAR, ".dotnet", { "" }, { NULL }, NULL },
-	{ "local", NO_VAR, ".local",
+	{ "local",
+	  NO_VAR,
+	  ".local",
 	  { "bin", "lib", "share/pipx", "share/uv", "pipx" },
-	  { "share/uv/credentials" }, NULL },
+	  { "share/uv/credentials" },
+	  NULL },
 	{ "bin", NO_VAR, "bin", { "" }, { NULL }, NULL },
 	/* the agents themselves */
 	{ "claude", NO_VAR, ".local/share/claude", { "" }, { NULL }, NULL },
 	{ "claude-local", NO_VAR, ".claude/local", { "" }, { NULL }, NULL },
 	{ "codex", NO_VAR, ".codex/packages", { "" }, { NULL }, NULL },
-	{ "cursor", NO_VAR, ".local/share/cursor-agent", { "" }, { NULL },
+	{ "cursor",
+	  NO_VAR,
+	  ".local/share/cursor-agent",
+	  { "" },
+	  { NULL },
 	  NULL },
 	{ "opencode", NO_VAR, ".opencode", { "bin" }, { NULL }, NULL },
 };
@@ -111,8 +144,8 @@ static int hide_never(struct plan_work *w, const char *base,
 	if (host_list(a, w->in->host, dir, 64, &names, &n) != 0)
 		return 0;
 	for (size_t i = 0; i < n && r == 0; i++) {
-		char *path = arena_printf(a, "%s/%s/%s", dir, names[i],
-					  star + 3);
+		char *path =
+			arena_printf(a, "%s/%s/%s", dir, names[i], star + 3);
 
 		r = path ? hide_existing(w, path) : -ENOMEM;
 	}
@@ -126,9 +159,9 @@ static const char *base_of(struct plan_work *w, const struct tool *t)
 	if (t->var != NO_VAR) {
 		value = w->request->env[t->var];
 		if (str_starts(value, STR("/")))
-			return arena_cstr(w->arena,
-					  path_normalise(w->arena, STR("/"),
-							 value));
+			return arena_cstr(
+				w->arena,
+				path_normalise(w->arena, STR("/"), value));
 	}
 	return arena_printf(w->arena, "%s/%s", w->home, t->base);
 }
@@ -140,8 +173,7 @@ static bool is_absent(const struct plan_work *w, const struct tool *t,
 	char name[32];
 	struct str rest = str_of(t->base), first;
 
-	if (!in_home ||
-	    (t->var != NO_VAR && w->request->env[t->var].len > 0) ||
+	if (!in_home || (t->var != NO_VAR && w->request->env[t->var].len > 0) ||
 	    !str_cut(&rest, '/', &first) || first.len >= sizeof(name))
 		return false;
 	memcpy(name, first.ptr, first.len);
@@ -166,8 +198,7 @@ static int add_tool(struct plan_work *w, const struct tool *t)
 							  base, t->read[i])
 					   : base;
 
-		r = path ? yard_add_path(&w->yard, path, false, NULL)
-			 : -ENOMEM;
+		r = path ? yard_add_path(&w->yard, path, false, NULL) : -ENOMEM;
 		any |= r == 0;
 		if (r != 0 && r != YARD_MISSING)
 			return r;
@@ -195,11 +226,12 @@ static size_t count_components(struct str path)
 /* Deep enough below its tree to hold no more than what belongs to a tool. */
 static bool is_deep(const struct plan_work *w, const char *real)
 {
-	static const char *const odd[] = { "/proc", "/sys", "/dev", "/boot",
-					   "/run", "/tmp", "/var/tmp" };
-	static const char *const secret[] = { ".ssh", ".gnupg", ".aws",
-					      ".kube", ".docker", ".password-"
-								  "store" };
+	static const char *const odd[] = { "/proc", "/sys", "/dev",    "/boot",
+					   "/run",  "/tmp", "/var/tmp" };
+	static const char *const secret[] = { ".ssh",           ".gnupg",
+					      ".aws",           ".kube",
+					      ".docker",        ".netrc",
+					      ".password-store" };
 	struct str path = str_of(real), rest;
 
 	if (path_is_below(path, str_of(w->in->state_dir)) ||
@@ -290,8 +322,7 @@ static int show_command(struct plan_work *w, const struct path_list *l)
 				    STR_ARG(name));
 		if (!path)
 			return -ENOMEM;
-		if (host_real(w->arena, w->in->host, path, &real, NULL) !=
-		    0)
+		if (host_real(w->arena, w->in->host, path, &real, NULL) != 0)
 			real = NULL;
 	}
 	if (!real || yard_sees(&w->yard, real, false))
@@ -334,8 +365,8 @@ static int add_dir_vars(struct plan_work *w)
 		if (!str_starts(value, STR("/")))
 			continue;
 		dir = arena_cstr(w->arena, value);
-		if (!dir || host_real(w->arena, w->in->host, dir, &real,
-				      NULL) != 0)
+		if (!dir ||
+		    host_real(w->arena, w->in->host, dir, &real, NULL) != 0)
 			continue;
 		r = show(w, real, &visible);
 		if (r != 0)
@@ -404,10 +435,9 @@ static int load_client(struct plan_work *w, const struct client_file *f,
 		       struct clients_config *c)
 {
 	AUTO(buf) struct buf b = BUF_NULL;
-	const char *path = f->path[0] == '/'
-				   ? f->path
-				   : arena_printf(w->arena, "%s/%s", w->home,
-						  f->path);
+	const char *path = f->path[0] == '/' ? f->path
+					     : arena_printf(w->arena, "%s/%s",
+							    w->home, f->path);
 
 	if (!path)
 		return -ENOMEM;

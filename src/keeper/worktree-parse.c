@@ -17,8 +17,8 @@ bool worktree_parse_path(struct str text, struct str *ret)
 	if (str_ends(text, STR("\n")))
 		text.len--;
 	trimmed = str_trim(text);
-	if (text.len == 0 || text.len > PATH_LIMIT ||
-	    trimmed.len != text.len || memchr(text.ptr, '\0', text.len) ||
+	if (text.len == 0 || text.len > PATH_LIMIT || trimmed.len != text.len ||
+	    memchr(text.ptr, '\0', text.len) ||
 	    memchr(text.ptr, '\n', text.len))
 		return false;
 	*ret = text;

@@ -79,8 +79,7 @@ static const struct yard_item *nearest(const struct yard *y, struct str path,
 /* Shows the host's directory at the host's path. */
 static bool is_host(const struct yard_item *it)
 {
-	return it && it->m.op == PLAN_BIND &&
-	       strcmp(it->m.src, it->m.dst) == 0;
+	return it && it->m.op == PLAN_BIND && strcmp(it->m.src, it->m.dst) == 0;
 }
 
 bool yard_sees(const struct yard *y, const char *path, bool writable)

@@ -133,8 +133,8 @@ static void test_configs(void)
 
 static void test_no_memory(void)
 {
-	static const struct str text = STR(
-		"{\"hosts\":[[\"a.example\",\"::1\"],[\"b.example\",\"::1\"]]}");
+	static const struct str text = STR("{\"hosts\":[[\"a.example\",\"::1\"]"
+					   ",[\"b.example\",\"::1\"]]}");
 	int got = -ENOMEM;
 
 	/* Whatever the room, it is done or it is not; never half. */

@@ -44,11 +44,15 @@ static void test_addresses(void)
 		const char *addr;
 		bool covers;
 	} rows[] = {
-		{ "::ffff:198.18.0.0", true },  { "::ffff:198.18.0.9", true },
+		{ "::ffff:198.18.0.0", true },
+		{ "::ffff:198.18.0.9", true },
 		{ "::ffff:198.17.255.255", false },
-		{ "::ffff:198.20.0.0", false }, { "fd18::9", true },
-		{ "fd18:0:1::1", false },	{ "fd17::1", false },
-		{ "::", false },		{ "198:1200::", false },
+		{ "::ffff:198.20.0.0", false },
+		{ "fd18::9", true },
+		{ "fd18:0:1::1", false },
+		{ "fd17::1", false },
+		{ "::", false },
+		{ "198:1200::", false },
 	};
 	AUTO(names) struct names *n = NULL;
 	struct in6_addr a, v4, v6;

@@ -42,7 +42,7 @@
 #include "jail/missing.h"
 #include "jail/seccomp.h"
 
-#define FAILED	    125
+#define FAILED      125
 #define JAIL_UID    61417u /* as root; nobody has it */
 #define COVER_MS    100
 #define MAX_SOCKETS 16u
@@ -135,10 +135,10 @@ static void add_text(struct plan *p, enum plan_op op, const char *dst,
 /* What a plan of the keeper has, as far as it is about walls. */
 static void add_system(struct plan *p)
 {
-	static const char *const dirs[] = { "/usr", "/etc", "/opt", "/srv",
-					    "/var/lib/dpkg", "/nix" };
-	static const char *const links[] = { "bin", "sbin", "lib", "lib32",
-					     "lib64", "libx32" };
+	static const char *const dirs[] = { "/usr", "/etc",          "/opt",
+					    "/srv", "/var/lib/dpkg", "/nix" };
+	static const char *const links[] = { "bin",   "sbin",  "lib",
+					     "lib32", "lib64", "libx32" };
 	static char text[N_ELEMS(links)][64], dst[N_ELEMS(links)][16];
 
 	for (size_t i = 0; i < N_ELEMS(dirs); i++)
@@ -169,7 +169,9 @@ static void add_classes(struct plan *p)
 		uint16_t ports[8];
 	} classes[] = {
 		{ "198.18.0.0", "fd18::", { 80, 443 } },
-		{ "198.19.0.0", "fd18:0:0:1::", { 81, 1000, 2000, 3000, 65535 } },
+		{ "198.19.0.0",
+		  "fd18:0:0:1::",
+		  { 81, 1000, 2000, 3000, 65535 } },
 	};
 
 	for (size_t i = 0; i < N_ELEMS(classes); i++) {
@@ -290,7 +292,7 @@ static void answer_connection(int listener)
 static void print_steps(const struct json *ready, uint64_t last, uint64_t heard)
 {
 
-	JSON_EACH(j, json_find(ready, "steps")) {
+	JSON_EACH (j, json_find(ready, "steps")) {
 		fprintf(stderr, "%-12.*s %5llu us\n", STR_ARG(j->key),
 			(unsigned long long)((uint64_t)j->integer - last) /
 				1000);
@@ -386,7 +388,13 @@ static bool copy_terminal(struct run *r)
 	return n > 0 && fd_write_full(1, buf, (size_t)n) == 0;
 }
 
-enum { AT_JAIL, AT_NOTIFY, AT_MASTER, AT_PROXY, AT_LISTENERS };
+enum {
+	AT_JAIL,
+	AT_NOTIFY,
+	AT_MASTER,
+	AT_PROXY,
+	AT_LISTENERS
+};
 
 static int serve(struct run *r)
 {
@@ -472,7 +480,14 @@ static int compare(const void *a, const void *b)
 
 static int run_many(struct run *r)
 {
-	enum { TO_CONFIGURED, TO_READY, TO_STARTED, TO_EXIT, TO_REAPED, N };
+	enum {
+		TO_CONFIGURED,
+		TO_READY,
+		TO_STARTED,
+		TO_EXIT,
+		TO_REAPED,
+		N
+	};
 	static const char *const names[N] = { "configured", "ready", "started",
 					      "exit", "reaped" };
 	uint64_t *t = calloc((size_t)r->o->time * N, sizeof(*t));
@@ -534,8 +549,7 @@ int main(int argc, char **argv)
 	buf_init(&json, PLAN_MAX_BYTES);
 	arena_init(&a, 1 << 24);
 	plan_format(&plan, &json);
-	if (json.failed ||
-	    plan_parse(&a, buf_str(&json), &parsed, &err) != 0)
+	if (json.failed || plan_parse(&a, buf_str(&json), &parsed, &err) != 0)
 		return complain("plan", json.failed ? "too large" : err.text);
 	if (o.plan) {
 		printf("%.*s\n", STR_ARG(buf_str(&json)));

@@ -53,19 +53,19 @@ static inline int error_of(long r)
 #define REFUSED2(want, other, call) \
 	must_be(#call, error_of((long)(call)), want, other)
 /* What must go on working. */
-#define WORKS(call)                                                        \
-	do {                                                               \
-		if ((long)(call) == -1) {                                  \
-			printf("# %s: %s\n", #call, error_name(errno));    \
-			escapes++;                                         \
-		}                                                          \
+#define WORKS(call)                                                     \
+	do {                                                            \
+		if ((long)(call) == -1) {                               \
+			printf("# %s: %s\n", #call, error_name(errno)); \
+			escapes++;                                      \
+		}                                                       \
 	} while (0)
-#define HOLDS(cond)                                       \
-	do {                                              \
-		if (!(cond)) {                            \
-			printf("# not so: %s\n", #cond);  \
-			escapes++;                        \
-		}                                         \
+#define HOLDS(cond)                                      \
+	do {                                             \
+		if (!(cond)) {                           \
+			printf("# not so: %s\n", #cond); \
+			escapes++;                       \
+		}                                        \
 	} while (0)
 
 /* A plain decimal of the test's own; -1: none. */

@@ -13,9 +13,9 @@
 
 static void writing(void)
 {
-	static const char *const dirs[] = { "/",    "/usr",  "/etc", "/opt",
-					    "/proc", "/dev", "/bin", "/run",
-					    "/.bawn" };
+	static const char *const dirs[] = { "/",    "/usr",  "/etc",
+					    "/opt", "/proc", "/dev",
+					    "/bin", "/run",  "/.bawn" };
 	char path[64];
 
 	for (size_t i = 0; i < N_ELEMS(dirs); i++) {

@@ -7,7 +7,7 @@
 #include "escape.h"
 
 #ifdef __x86_64__
-#define X32	   0x40000000L
+#define X32         0x40000000L
 #define I386_GETPID 20
 
 static void try_i386(void)

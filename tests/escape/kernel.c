@@ -9,7 +9,7 @@
 #include "escape.h"
 
 #define SESSION_KEYRING -3
-#define MEMFD_SECRET	447
+#define MEMFD_SECRET    447
 
 static void features(void)
 {
@@ -19,15 +19,15 @@ static void features(void)
 	REFUSED(ENOSYS, syscall(SYS_io_uring_setup, 8, params));
 	REFUSED(ENOSYS, syscall(SYS_io_uring_enter, -1, 0, 0, 0, 0, 0));
 	REFUSED(ENOSYS, syscall(SYS_io_uring_register, -1, 0, 0, 0));
-	REFUSED(ENOSYS, syscall(SYS_openat2, AT_FDCWD, "planted", &how,
-				sizeof(how)));
+	REFUSED(ENOSYS,
+		syscall(SYS_openat2, AT_FDCWD, "planted", &how, sizeof(how)));
 	REFUSED(EPERM, syscall(SYS_bpf, 0, params, sizeof(params)));
 	REFUSED(EPERM, syscall(SYS_perf_event_open, params, 0, -1, -1, 0));
 	REFUSED(EPERM, syscall(SYS_userfaultfd, O_CLOEXEC));
-	REFUSED(EPERM, syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID,
-			       SESSION_KEYRING, 1));
-	REFUSED(EPERM, syscall(SYS_add_key, "user", "a", "b", 1,
-			       SESSION_KEYRING));
+	REFUSED(EPERM,
+		syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, SESSION_KEYRING, 1));
+	REFUSED(EPERM,
+		syscall(SYS_add_key, "user", "a", "b", 1, SESSION_KEYRING));
 	REFUSED(EPERM, syscall(SYS_request_key, "user", "a", 0, 0));
 	REFUSED(EPERM, syscall(SYS_name_to_handle_at, AT_FDCWD, "/", params,
 			       params + 128, 0));

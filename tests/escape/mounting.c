@@ -6,7 +6,7 @@
 #include "escape.h"
 
 #define OPEN_TREE_ATTR 467
-#define DETACH	       2
+#define DETACH         2
 
 int main(void)
 {

@@ -24,8 +24,8 @@ int main(void)
 		REFUSED(EPERM, syscall(SYS_unshare, flags[i]));
 		REFUSED(EPERM, syscall(SYS_unshare, flags[i] | HIGH_BIT));
 		REFUSED(EPERM, syscall(SYS_unshare, flags[i] | CLONE_FS));
-		REFUSED(EPERM, syscall(SYS_clone, flags[i] | SIGCHLD, 0, 0, 0,
-				       0));
+		REFUSED(EPERM,
+			syscall(SYS_clone, flags[i] | SIGCHLD, 0, 0, 0, 0));
 	}
 	REFUSED(EPERM, syscall(SYS_unshare, CLONE_NEWTIME));
 	REFUSED(ENOSYS, syscall(SYS_clone3, &args, sizeof(args)));

@@ -17,7 +17,7 @@
 #include "escape.h"
 
 #define IPV6_TRANSPARENT_ 75
-#define SLOW_MS		  500
+#define SLOW_MS           500
 
 static struct sockaddr_in6 address(const char *ip, int port)
 {
@@ -63,14 +63,14 @@ static void foreign(int type)
 		const char *ip;
 		int port;
 	} to[] = {
-		{ "203.0.113.1", 80 },	 { "8.8.8.8", 443 },
-		{ "169.254.169.254", 80 }, { "10.0.0.1", 22 },
-		{ "192.168.1.1", 80 },	 { "2001:db8::1", 80 },
+		{ "203.0.113.1", 80 },      { "8.8.8.8", 443 },
+		{ "169.254.169.254", 80 },  { "10.0.0.1", 22 },
+		{ "192.168.1.1", 80 },      { "2001:db8::1", 80 },
 		{ "2606:4700::1111", 443 }, { "fd00::1", 80 },
-		{ "198.18.0.1", 81 },	 { "198.19.0.1", 80 },
-		{ "fd18::1", 81 },	 { "fd18:0:0:1::1", 80 },
-		{ "192.0.2.1", 443 },	 { "255.255.255.254", 80 },
-		{ "192.0.2.200", 80 },	 { "198.19.0.1", 2001 },
+		{ "198.18.0.1", 81 },       { "198.19.0.1", 80 },
+		{ "fd18::1", 81 },          { "fd18:0:0:1::1", 80 },
+		{ "192.0.2.1", 443 },       { "255.255.255.254", 80 },
+		{ "192.0.2.200", 80 },      { "198.19.0.1", 2001 },
 		{ "fd18:0:0:1::1", 999 },
 	};
 
@@ -116,8 +116,9 @@ static void rewiring(void)
 	REFUSED(EPERM, setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT_, &one,
 				  sizeof(one)));
 	REFUSED(EPERM, setsockopt(fd, SOL_SOCKET, SO_MARK, &one, sizeof(one)));
-	REFUSED(EPERM, setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3) ==
-				       0 ? (errno = EPERM, -1) : -1);
+	REFUSED(EPERM, setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3) == 0
+			       ? (errno = EPERM, -1)
+			       : -1);
 	REFUSED(EPERM, ioctl(fd, SIOCSIFFLAGS, &down));
 	HOLDS(send(nl, &route, sizeof(route), 0) == sizeof(route));
 	HOLDS(recv(nl, &answer, sizeof(answer), 0) > 0 &&
@@ -141,8 +142,8 @@ int main(int argc, char **argv)
 	must_be("fd18::7:80", reach("fd18::7", 80, SOCK_STREAM), 0, 0);
 	must_be("198.19.0.1:2000", reach("198.19.0.1", 2000, SOCK_STREAM), 0,
 		0);
-	must_be("fd18:0:0:1::5:65535", reach("fd18:0:0:1::5", 65535, SOCK_STREAM),
-		0, 0);
+	must_be("fd18:0:0:1::5:65535",
+		reach("fd18:0:0:1::5", 65535, SOCK_STREAM), 0, 0);
 	must_be("192.0.2.77:80", reach("192.0.2.77", 80, SOCK_STREAM), 0, 0);
 	return verdict();
 }

@@ -34,8 +34,8 @@ int main(void)
 	REFUSED(EPERM, syscall(SYS_capset, &h, all));
 	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++) {
 		HOLDS(prctl(PR_CAPBSET_READ, cap) == 0);
-		REFUSED(EPERM, prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap,
-				     0, 0));
+		REFUSED(EPERM,
+			prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0));
 	}
 	REFUSED2(EPERM, EINVAL, setuid(0));
 	REFUSED2(EPERM, EINVAL, setresuid(0, 0, 0));

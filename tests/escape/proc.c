@@ -24,9 +24,9 @@ static int count_pids(void)
 
 static void init_is_hidden(void)
 {
-	static const char *const files[] = { "environ", "mem",	"maps",
+	static const char *const files[] = { "environ", "mem",  "maps",
 					     "cmdline", "root", "cwd",
-					     "exe",	"fd",	"status" };
+					     "exe",     "fd",   "status" };
 	char path[64];
 
 	for (size_t i = 0; i < N_ELEMS(files); i++) {
@@ -38,11 +38,14 @@ static void init_is_hidden(void)
 static void knobs_are_fixed(void)
 {
 	static const char *const files[] = {
-		"sys/kernel/core_pattern", "sys/kernel/modprobe",
-		"sys/kernel/hostname",	   "sys/net/ipv4/ip_forward",
+		"sys/kernel/core_pattern",
+		"sys/kernel/modprobe",
+		"sys/kernel/hostname",
+		"sys/net/ipv4/ip_forward",
 		"sys/net/ipv4/ip_unprivileged_port_start",
 		"sys/net/ipv4/ping_group_range",
-		"sys/user/max_net_namespaces", "sys/vm/overcommit_memory",
+		"sys/user/max_net_namespaces",
+		"sys/vm/overcommit_memory",
 		"sysrq-trigger",
 	};
 	char path[96];

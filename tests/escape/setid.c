@@ -24,13 +24,12 @@ static void try_modes(mode_t bit)
 	REFUSED2(EPERM, ENOSYS, syscall(FCHMODAT2, AT_FDCWD, "f", mode, 0));
 	REFUSED(EPERM, open("n", O_CREAT | O_WRONLY, mode));
 	REFUSED(EPERM, openat(AT_FDCWD, "n", O_CREAT | O_WRONLY, mode));
-	REFUSED(EPERM, openat(AT_FDCWD, "f", O_CREAT | O_TRUNC | O_WRONLY,
-			      mode));
+	REFUSED(EPERM,
+		openat(AT_FDCWD, "f", O_CREAT | O_TRUNC | O_WRONLY, mode));
 	REFUSED(EPERM, open(".", O_TMPFILE | O_WRONLY, mode));
 	REFUSED(EPERM, openat(AT_FDCWD, ".", O_TMPFILE | O_RDWR, mode));
 	REFUSED(EPERM, syscall(SYS_openat, AT_FDCWD, "n",
-			       O_CREAT | O_WRONLY | HIGH_BIT,
-			       mode | HIGH_BIT));
+			       O_CREAT | O_WRONLY | HIGH_BIT, mode | HIGH_BIT));
 	REFUSED(EPERM, creat("n", mode));
 	REFUSED(EPERM, mkdir("n", mode));
 	REFUSED(EPERM, mkdirat(AT_FDCWD, "n", mode));

@@ -6,7 +6,7 @@
 
 #include "escape.h"
 
-#define MPTCP	   262
+#define MPTCP      262
 #define FAMILY_END 64
 #define HIGH_BIT   (1L << 32)
 
