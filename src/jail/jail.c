@@ -6,8 +6,9 @@
  * that takes longest, and so the supervisor can do something else meanwhile.
  *
  * Unprivileged, the user's own id is the only one that can be mapped, and the
- * jail's files are his; init maps it itself and goes on.  As root the jail gets an id that is not 0 on the host,
- * and root's supervisor does what that id cannot: it opens the sources of the
+ * jail's files are his; init maps it itself and goes on.  As root the jail gets
+ * an id that is not 0 on the host, and root's supervisor does what that id
+ * cannot: it opens the sources of the
  * binds, and maps the ids of those that belong to the session's owner.  These
  * are the writable ones and what lies in the home or the project; never /etc
  * or /usr, whose root-only files would become the jail's own.
