@@ -12,9 +12,13 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <linux/filter.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 
+#include "base/fd.h"
 #include "relay/confine.h"
 
 #define ARGS_MAX 3
@@ -155,7 +159,32 @@ static int add_rows(scmp_filter_ctx f)
 	return 0;
 }
 
-int confine_seccomp(void)
+/* The program for the kernel, made once: making it costs more than a relay. */
+static struct sock_fprog program;
+
+/* @f as the kernel takes it. */
+static int export(scmp_filter_ctx f)
+{
+	AUTO(fd) int fd = memfd_create("seccomp", MFD_CLOEXEC);
+	struct stat st;
+	int r;
+
+	if (fd == -1)
+		return neg_errno();
+	r = seccomp_export_bpf(f, fd);
+	if (r != 0)
+		return r;
+	if (fstat(fd, &st) == -1 || lseek(fd, 0, SEEK_SET) == -1)
+		return neg_errno();
+	program.filter = malloc((size_t)st.st_size);
+	if (!program.filter)
+		return -ENOMEM;
+	program.len = (unsigned short)((size_t)st.st_size /
+				       sizeof(struct sock_filter));
+	return fd_read_full(fd, program.filter, (size_t)st.st_size);
+}
+
+int confine_prepare(void)
 {
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int r;
@@ -170,7 +199,15 @@ int confine_seccomp(void)
 	if (r == 0)
 		r = add_rows(f);
 	if (r == 0)
-		r = seccomp_load(f);
+		r = export(f);
 	seccomp_release(f);
 	return r;
+}
+
+int confine_seccomp(void)
+{
+	ASSERT(program.filter);
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == -1)
+		return neg_errno();
+	return 0;
 }

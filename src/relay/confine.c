@@ -44,12 +44,12 @@ int confine_zygote(void)
 {
 	environ = NULL; /* the libraries' knobs among it */
 	if (geteuid() != 0)
-		return 0;
+		return confine_prepare();
 	if (setgroups(0, NULL) == -1 ||
 	    setresgid(CONFINE_UID, CONFINE_UID, CONFINE_UID) == -1 ||
 	    setresuid(CONFINE_UID, CONFINE_UID, CONFINE_UID) == -1)
 		return neg_errno();
-	return 0;
+	return confine_prepare();
 }
 
 int confine_fork(struct confine_start *ret)

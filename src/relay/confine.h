@@ -23,7 +23,7 @@ struct confine_layers {
 
 /*
  * Of the process that forks relays: without privileges, environment and
- * supplementary groups.  -errno.
+ * supplementary groups; and what all relays share is made.  -errno.
  */
 must_check int confine_zygote(void);
 
@@ -50,5 +50,9 @@ must_check int confine_enter(const struct confine_start *start,
 /* A JSON object for MSG_READY and the ledger. */
 void confine_format(const struct confine_layers *l, struct buf *b);
 
-/* The last step: only what a relay calls; see confine-seccomp.c. */
+/*
+ * The last step: only what a relay calls; see confine-seccomp.c.  Prepared in
+ * the zygote, once.
+ */
+must_check int confine_prepare(void);
 must_check int confine_seccomp(void);

@@ -33,7 +33,7 @@
 #include "relay/confine.h"
 #include "relay/relay.h"
 
-#define SPARE_AFTER_MS 30u
+#define SPARE_AFTER_MS 5u
 #define SPARE_RETRY_MS 1000u /* after one has died */
 #define EXIT_CONFINE   71    /* of a relay: it could not be confined */
 
@@ -234,7 +234,10 @@ static int answer_fork(void *peer, struct ipc_msg *m)
 		drop_spare(z);
 	}
 	r = tell_forked(z, m->id, pid, r);
-	return r != 0 ? r : plan_spare(z, SPARE_AFTER_MS);
+	/* Not later for every session that comes meanwhile. */
+	if (r == 0 && z->timer.heap_pos == 0)
+		r = plan_spare(z, SPARE_AFTER_MS);
+	return r;
 }
 
 static int run_keeper(struct loop_io *io, uint32_t events)
