@@ -1,409 +1,469 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writes the jail's system call filter as C, with libseccomp, at build time:
+ * Writes the jail's system call filter as C, when bawn is built:
  *
  *   gen-seccomp x86_64|aarch64 > jail-filter.h
  *
- * Everything not named is allowed: a jail runs any program, so the filter takes
- * away what no program needs and what leads out.  Three kinds of refusal:
+ * Everything not named is allowed, up to the newest call known here: a jail
+ * runs any program, so the filter takes away what no program needs and what
+ * leads out.  Four kinds of refusal:
  *
- *   RARE    forbidden and rare: asked of the supervisor's listener, which
+ *   NOTIFY  forbidden and rare: asked of the supervisor's listener, which
  *           records the attempt and answers with the row's errno;
- *   PLAIN   forbidden and commonly probed: the errno at once, no record;
+ *   ERRNO   forbidden and commonly probed: the errno at once, no record;
+ *   ENOSYS  calls newer than this table: programs have a way without them;
  *   KILL    foreign ABIs, whose numbers mean other calls.
  *
  * Arguments that are pointers cannot be seen, so calls that keep their flags or
  * mode in memory do not exist here: clone3 (C libraries fall back to clone)
  * and openat2.
  *
- * Comparisons look at the 32 bits the kernel uses: with SCMP_CMP_MASKED_EQ, for
- * a command or mode with high bits set is the same to the kernel (that was
- * CVE-2019-10063 elsewhere).
+ * Only the low 32 bits of an argument are compared.  All arguments named here
+ * are ints to the kernel, which ignores what is above (a filter that does not
+ * was CVE-2019-10063 elsewhere).
+ *
+ * libseccomp knows the numbers of each architecture.  The program is written
+ * here, since its generator can neither look at 32 bits only, nor allow some
+ * values and refuse the rest, nor be told numbers it does not know for another
+ * architecture.  The result is shorter by a quarter, and so is the time the kernel
+ * takes to accept it.
+ *
+ *   program = arch, x32, newest, tree
+ *   tree    = leaf / (nr >= pivot: tree, else tree)
+ *   leaf    = is it this number? then its rows in order, else allow
+ *           / is it one of these? then what they have in common, else allow
+ *   row     = all conditions hold: its action, else the next row
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/sched.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#define N_ELEMS(a) (sizeof(a) / sizeof((a)[0]))
-#define LOW        UINT32_MAX
-#define NO_CALL    INT32_MIN
+#define N_ELEMS(a)  (sizeof(a) / sizeof((a)[0]))
+
+#define NEWEST_CALL 469u /* file_setattr, 6.17; the same number everywhere */
+#define MAX_INSNS   1024u
+#define MAX_CONDS   2u
+#define MAX_LEAF    8u /* comparisons in a row */
+#define X32_BIT     0x40000000u
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
 #endif
-
 #define NEW_NAMESPACES                                               \
 	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | \
 	 CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+#define SET_ID (S_ISUID | S_ISGID)
+/* With these a mode counts.  O_TMPFILE is more than this one bit. */
+#define CREATING (0100 | 020000000) /* O_CREAT, __O_TMPFILE */
+#define MPTCP    262
+/* Typing into, and reading from, a terminal; loading line disciplines. */
+#define TIOCSTI_           0x5412
+#define TIOCLINUX_         0x541c
+#define TIOCSETD_          0x5423
 
-/* Called rarely by anyone, never by a program that behaves: record. */
-static const struct {
-	const char *name;
+#define ADDR_NO_RANDOMIZE_ 0x0040000
+#define NEW_LISTENER       (1u << 3)
+
+enum act {
+	ACT_ALLOW,
+	ACT_NOTIFY,
+	ACT_ERRNO
+};
+
+struct row {
+	const char *call;
+	struct {
+		enum {
+			COND_NONE,
+			COND_EQ,
+			COND_ANY
+		} op; /* = value, & value */
+		unsigned arg;
+		uint32_t value;
+	} conds[MAX_CONDS];
+	enum act act;
 	int error;
-} rare[] = {
+};
+
+#define NOTIFY(name)                                              \
+	{                                                         \
+		.call = (name), .act = ACT_NOTIFY, .error = EPERM \
+	}
+#define ERRNO(name, e)                                         \
+	{                                                      \
+		.call = (name), .act = ACT_ERRNO, .error = (e) \
+	}
+#define EQ(a, v)                            \
+	{                                   \
+		COND_EQ, (a), (uint32_t)(v) \
+	}
+#define ANY(a, v)                            \
+	{                                    \
+		COND_ANY, (a), (uint32_t)(v) \
+	}
+#define NOTIFY_IF(name, ...)                                                 \
+	{                                                                    \
+		.call = (name), .conds = { __VA_ARGS__ }, .act = ACT_NOTIFY, \
+		.error = EPERM                                               \
+	}
+#define ERRNO_IF(name, e, ...)                                              \
+	{                                                                   \
+		.call = (name), .conds = { __VA_ARGS__ }, .act = ACT_ERRNO, \
+		.error = (e)                                                \
+	}
+#define ALLOW_IF(name, ...)                                                \
+	{                                                                  \
+		.call = (name), .conds = { __VA_ARGS__ }, .act = ACT_ALLOW \
+	}
+/* Rows of one call stand together; the first that holds decides. */
+static const struct row rows[] = {
 	/* mounts */
-	{ "mount", EPERM },
-	{ "umount2", EPERM },
-	{ "pivot_root", EPERM },
-	{ "chroot", EPERM },
-	{ "fsopen", EPERM },
-	{ "fsconfig", EPERM },
-	{ "fsmount", EPERM },
-	{ "fspick", EPERM },
-	{ "move_mount", EPERM },
-	{ "open_tree", EPERM },
-	{ "mount_setattr", EPERM },
-	{ "setns", EPERM },
+	NOTIFY("mount"),
+	NOTIFY("umount2"),
+	NOTIFY("pivot_root"),
+	NOTIFY("chroot"),
+	NOTIFY("fsopen"),
+	NOTIFY("fsconfig"),
+	NOTIFY("fsmount"),
+	NOTIFY("fspick"),
+	NOTIFY("move_mount"),
+	NOTIFY("open_tree"),
+	NOTIFY("open_tree_attr"),
+	NOTIFY("mount_setattr"),
+	/* namespaces */
+	NOTIFY("setns"),
+	NOTIFY_IF("clone", ANY(0, NEW_NAMESPACES)),
+	NOTIFY_IF("unshare", ANY(0, NEW_NAMESPACES | CLONE_NEWTIME)),
+	ERRNO("clone3", ENOSYS),
 	/* the kernel's own affairs */
-	{ "bpf", EPERM },
-	{ "perf_event_open", EPERM },
-	{ "userfaultfd", EPERM },
-	{ "init_module", EPERM },
-	{ "finit_module", EPERM },
-	{ "delete_module", EPERM },
-	{ "kexec_load", EPERM },
-	{ "kexec_file_load", EPERM },
-	{ "reboot", EPERM },
-	{ "swapon", EPERM },
-	{ "swapoff", EPERM },
-	{ "acct", EPERM },
-	{ "quotactl", EPERM },
-	{ "quotactl_fd", EPERM },
-	{ "settimeofday", EPERM },
-	{ "clock_settime", EPERM },
-	{ "adjtimex", EPERM },
-	{ "clock_adjtime", EPERM },
-	{ "sethostname", EPERM },
-	{ "setdomainname", EPERM },
-	{ "syslog", EPERM },
-	{ "vhangup", EPERM },
-	{ "iopl", EPERM },
-	{ "ioperm", EPERM },
-	{ "lookup_dcookie", EPERM },
-	{ "fanotify_init", EPERM },
-	{ "name_to_handle_at", EPERM },
-	{ "open_by_handle_at", EPERM },
+	NOTIFY("bpf"),
+	NOTIFY("perf_event_open"),
+	NOTIFY("userfaultfd"),
+	NOTIFY("init_module"),
+	NOTIFY("finit_module"),
+	NOTIFY("delete_module"),
+	NOTIFY("kexec_load"),
+	NOTIFY("kexec_file_load"),
+	NOTIFY("reboot"),
+	NOTIFY("swapon"),
+	NOTIFY("swapoff"),
+	NOTIFY("acct"),
+	NOTIFY("quotactl"),
+	NOTIFY("quotactl_fd"),
+	NOTIFY("settimeofday"),
+	NOTIFY("clock_settime"),
+	NOTIFY("adjtimex"),
+	NOTIFY("clock_adjtime"),
+	NOTIFY("sethostname"),
+	NOTIFY("setdomainname"),
+	NOTIFY("syslog"),
+	NOTIFY("vhangup"),
+	NOTIFY("iopl"),
+	NOTIFY("ioperm"),
+	NOTIFY("lookup_dcookie"),
+	NOTIFY("fanotify_init"),
+	NOTIFY("name_to_handle_at"),
+	NOTIFY("open_by_handle_at"),
 	/* keyrings are not divided by namespaces */
-	{ "add_key", EPERM },
-	{ "request_key", EPERM },
-	{ "keyctl", EPERM },
+	NOTIFY("add_key"),
+	NOTIFY("request_key"),
+	NOTIFY("keyctl"),
 	/* other processes */
-	{ "pidfd_getfd", EPERM },
-	{ "kcmp", EPERM },
-};
-
-/* Probed by programs that go on without: no record. */
-static const struct {
-	const char *name;
-	int error;
-} plain[] = {
-	{ "clone3", ENOSYS },
-	{ "openat2", ENOSYS },
-	{ "io_uring_setup", ENOSYS },
-	{ "io_uring_enter", ENOSYS },
-	{ "io_uring_register", ENOSYS },
-	{ "memfd_secret", ENOSYS },
-	{ "uselib", ENOSYS },
-	{ "ustat", ENOSYS },
-	{ "sysfs", ENOSYS },
-	{ "nfsservctl", ENOSYS },
-	{ "vmsplice", EPERM },
-	{ "modify_ldt", EPERM },
-	{ "remap_file_pages", EPERM },
-	{ "move_pages", EPERM },
-	{ "migrate_pages", EPERM },
-};
-
-/* Calls with a mode, and where it stands. */
-static const struct {
-	const char *name;
-	unsigned arg;
-	int flags_arg; /* the mode counts only with O_CREAT or O_TMPFILE there */
-} modes[] = {
-	{ "chmod", 1, -1 }, { "fchmod", 1, -1 },  { "fchmodat", 2, -1 },
-	{ "creat", 1, -1 }, { "mkdir", 1, -1 },   { "mkdirat", 2, -1 },
-	{ "mknod", 1, -1 }, { "mknodat", 2, -1 }, { "open", 2, 1 },
-	{ "openat", 3, 2 },
-};
-#define FCHMODAT2 452 /* newer than Debian 12's libseccomp; same everywhere */
-
-/* Everything else of the 45 or so families leads somewhere else. */
-static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
-
-static uint32_t arch;
-static bool listener_seen[1024];
-
-static void check(int r, const char *what)
-{
-	if (r == 0)
-		return;
-	fprintf(stderr, "gen-seccomp: %s: %s\n", what, strerror(-r));
-	exit(1);
-}
-
-/*
- * A call that the target does not have needs no rule.  libseccomp wants the
- * number of the machine it runs on, and translates.
- */
-static int number(const char *name)
-{
-	if (seccomp_syscall_resolve_name_arch(arch, name) < 0)
-		return NO_CALL;
-	return seccomp_syscall_resolve_name(name);
-}
-
-static void refuse(scmp_filter_ctx c, uint32_t action, int nr, const char *what,
-		   unsigned n, const struct scmp_arg_cmp *a)
-{
-	int target;
-
-	if (nr == NO_CALL)
-		return;
-	check(seccomp_rule_add_exact_array(c, action, nr, n, a), what);
-	target = nr == FCHMODAT2
-			 ? nr
-			 : seccomp_syscall_resolve_name_arch(arch, what);
-	if (action == SCMP_ACT_NOTIFY && target >= 0 &&
-	    target < (int)N_ELEMS(listener_seen))
-		listener_seen[target] = true;
-}
-
-static struct scmp_arg_cmp has_bit(unsigned arg, uint64_t bit)
-{
-	return SCMP_CMP64(arg, SCMP_CMP_MASKED_EQ, bit, bit);
-}
-
-static void refuse_modes(scmp_filter_ctx c)
-{
-	static const uint64_t bits[] = { S_ISUID, S_ISGID };
-	/* O_TMPFILE is more than one bit; __O_TMPFILE is its own. */
-	static const uint64_t creating[] = { O_CREAT,
-					     O_TMPFILE & ~O_DIRECTORY };
-
-	for (size_t i = 0; i < N_ELEMS(modes); i++) {
-		for (size_t b = 0; b < N_ELEMS(bits); b++) {
-			struct scmp_arg_cmp a[2] = { has_bit(modes[i].arg,
-							     bits[b]) };
-			int nr = number(modes[i].name);
-
-			if (modes[i].flags_arg < 0) {
-				refuse(c, SCMP_ACT_NOTIFY, nr, modes[i].name, 1,
-				       a);
-				continue;
-			}
-			for (size_t k = 0; k < N_ELEMS(creating); k++) {
-				a[1] = has_bit((unsigned)modes[i].flags_arg,
-					       creating[k]);
-				refuse(c, SCMP_ACT_NOTIFY, nr, modes[i].name, 2,
-				       a);
-			}
-		}
-	}
-	for (size_t b = 0; b < N_ELEMS(bits); b++) {
-		struct scmp_arg_cmp a = has_bit(2, bits[b]);
-
-		refuse(c, SCMP_ACT_NOTIFY, FCHMODAT2, "fchmodat2", 1, &a);
-	}
-}
-
-static void refuse_namespaces(scmp_filter_ctx c)
-{
-	for (unsigned bit = 0; bit < 32; bit++) {
-		uint64_t flag = UINT64_C(1) << bit;
-		struct scmp_arg_cmp a = has_bit(0, flag);
-
-		if (NEW_NAMESPACES & flag)
-			refuse(c, SCMP_ACT_NOTIFY, number("clone"), "clone", 1,
-			       &a);
-		if ((NEW_NAMESPACES | CLONE_NEWTIME) & flag)
-			refuse(c, SCMP_ACT_NOTIFY, number("unshare"), "unshare",
-			       1, &a);
-	}
-}
-
-static void refuse_sockets(scmp_filter_ctx c)
-{
-	static const char *const calls[] = { "socket", "socketpair" };
-	int next = 0;
-
-	for (size_t i = 0; i < N_ELEMS(calls); i++) {
-		int nr = number(calls[i]);
-
-		next = 0;
-		for (size_t k = 0; k < N_ELEMS(families); k++) {
-			for (; next < families[k]; next++) {
-				struct scmp_arg_cmp a =
-					SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, LOW,
-						   (uint64_t)next);
-
-				refuse(c, SCMP_ACT_ERRNO(EAFNOSUPPORT), nr,
-				       calls[i], 1, &a);
-			}
-			next = families[k] + 1;
-		}
-
-		struct scmp_arg_cmp above =
-			SCMP_CMP64(0, SCMP_CMP_GE, (uint64_t)next);
-
-		refuse(c, SCMP_ACT_ERRNO(EAFNOSUPPORT), nr, calls[i], 1,
-		       &above);
-	}
-
-	/* Of netlink only protocol 0, NETLINK_ROUTE. */
-	struct scmp_arg_cmp netlink[2] = {
-		SCMP_CMP64(0, SCMP_CMP_EQ, AF_NETLINK),
-		SCMP_CMP64(2, SCMP_CMP_NE, 0),
-	};
-	/* MPTCP passes by rules made for TCP. */
-	struct scmp_arg_cmp mptcp = SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, LOW, 262);
-
-	refuse(c, SCMP_ACT_ERRNO(EPROTONOSUPPORT), number("socket"), "netlink",
-	       2, netlink);
-	refuse(c, SCMP_ACT_ERRNO(EPROTONOSUPPORT), number("socket"), "mptcp", 1,
-	       &mptcp);
-}
-
-static void refuse_odds(scmp_filter_ctx c)
-{
-	/* TIOCSTI, TIOCLINUX: typing into, and reading from, a terminal. */
-	static const uint64_t ioctls[] = { 0x5412, 0x541c };
-	/* A second listener would take calls away from ours. */
-	struct scmp_arg_cmp a[2] = {
-		SCMP_CMP64(0, SCMP_CMP_EQ, 1),
-		has_bit(1, 1u << 3),
-	};
-
-	for (size_t i = 0; i < N_ELEMS(ioctls); i++) {
-		struct scmp_arg_cmp cmd =
-			SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, LOW, ioctls[i]);
-
-		refuse(c, SCMP_ACT_ERRNO(EPERM), number("ioctl"), "ioctl", 1,
-		       &cmd);
-	}
-	refuse(c, SCMP_ACT_ERRNO(EBUSY), number("seccomp"), "seccomp", 2, a);
-
+	NOTIFY("pidfd_getfd"),
+	NOTIFY("kcmp"),
+	/* probed by programs that go on without */
+	ERRNO("io_uring_setup", ENOSYS),
+	ERRNO("io_uring_enter", ENOSYS),
+	ERRNO("io_uring_register", ENOSYS),
+	ERRNO("openat2", ENOSYS),
+	ERRNO("memfd_secret", ENOSYS),
+	ERRNO("uselib", ENOSYS),
+	ERRNO("ustat", ENOSYS),
+	ERRNO("sysfs", ENOSYS),
+	ERRNO("nfsservctl", ENOSYS),
+	ERRNO("vmsplice", EPERM),
+	ERRNO("modify_ldt", EPERM),
+	ERRNO("remap_file_pages", EPERM),
+	ERRNO("move_pages", EPERM),
+	ERRNO("migrate_pages", EPERM),
 	/*
-	 * personality(2): the default, ADDR_NO_RANDOMIZE, and the query, which
-	 * has all bits: a bit without the top one is no query.
+	 * Set-id files: on an idmapped workspace they would be the owner's on
+	 * the host, root's when root started the jail.
 	 */
-	for (unsigned bit = 0; bit < 31; bit++) {
-		uint64_t flag = UINT64_C(1) << bit;
-		struct scmp_arg_cmp one =
-			SCMP_CMP64(0, SCMP_CMP_MASKED_EQ,
-				   flag | UINT64_C(0x80000000), flag);
+	NOTIFY_IF("chmod", ANY(1, SET_ID)),
+	NOTIFY_IF("fchmod", ANY(1, SET_ID)),
+	NOTIFY_IF("fchmodat", ANY(2, SET_ID)),
+	NOTIFY_IF("fchmodat2", ANY(2, SET_ID)),
+	NOTIFY_IF("creat", ANY(1, SET_ID)),
+	NOTIFY_IF("mkdir", ANY(1, SET_ID)),
+	NOTIFY_IF("mkdirat", ANY(2, SET_ID)),
+	NOTIFY_IF("mknod", ANY(1, SET_ID)),
+	NOTIFY_IF("mknodat", ANY(2, SET_ID)),
+	NOTIFY_IF("open", ANY(1, CREATING), ANY(2, SET_ID)),
+	NOTIFY_IF("openat", ANY(2, CREATING), ANY(3, SET_ID)),
+	/* MPTCP passes by rules made for TCP; of netlink only NETLINK_ROUTE */
+	ALLOW_IF("socket", EQ(0, AF_UNIX)),
+	ERRNO_IF("socket", EPROTONOSUPPORT, EQ(2, MPTCP)),
+	ALLOW_IF("socket", EQ(0, AF_INET)),
+	ALLOW_IF("socket", EQ(0, AF_INET6)),
+	ALLOW_IF("socket", EQ(0, AF_NETLINK), EQ(2, 0)),
+	ERRNO_IF("socket", EPROTONOSUPPORT, EQ(0, AF_NETLINK)),
+	/* every other of the 45 or so families leads somewhere else */
+	ERRNO("socket", EAFNOSUPPORT),
+	ALLOW_IF("socketpair", EQ(0, AF_UNIX)),
+	ERRNO("socketpair", EAFNOSUPPORT),
+	ERRNO_IF("ioctl", EPERM, EQ(1, TIOCSTI_)),
+	ERRNO_IF("ioctl", EPERM, EQ(1, TIOCLINUX_)),
+	ERRNO_IF("ioctl", EPERM, EQ(1, TIOCSETD_)),
+	/* a second listener would take calls away from ours */
+	ERRNO_IF("seccomp", EBUSY, EQ(0, SECCOMP_SET_MODE_FILTER),
+		 ANY(1, NEW_LISTENER)),
+	/* the default, what debuggers want, and the question */
+	ALLOW_IF("personality", EQ(0, 0)),
+	ALLOW_IF("personality", EQ(0, ADDR_NO_RANDOMIZE_)),
+	ALLOW_IF("personality", EQ(0, UINT32_MAX)),
+	ERRNO("personality", EPERM),
+};
 
-		if (flag != 0x0040000)
-			refuse(c, SCMP_ACT_ERRNO(EPERM), number("personality"),
-			       "personality", 1, &one);
+/* Newer than Debian 12's libseccomp; the same everywhere. */
+static const struct {
+	const char *call;
+	int nr;
+} newer[] = {
+	{ "fchmodat2", 452 },
+	{ "open_tree_attr", 467 },
+};
+
+/* A call that the architecture has, and its rows. */
+struct call {
+	unsigned nr;
+	const struct row *first;
+	size_t n;
+	bool notifies;
+};
+
+static struct call calls[N_ELEMS(rows)];
+static size_t n_calls;
+static struct sock_filter insns[MAX_INSNS];
+static size_t n_insns;
+
+static int number(uint32_t arch, const char *name)
+{
+	for (size_t i = 0; i < N_ELEMS(newer); i++) {
+		if (strcmp(newer[i].call, name) == 0)
+			return newer[i].nr;
+	}
+	return seccomp_syscall_resolve_name_arch(arch, name);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct call *x = a, *y = b;
+
+	return x->nr < y->nr ? -1 : x->nr > y->nr;
+}
+
+static void collect(uint32_t arch)
+{
+	for (size_t i = 0; i < N_ELEMS(rows);) {
+		struct call c = { .first = &rows[i] };
+		int nr = number(arch, rows[i].call);
+
+		for (; i < N_ELEMS(rows) &&
+		       strcmp(rows[i].call, c.first->call) == 0;
+		     i++) {
+			c.notifies |= rows[i].act == ACT_NOTIFY;
+			c.n++;
+		}
+		if (nr < 0)
+			continue; /* not on this architecture */
+		c.nr = (unsigned)nr;
+		calls[n_calls++] = c;
+	}
+	qsort(calls, n_calls, sizeof(calls[0]), compare);
+}
+
+static size_t emit(unsigned code, uint32_t k, unsigned jt, unsigned jf)
+{
+	if (n_insns == MAX_INSNS || jt > UINT8_MAX || jf > UINT8_MAX) {
+		fprintf(stderr, "gen-seccomp: the program is too long\n");
+		exit(1);
+	}
+	insns[n_insns] = (struct sock_filter){ (uint16_t)code, (uint8_t)jt,
+					       (uint8_t)jf, k };
+	return n_insns++;
+}
+
+static void emit_load(size_t offset)
+{
+	(void)emit(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
+}
+
+static void emit_return(uint32_t value)
+{
+	(void)emit(BPF_RET | BPF_K, value, 0, 0);
+}
+
+static uint32_t action(const struct row *r)
+{
+	switch (r->act) {
+	case ACT_NOTIFY:
+		return SECCOMP_RET_USER_NOTIF;
+	case ACT_ERRNO:
+		return SECCOMP_RET_ERRNO | (uint32_t)r->error;
+	case ACT_ALLOW:
+	default:
+		return SECCOMP_RET_ALLOW;
 	}
 }
 
-static void print_filter(scmp_filter_ctx c)
+/* Both targets are little endian: the low half comes first. */
+static void emit_row(const struct row *r)
 {
-	static struct {
-		uint16_t code;
-		uint8_t jt, jf;
-		uint32_t k;
-	} insns[4096];
-	FILE *f = tmpfile();
-	size_t n;
+	size_t jumps[MAX_CONDS], n = 0;
 
-	if (!f) {
-		perror("gen-seccomp: tmpfile");
-		exit(1);
+	for (; n < MAX_CONDS && r->conds[n].op != COND_NONE; n++) {
+		unsigned test = r->conds[n].op == COND_EQ ? BPF_JEQ : BPF_JSET;
+
+		emit_load(offsetof(struct seccomp_data, args) +
+			  8 * r->conds[n].arg);
+		jumps[n] =
+			emit(BPF_JMP | test | BPF_K, r->conds[n].value, 0, 0);
 	}
-	check(seccomp_export_bpf(c, fileno(f)), "export");
-	rewind(f);
-	n = fread(insns, sizeof(insns[0]), N_ELEMS(insns), f);
-	(void)fclose(f);
-	if (n == 0 || n == N_ELEMS(insns)) {
-		fprintf(stderr, "gen-seccomp: %zu instructions\n", n);
-		exit(1);
+	emit_return(action(r));
+	while (n-- > 0)
+		insns[jumps[n]].jf = (uint8_t)(n_insns - jumps[n] - 1);
+}
+
+/* Judged by its number alone. */
+static bool is_constant(const struct call *c)
+{
+	return c->first->conds[0].op == COND_NONE;
+}
+
+/* How many calls from @first on make one leaf: constant, and end alike. */
+static size_t leaf_size(size_t first)
+{
+	size_t n = 1;
+
+	if (!is_constant(&calls[first]))
+		return 1;
+	while (n < MAX_LEAF && first + n < n_calls &&
+	       is_constant(&calls[first + n]) &&
+	       action(calls[first + n].first) == action(calls[first].first))
+		n++;
+	return n;
+}
+
+static void emit_leaf(size_t first, size_t n)
+{
+	const struct call *c = &calls[first];
+
+	if (is_constant(c)) {
+		for (size_t i = 0; i < n; i++)
+			(void)emit(BPF_JMP | BPF_JEQ | BPF_K, c[i].nr,
+				   (unsigned)(n - i), 0);
+		emit_return(SECCOMP_RET_ALLOW);
+		emit_return(action(c->first));
+		return;
 	}
+	(void)emit(BPF_JMP | BPF_JEQ | BPF_K, c->nr, 1, 0);
+	emit_return(SECCOMP_RET_ALLOW);
+	for (size_t i = 0; i < c->n; i++)
+		emit_row(&c->first[i]);
+	if (c->first[c->n - 1].conds[0].op != COND_NONE)
+		emit_return(SECCOMP_RET_ALLOW);
+}
+
+/* Leaves that begin at the calls @leaves[]. */
+static void emit_tree(const size_t *leaves, size_t n)
+{
+	size_t half = n / 2, jump, over;
+
+	if (n == 1) {
+		emit_leaf(leaves[0], leaf_size(leaves[0]));
+		return;
+	}
+	jump = emit(BPF_JMP | BPF_JGE | BPF_K, calls[leaves[half]].nr, 0, 0);
+	emit_tree(leaves, half);
+	if (n_insns - jump - 1 <= UINT8_MAX) {
+		insns[jump].jt = (uint8_t)(n_insns - jump - 1);
+	} else {
+		/* Too far for a conditional jump: once more, with another. */
+		n_insns = jump + 1;
+		insns[jump].jf = 1;
+		over = emit(BPF_JMP | BPF_JA, 0, 0, 0);
+		emit_tree(leaves, half);
+		insns[over].k = (uint32_t)(n_insns - over - 1);
+	}
+	emit_tree(leaves + half, n - half);
+}
+
+static void emit_program(uint32_t arch)
+{
+	size_t leaves[N_ELEMS(rows)], n = 0;
+
+	emit_load(offsetof(struct seccomp_data, arch));
+	(void)emit(BPF_JMP | BPF_JEQ | BPF_K, arch, 1, 0);
+	emit_return(SECCOMP_RET_KILL_PROCESS);
+	emit_load(offsetof(struct seccomp_data, nr));
+	/* A tracer skips a call by making it -1. */
+	(void)emit(BPF_JMP | BPF_JEQ | BPF_K, UINT32_MAX, 0, 1);
+	emit_return(SECCOMP_RET_ALLOW);
+	(void)emit(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
+	emit_return(SECCOMP_RET_KILL_PROCESS);
+	(void)emit(BPF_JMP | BPF_JGT | BPF_K, NEWEST_CALL, 0, 1);
+	emit_return(SECCOMP_RET_ERRNO | ENOSYS);
+	for (size_t i = 0; i < n_calls; i += leaf_size(i))
+		leaves[n++] = i;
+	emit_tree(leaves, n);
+}
+
+static void print(void)
+{
 	printf("/* generated by gen-seccomp */\n"
 	       "static const struct sock_filter jail_filter[] = {\n");
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n_insns; i++)
 		printf("\t{ 0x%02x, %u, %u, 0x%08x },\n", insns[i].code,
 		       insns[i].jt, insns[i].jf, insns[i].k);
-	printf("};\n\n");
-}
-
-static int error_of(const char *name)
-{
-	for (size_t i = 0; i < N_ELEMS(rare); i++) {
-		if (strcmp(rare[i].name, name) == 0)
-			return rare[i].error;
-	}
-	return EPERM;
-}
-
-static void print_rare(void)
-{
-	printf("static const struct seccomp_rare jail_rare[] = {\n");
-	for (int nr = 0; nr < (int)N_ELEMS(listener_seen); nr++) {
-		char *name;
-
-		if (!listener_seen[nr])
-			continue;
-		name = seccomp_syscall_resolve_num_arch(arch, nr);
-		printf("\t{ %d, %d, \"%s\" },\n", nr,
-		       error_of(name ? name : ""),
-		       name              ? name
-		       : nr == FCHMODAT2 ? "fchmodat2"
-					 : "?");
-		free(name);
+	printf("};\n\nstatic const struct seccomp_rare jail_rare[] = {\n");
+	for (size_t i = 0; i < n_calls; i++) {
+		if (calls[i].notifies)
+			printf("\t{ %u, %d, \"%s\" },\n", calls[i].nr,
+			       calls[i].first->error, calls[i].first->call);
 	}
 	printf("};\n");
 }
 
 int main(int argc, char **argv)
 {
-	scmp_filter_ctx c;
+	static const struct {
+		const char *name;
+		uint32_t arch; /* libseccomp's tokens are the kernel's */
+	} targets[] = {
+		{ "x86_64", SCMP_ARCH_X86_64 },
+		{ "aarch64", SCMP_ARCH_AARCH64 },
+	};
 
-	if (argc == 2 && strcmp(argv[1], "x86_64") == 0)
-		arch = SCMP_ARCH_X86_64;
-	else if (argc == 2 && strcmp(argv[1], "aarch64") == 0)
-		arch = SCMP_ARCH_AARCH64;
-	else
-		return 64;
-
-	c = seccomp_init(SCMP_ACT_ALLOW);
-	if (!c)
-		return 1;
-	if (arch != seccomp_arch_native()) {
-		check(seccomp_arch_add(c, arch), "arch");
-		check(seccomp_arch_remove(c, SCMP_ARCH_NATIVE), "native");
+	for (size_t i = 0; i < N_ELEMS(targets) && argc == 2; i++) {
+		if (strcmp(argv[1], targets[i].name) != 0)
+			continue;
+		collect(targets[i].arch);
+		emit_program(targets[i].arch);
+		print();
+		return 0;
 	}
-	check(seccomp_attr_set(c, SCMP_FLTATR_ACT_BADARCH,
-			       SCMP_ACT_KILL_PROCESS),
-	      "bad arch");
-	/* A binary tree: the usual call costs a few comparisons. */
-	check(seccomp_attr_set(c, SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimize");
-
-	for (size_t i = 0; i < N_ELEMS(rare); i++)
-		refuse(c, SCMP_ACT_NOTIFY, number(rare[i].name), rare[i].name,
-		       0, NULL);
-	for (size_t i = 0; i < N_ELEMS(plain); i++)
-		refuse(c, SCMP_ACT_ERRNO((uint32_t)plain[i].error),
-		       number(plain[i].name), plain[i].name, 0, NULL);
-	refuse_modes(c);
-	refuse_namespaces(c);
-	refuse_sockets(c);
-	refuse_odds(c);
-
-	print_filter(c);
-	print_rare();
-	seccomp_release(c);
-	return 0;
+	fprintf(stderr, "usage: gen-seccomp x86_64|aarch64\n");
+	return 64;
 }
