@@ -126,6 +126,8 @@ static int read_header(struct scan *s)
 		s->subsection = lower(
 			s->arena, str_skip(name, (size_t)(dot - name.ptr) + 1));
 		name.len = (size_t)(dot - name.ptr);
+		if (name.len == 0)
+			return refuse(s, "a section without a name");
 	}
 	s->section = lower(s->arena, name);
 	skip_blanks(s);

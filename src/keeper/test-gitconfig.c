@@ -27,6 +27,7 @@ static void values(void)
 		{ "[s]\n1k = v\n", NULL },
 		{ "[s]\nk_ = v\n", NULL },
 		{ "[]\nk = v\n", NULL },
+		{ "[.s]\nk = v\n", NULL },
 		{ "[s\nk = v\n", NULL },
 		{ "[s \"x]\nk = v\n", NULL },
 		{ "[s \"x\" y]\nk = v\n", NULL },
