@@ -346,7 +346,7 @@ bool gate_is_settled(const struct gate *g)
 	{
 		struct conn *c = LIST_OWNER(it, struct conn, link);
 
-		if (!c->pump.side[PUMP_UPSTREAM].shut)
+		if (!pump_is_delivered(&c->pump))
 			return false;
 	}
 	return list_is_empty(&g->pending);

@@ -6,7 +6,8 @@
  *   helper -> relay   ENDED     struct wire_ended: counts since the last one
  *   helper -> relay   REFUSED   struct wire_refused; the pair is also counted
  *                               in the next ENDED
- *   relay  -> helper  EOF       send a last ENDED and exit
+ *   relay  -> helper  EOF       deliver what programs sent, tell a last ENDED,
+ *                               exit
  *
  * Both ends are the same program in the same memory layout, so structures
  * travel as they are; what comes from a helper, which reads foreign bytes, is
@@ -25,7 +26,9 @@
 #include "ipc/ipc.h"
 #include "relay/table.h"
 
-#define REPORT_MS 200u
+#define REPORT_MS      200u
+#define SETTLE_MS      500u /* at the end, for upstreams that do not read */
+#define SETTLE_STEP_MS 5
 
 enum { /* message types on these channels alone */
 	WIRE_PAIR = 1,
@@ -54,6 +57,7 @@ struct helper {
 	struct loop_timer timer;
 	struct list all;
 	struct wire_ended report;
+	bool over; /* the relay has closed the channel */
 };
 
 struct held {
@@ -197,9 +201,34 @@ static int run_channel(struct loop_io *io, uint32_t events)
 		r = take_pair(h, &m);
 	ipc_msg_done(&m);
 	if (r == -EPIPE) {
-		loop_stop(h->loop, 0);
+		loop_io_remove(h->loop, io);
+		h->over = true;
 		return 0;
 	}
+	return r;
+}
+
+static bool is_settled(const struct helper *h)
+{
+	LIST_EACH(it, &h->all)
+	{
+		if (!pump_is_delivered(&LIST_OWNER(it, struct held, link)->pump))
+			return false;
+	}
+	return true;
+}
+
+/* To the end of the session, and until the last bytes are delivered. */
+static int serve(struct helper *h)
+{
+	uint64_t end_ns;
+	int r = 0;
+
+	while (r == 0 && !h->over)
+		r = loop_once(h->loop, -1);
+	end_ns = clock_mono_ns() + SETTLE_MS * NS_PER_MS;
+	while (r == 0 && !is_settled(h) && clock_mono_ns() < end_ns)
+		r = loop_once(h->loop, SETTLE_STEP_MS);
 	return r;
 }
 
@@ -225,7 +254,7 @@ static noreturn_fn void helper_run(int take_fd)
 	h.timer = (struct loop_timer){ .run = run_report, .owner = &h };
 	if (loop_io_add(h.loop, &h.io) != 0)
 		_exit(1);
-	r = loop_run(h.loop);
+	r = serve(&h);
 	LIST_EACH(it, &h.all)
 	{
 		struct held *c = LIST_OWNER(it, struct held, link);

@@ -30,6 +30,16 @@ void outq_done(struct outq *q)
 	q->bytes = 0;
 }
 
+/* A channel that is out of the loop is left to outq_drain(). */
+static int want_out(struct outq *q, bool want)
+{
+	uint32_t others = q->io->events & ~(uint32_t)EPOLLOUT;
+
+	if (q->io->slot == 0)
+		return 0;
+	return loop_io_set(q->loop, q->io, others | (want ? EPOLLOUT : 0));
+}
+
 static int enqueue(struct outq *q, uint32_t type, uint32_t id, struct str body)
 {
 	struct outq_msg *m;
@@ -51,7 +61,7 @@ static int enqueue(struct outq *q, uint32_t type, uint32_t id, struct str body)
 	*q->last = m;
 	q->last = &m->next;
 	q->bytes += size;
-	return loop_io_set(q->loop, q->io, q->io->events | EPOLLOUT);
+	return want_out(q, true);
 }
 
 int outq_send(struct outq *q, uint32_t type, uint32_t id, struct str body)
@@ -91,7 +101,7 @@ int outq_flush(struct outq *q)
 		return 0;
 	if (r != 0)
 		return r;
-	return loop_io_set(q->loop, q->io, q->io->events & ~(uint32_t)EPOLLOUT);
+	return want_out(q, false);
 }
 
 int outq_drain(struct outq *q, int timeout_ms)

@@ -22,7 +22,7 @@ struct outq {
 	size_t bytes;
 };
 
-/* @io is in @loop, or will be before the first message. */
+/* @io is in @loop for as long as its peer may read. */
 void outq_init(struct outq *q, struct loop *loop, struct loop_io *io);
 void outq_done(struct outq *q);
 

@@ -90,5 +90,10 @@ must_check int pump_start(struct pump *p, int take_upstream);
 void pump_close(struct pump *p, bool reset);
 /* Running, and holds no byte: both sockets could be served by someone else. */
 bool pump_is_empty(const struct pump *p);
+/* The program has ended its side, and the upstream has all of it. */
+static inline bool pump_is_delivered(const struct pump *p)
+{
+	return p->side[PUMP_UPSTREAM].shut;
+}
 /* Take the sockets out of a pump that is empty. */
 void pump_take(struct pump *p, int ret[2]);

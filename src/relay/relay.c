@@ -299,8 +299,9 @@ static int run_peer(struct loop_io *io, uint32_t events)
 	if (e == -EAGAIN)
 		e = update_pressure(r);
 	if (e == -EPIPE) {
+		/* Its end would be an event for ever. */
+		loop_io_remove(r->loop, io);
 		p->gone = true;
-		loop_stop(r->loop, 0);
 		return 0;
 	}
 	return e;
@@ -444,15 +445,17 @@ static void send_stats(struct relay *r, const struct gate_stats *s)
 /*
  * What a program sent before it ended is on its way: its sockets are closed,
  * but we may hold, or not yet have read, the last of it.  An upstream that does
- * not read has END_MS.
+ * not read has END_MS.  Without a scribe nothing may have an effect any more.
  */
 static void settle(struct relay *r)
 {
-	uint64_t end = clock_mono_ns() + END_MS * NS_PER_MS;
+	uint64_t end_ns = clock_mono_ns() + END_MS * NS_PER_MS;
+	int wait_ms = 0; /* first what is there already */
 
-	while (!gate_is_settled(r->gate) && clock_mono_ns() < end &&
-	       loop_once(r->loop, SETTLE_STEP_MS) == 0)
-		;
+	while (!r->peers[PEER_SCRIBE].gone &&
+	       relay_once(r, wait_ms) == 0 && !gate_is_settled(r->gate) &&
+	       clock_mono_ns() < end_ns)
+		wait_ms = SETTLE_STEP_MS;
 }
 
 void relay_end(struct relay *r)

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/test.h"
 #include "ipc/ipc.h"
 #include "ipc/protocol.h"
@@ -905,6 +906,36 @@ static void test_raw_address(void)
 	world_close();
 }
 
+/* A program that says something and is gone was heard. */
+static void test_last_words(void)
+{
+	static char block[65536];
+	struct in6_addr a;
+	int p, u, q;
+
+	open_world("{}");
+	connect_through(&p, &u);
+	a = synthetic("up.example");
+	q = world_program(&a, 9000);
+	/* Neither has been read, and one not been accepted. */
+	CHECK_EQ(send(p, block, sizeof(block), 0), sizeof(block));
+	CHECK_EQ(send(q, "bye", 3, 0), 3);
+	(void)close(p);
+	(void)close(q);
+	(void)close(TAKE_FD(world.keeper));
+	CHECK_EQ(relay_run(world.relay), 0);
+	world_peers();
+	CHECK_EQ(strstr(world.stats, "\"bytes_out\":65539") != NULL, true);
+	CHECK_EQ(fd_set_nonblock(u, false), 0);
+	CHECK_EQ(fd_read_full(u, block, sizeof(block)), 0);
+	CHECK_EQ(recv(u, block, 1, 0), 0);
+	(void)close(u);
+	u = accept4(up, NULL, NULL, SOCK_CLOEXEC);
+	CHECK_EQ(u != -1 && recv(u, block, 8, 0) == 3, true);
+	(void)close(u);
+	world_close();
+}
+
 /* Each way the relay is told to end. */
 static void test_ends(void)
 {
@@ -1009,6 +1040,7 @@ int main(void)
 		{ "no name server", test_no_name_server },
 		{ "new name servers", test_new_resolvers },
 		{ "the jail's own addresses", test_raw_address },
+		{ "last words", test_last_words },
 		{ "ends", test_ends },
 		{ "hostile peers", test_hostile_peers },
 		{ "a flood of names", test_flood_of_names },
