@@ -30,7 +30,7 @@
 #define SHELL        "/bin/sh"
 #define FAILED       125
 
-static noreturn_fn void over(struct child *c, const char *what)
+static noreturn_fn own_stack void over(struct child *c, const char *what)
 {
 	diag_set(&c->unproven, 0, 0, "the command's process: %s: %s", what,
 		 strerror(errno));
@@ -154,7 +154,7 @@ static int search_and_run(struct child *c)
 	return error;
 }
 
-static int child_main(void *arg)
+static own_stack int child_main(void *arg)
 {
 	struct child *c = arg;
 

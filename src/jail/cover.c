@@ -63,7 +63,7 @@ static bool is_missing(int r)
 	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -EACCES;
 }
 
-static int work(void *arg)
+static own_stack int work(void *arg)
 {
 	struct work *w = arg;
 

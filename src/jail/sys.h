@@ -15,6 +15,12 @@
 #include "base/base.h"
 #include "jail/missing.h"
 
+/*
+ * A function that does not return and runs on a stack of ours: ASan would look
+ * for the end of the main one, and complain.
+ */
+#define own_stack __attribute__((no_sanitize("address")))
+
 static inline int sys_result(long r)
 {
 	return r == -1 ? neg_errno() : (int)r;
