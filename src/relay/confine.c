@@ -36,6 +36,7 @@
 #include "base/json.h"
 #include "jail/landlock.h"
 
+#define PROCESSES_MAX 32 /* a relay and its helpers */
 #define NAMESPACES                                                   \
 	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | \
 	 CLONE_NEWUTS | CLONE_NEWCGROUP)
@@ -154,9 +155,14 @@ static int drop_capabilities(void)
 	return 0;
 }
 
-static int set_limits(void)
+static int set_limits(bool own_count)
 {
+	struct rlimit procs = { PROCESSES_MAX, PROCESSES_MAX };
 	struct rlimit none = { 0 }, files;
+
+	/* Counted for each user namespace; elsewhere for all of a uid. */
+	if (own_count && setrlimit(RLIMIT_NPROC, &procs) == -1)
+		return neg_errno();
 
 	if (setrlimit(RLIMIT_CORE, &none) == -1 ||
 	    getrlimit(RLIMIT_NOFILE, &files) == -1)
@@ -192,7 +198,7 @@ int confine_enter(const struct confine_start *start, struct confine_layers *ret,
 	if (!ret->root && ret->landlock == 0)
 		return -ENOSYS;
 	*ret_step = "limits";
-	r = set_limits();
+	r = set_limits(start->namespaces);
 	if (r != 0)
 		return r;
 	*ret_step = "capabilities";

@@ -906,6 +906,51 @@ static void test_raw_address(void)
 	world_close();
 }
 
+/* Rounds that find something to do, in 50 ms in which nothing happens. */
+static unsigned count_rounds(void)
+{
+	uint64_t end_ns = clock_mono_ns() + 50 * NS_PER_MS;
+	unsigned n = 0;
+
+	world_run(20);
+	while (clock_mono_ns() < end_ns) {
+		CHECK_EQ(relay_once(world.relay, 50), 0);
+		n++;
+	}
+	return n;
+}
+
+static void test_does_not_spin(void)
+{
+	int p, u;
+	char b;
+
+	open_world("{}");
+	connect_through(&p, &u);
+	CHECK_EQ(count_rounds() <= 2, true);
+	/* Half closed, and both, with the other side still there. */
+	CHECK_EQ(shutdown(p, SHUT_WR), 0);
+	CHECK_EQ(world_read(u, &b, 1), 0);
+	CHECK_EQ(count_rounds() <= 2, true);
+	/* Output waits, behind it the end. */
+	(void)stuff(u);
+	CHECK_EQ(shutdown(u, SHUT_WR), 0);
+	CHECK_EQ(count_rounds() <= 2, true);
+	(void)close(p);
+	(void)close(u);
+
+	connect_through(&p, &u);
+	CHECK_EQ(shutdown(u, SHUT_WR), 0);
+	CHECK_EQ(world_read(p, &b, 1), 0);
+	CHECK_EQ(count_rounds() <= 2, true);
+	(void)stuff(p);
+	CHECK_EQ(count_rounds() <= 2, true);
+	(void)close(p);
+	CHECK_EQ(count_rounds() <= 2, true);
+	(void)close(u);
+	world_close();
+}
+
 /* A program that says something and is gone was heard. */
 static void test_last_words(void)
 {
@@ -1040,6 +1085,7 @@ int main(void)
 		{ "no name server", test_no_name_server },
 		{ "new name servers", test_new_resolvers },
 		{ "the jail's own addresses", test_raw_address },
+		{ "nothing spins", test_does_not_spin },
 		{ "last words", test_last_words },
 		{ "ends", test_ends },
 		{ "hostile peers", test_hostile_peers },
