@@ -281,6 +281,7 @@ static int serve(struct daemon *d, struct election *e)
 		.idle_ns = d->opts.idle_s * NS_PER_S,
 		.socket_path = e->socket_path,
 		.listen_fd = e->listen_fd,
+		.log_fd = d->opts.foreground ? -1 : d->log_fd,
 		.scribe_fd = d->scribe_fd,
 		.zygote_fd = d->zygote_fd,
 		.uid = getuid(),

@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -187,4 +188,24 @@ int election_open_log(const char *state_dir)
 	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
 		  0600);
 	return fd == -1 ? neg_errno() : fd;
+}
+
+void election_trim_log(const char *state_dir, int log_fd)
+{
+	AUTO(fd) int from = -1;
+	AUTO(fd) int to = -1;
+	char path[4200];
+	struct stat st;
+
+	if (log_fd == -1 || fstat(log_fd, &st) == -1 ||
+	    !S_ISREG(st.st_mode) || st.st_size <= ELECTION_LOG_MAX)
+		return;
+	(void)snprintf(path, sizeof(path), "%s/bawnd.log", state_dir);
+	from = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	(void)snprintf(path, sizeof(path), "%s/bawnd.log.1", state_dir);
+	to = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+		  0600);
+	if (from != -1 && to != -1)
+		(void)!sendfile(to, from, NULL, (size_t)ELECTION_LOG_MAX);
+	(void)!ftruncate(log_fd, 0);
 }

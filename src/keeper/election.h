@@ -39,3 +39,8 @@ void election_retire(struct election *e);
 
 /* STATE/bawnd.log for appending; one that is too long becomes bawnd.log.1. */
 must_check int election_open_log(const char *state_dir);
+/*
+ * The same for one that all our processes have open: copied to bawnd.log.1,
+ * then cut.  What is written in between is lost; it is a log.
+ */
+void election_trim_log(const char *state_dir, int log_fd);

@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "ipc/protocol.h"
 #include "keeper/client.h"
+#include "keeper/election.h"
 #include "keeper/session.h"
 #include "keeper/state.h"
 #include "ledger/record.h"
@@ -379,6 +380,7 @@ static int on_tick(struct loop_timer *t)
 	struct keeper *k = t->owner;
 
 	keeper_look_at_resolvers(k);
+	election_trim_log(k->config->state_dir, k->config->log_fd);
 	if (k->listen_off && loop_io_set(k->loop, &k->listen, EPOLLIN) == 0)
 		k->listen_off = false;
 	if (k->n_sessions == 0 && !k->listen_off)

@@ -86,7 +86,8 @@ static struct str word(const struct world *w, const char *key)
 static void world_begin(struct world *w)
 {
 	struct keeper_config c = { .user = "tester",
-				   .libexec_dir = "/nonexistent" };
+				   .libexec_dir = "/nonexistent",
+				   .log_fd = -1 };
 	int scribe[2], zygote[2];
 
 	must(ipc_pair(scribe) == 0 && ipc_pair(zygote) == 0, "pairs");

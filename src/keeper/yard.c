@@ -348,6 +348,10 @@ static int make_point(const struct yard *y, const struct yard_item *it)
 {
 	const char *rel = it->m.dst + strlen(y->home_dst) + 1;
 
+	if (it->m.op == PLAN_SOCKET)
+		/* init makes the socket; the directory has to be there */
+		return home_make_parents(y->home_fd, rel, y->home_uid,
+					 y->home_gid);
 	if (it->m.op == PLAN_SYMLINK)
 		return home_make_link(y->home_fd, rel, it->m.text, y->home_uid,
 				      y->home_gid);
@@ -364,7 +368,7 @@ static int make_points(struct yard *y, struct diag *reterr)
 		int r = 0;
 		bool inside = is_in_home(y, &it);
 
-		if (inside && y->home_fd != -1 && it.m.op != PLAN_SOCKET)
+		if (inside && y->home_fd != -1)
 			r = make_point(y, &it);
 		if (r != 0 && !it.m.optional) {
 			diag_set(reterr, 0, 0,
