@@ -101,7 +101,8 @@ int home_open(struct arena *a, const char *state_dir, const char *name,
 	return 0;
 }
 
-int home_make_parents(int home_fd, const char *rel, uid_t uid, gid_t gid)
+/* Make "a", "a/b", ... for all but the last component of @rel. */
+static int make_parents(int home_fd, const char *rel, uid_t uid, gid_t gid)
 {
 	char part[PATH_LIMIT + 1];
 	size_t len = strlen(rel);
@@ -173,7 +174,7 @@ int home_make_point(int home_fd, const char *rel, bool is_dir, uid_t uid,
 
 	if (r != -ENOENT)
 		return r;
-	r = home_make_parents(home_fd, rel, uid, gid);
+	r = make_parents(home_fd, rel, uid, gid);
 	if (r != 0)
 		return r;
 	r = open_parent(home_fd, rel, &name);
@@ -196,7 +197,7 @@ int home_make_link(int home_fd, const char *rel, const char *target, uid_t uid,
 {
 	AUTO(fd) int dir_fd = -1;
 	const char *name;
-	int r = home_make_parents(home_fd, rel, uid, gid);
+	int r = make_parents(home_fd, rel, uid, gid);
 
 	if (r != 0)
 		return r;
@@ -231,7 +232,7 @@ int home_put_file(int home_fd, const char *rel, struct str text,
 
 	if (!home_wants_file(home_fd, rel, newer_than_s))
 		return 0;
-	r = home_make_parents(home_fd, rel, uid, gid);
+	r = make_parents(home_fd, rel, uid, gid);
 	if (r == 0)
 		r = open_parent(home_fd, rel, &name);
 	if (r < 0)

@@ -35,9 +35,6 @@ must_check int home_open(struct arena *a, const char *state_dir,
  */
 must_check int home_make_point(int home_fd, const char *rel, bool is_dir,
 			       uid_t uid, gid_t gid);
-/* The directories that @rel is in: "a", "a/b" of "a/b/c". */
-must_check int home_make_parents(int home_fd, const char *rel, uid_t uid,
-				 gid_t gid);
 /* A link at @rel, unless something is there. */
 must_check int home_make_link(int home_fd, const char *rel, const char *target,
 			      uid_t uid, gid_t gid);

@@ -31,6 +31,7 @@ struct world {
 	struct json *body; /* of it */
 	uint64_t idle_ns;
 	uid_t uid;
+	const char *root; /* what the keeper takes for "/" */
 };
 
 /* The ends that the keeper gave away for one session. */
@@ -86,7 +87,7 @@ static struct str word(const struct world *w, const char *key)
 static void world_begin(struct world *w)
 {
 	struct keeper_config c = { .user = "tester",
-				   .libexec_dir = "/nonexistent",
+				   .libexec_dir = w->top,
 				   .log_fd = -1 };
 	int scribe[2], zygote[2];
 
@@ -104,7 +105,7 @@ static void world_begin(struct world *w)
 		c.idle_ns = w->idle_ns;
 		c.scribe_fd = scribe[0];
 		c.zygote_fd = zygote[0];
-		c.root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		c.root_fd = open(w->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		c.uid = w->uid;
 		c.gid = getgid();
 		(void)close(scribe[1]);
@@ -123,7 +124,8 @@ static void world_begin(struct world *w)
 static void world_init(struct world *w)
 {
 	*w = (struct world){ .idle_ns = UINT64_C(60000000000),
-			     .uid = getuid() };
+			     .uid = getuid(),
+			     .root = "/" };
 	(void)snprintf(w->top, sizeof(w->top), "/tmp/bawn-session-XXXXXX");
 	must(mkdtemp(w->top) != NULL, "mkdtemp");
 	(void)snprintf(w->state, sizeof(w->state), "%s/state", w->top);
@@ -770,6 +772,151 @@ static void kills(void)
 	world_done(&w);
 }
 
+/* ---- what the machine says ---- */
+
+static void save(const struct world *w, const char *name, const char *text,
+		 mode_t mode)
+{
+	char path[200];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", w->top, name);
+	must(file_save(AT_FDCWD, path, str_of(text), mode, false) == 0, path);
+}
+
+static void open_with_preset(const struct world *w, int fd)
+{
+	char more[200];
+
+	(void)snprintf(more, sizeof(more), ",\"policy\":\"%s/p.yaml\"",
+		       w->top);
+	send_open(w, fd, more);
+}
+
+static void presets(void)
+{
+	static const char program[] =
+		"#!/bin/sh\nsleep 0.3\necho r.test\necho r.test:8443\n"
+		"echo not a host\necho 10.0.0.1\necho x >> \"$HOME/asked\"\n";
+	struct world w;
+	struct stat st;
+	char path[200];
+	int c, d;
+
+	world_init(&w);
+	save(&w, "bawn-registries", program, 0755);
+	save(&w, "p.yaml",
+	     "version: 1\nnetwork:\n  allow:\n"
+	     "    - preset: package-registries\n", 0644);
+	c = connect_client(&w);
+	open_with_preset(&w, c);
+	/* Others are served meanwhile. */
+	d = connect_client(&w);
+	say(d, MSG_OPEN, 1, "{}");
+	CHECK_EQ(receive(&w, d), MSG_REFUSED);
+	(void)close(d);
+	CHECK_EQ(comes(c, NONE_MS), 0);
+	CHECK_EQ(receive(&w, c), MSG_GRANT);
+	/* One name with two ports. */
+	CHECK_EQ(json_find(json_find(json_find(w.body, "plan"), "classes")
+				   ->kids.first, "ports")->kids.n, 2);
+	(void)close(c);
+	/* The answer is kept, for the next daemon as well. */
+	world_kill(&w);
+	world_begin(&w);
+	c = connect_client(&w);
+	open_with_preset(&w, c);
+	CHECK_EQ(receive(&w, c), MSG_GRANT);
+	(void)snprintf(path, sizeof(path), "%s/asked", w.home);
+	CHECK_EQ(stat(path, &st) == 0 && st.st_size == 2, 1);
+	(void)close(c);
+	world_done(&w);
+}
+
+static void no_preset(void)
+{
+	struct world w;
+	int c;
+
+	world_init(&w);
+	save(&w, "p.yaml",
+	     "version: 1\nnetwork:\n  allow:\n"
+	     "    - preset: package-registries\n", 0644);
+	c = connect_client(&w);
+	open_with_preset(&w, c);
+	CHECK_EQ(receive(&w, c), MSG_REFUSED);
+	(void)close(c);
+	save(&w, "bawn-registries", "#!/bin/sh\nexit 1\n", 0755);
+	world_kill(&w);
+	world_begin(&w);
+	c = connect_client(&w);
+	open_with_preset(&w, c);
+	CHECK_EQ(receive(&w, c), MSG_REFUSED);
+	(void)close(c);
+	world_done(&w);
+}
+
+/* The client goes while its preset is asked for. */
+static void preset_for_nobody(void)
+{
+	struct world w;
+	int c;
+
+	world_init(&w);
+	save(&w, "bawn-registries", "#!/bin/sh\nsleep 0.2\necho r.test\n",
+	     0755);
+	save(&w, "p.yaml",
+	     "version: 1\nnetwork:\n  allow:\n"
+	     "    - preset: package-registries\n", 0644);
+	c = connect_client(&w);
+	open_with_preset(&w, c);
+	(void)close(c);
+	c = connect_client(&w);
+	open_with_preset(&w, c);
+	CHECK_EQ(receive(&w, c), MSG_GRANT);
+	(void)close(c);
+	world_done(&w);
+}
+
+static void new_nameservers(void)
+{
+	char body[1000], path[200];
+	struct world w;
+	struct given g = { -1, -1, -1, -1, { -1, -1, -1 } };
+	int c;
+
+	world_init(&w);
+	world_kill(&w);
+	(void)snprintf(path, sizeof(path), "%s/etc", w.top);
+	must(mkdir(path, 0755) == 0, path);
+	save(&w, "etc/resolv.conf", "nameserver 10.0.0.1\n", 0644);
+	save(&w, "etc/hosts", "10.0.0.9 nine.test\n", 0644);
+	w.root = w.top;
+	world_begin(&w);
+	c = connect_client(&w);
+	(void)snprintf(body, sizeof(body),
+		       "{\"build\":\"%s\",\"cwd\":\"/home/proj\","
+		       "\"argv\":[\"true\"],\"argc\":1,"
+		       "\"env\":{\"HOME\":\"/home\"}}", build_id());
+	say(c, MSG_OPEN, 1, body);
+	CHECK_EQ(receive(&w, c), MSG_GRANT);
+	CHECK_EQ(receive(&w, w.zygote), MSG_FORK);
+	for (size_t i = 0; i < 3; i++)
+		g.relay[i] = ipc_take_fd(&w.m, i);
+	CHECK_STR(json_find(json_find(w.body, "resolvers"), "servers")
+			  ->kids.first->string,
+		  STR("10.0.0.1#53"));
+	CHECK_EQ(comes(g.relay[2], NONE_MS), 0);
+	save(&w, "etc/resolv.conf", "nameserver fd00::2\n", 0644);
+	CHECK_EQ(receive(&w, g.relay[2]), MSG_RESOLVERS);
+	CHECK_STR(json_find(w.body, "servers")->kids.first->string,
+		  STR("fd00::2#53"));
+	CHECK_STR(json_find(w.body, "hosts")->kids.first->kids.first->string,
+		  STR("nine.test"));
+	(void)close(c);
+	given_close(&g);
+	world_done(&w);
+}
+
 #define MANY 200
 
 static void many(void)
@@ -858,6 +1005,10 @@ int main(void)
 		{ "SIGTERM", stops },
 		{ "idle", idle },
 		{ "kill and status", kills },
+		{ "presets", presets },
+		{ "no preset", no_preset },
+		{ "a preset that nobody waits for", preset_for_nobody },
+		{ "new nameservers", new_nameservers },
 		{ "200 sessions at once", many },
 		{ "back-pressure", back_pressure },
 	};

@@ -347,15 +347,12 @@ static bool is_in_home(const struct yard *y, const struct yard_item *it)
 static int make_point(const struct yard *y, const struct yard_item *it)
 {
 	const char *rel = it->m.dst + strlen(y->home_dst) + 1;
+	bool is_dir = it->is_dir && !it->covers && it->m.op != PLAN_SOCKET;
 
-	if (it->m.op == PLAN_SOCKET)
-		/* init makes the socket; the directory has to be there */
-		return home_make_parents(y->home_fd, rel, y->home_uid,
-					 y->home_gid);
 	if (it->m.op == PLAN_SYMLINK)
 		return home_make_link(y->home_fd, rel, it->m.text, y->home_uid,
 				      y->home_gid);
-	return home_make_point(y->home_fd, rel, it->is_dir && !it->covers,
+	return home_make_point(y->home_fd, rel, is_dir,
 			       y->home_uid, y->home_gid);
 }
 
