@@ -197,8 +197,8 @@ void election_trim_log(const char *state_dir, int log_fd)
 	char path[4200];
 	struct stat st;
 
-	if (log_fd == -1 || fstat(log_fd, &st) == -1 ||
-	    !S_ISREG(st.st_mode) || st.st_size <= ELECTION_LOG_MAX)
+	if (log_fd == -1 || fstat(log_fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    st.st_size <= ELECTION_LOG_MAX)
 		return;
 	(void)snprintf(path, sizeof(path), "%s/bawnd.log", state_dir);
 	from = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

@@ -787,8 +787,7 @@ static void open_with_preset(const struct world *w, int fd)
 {
 	char more[200];
 
-	(void)snprintf(more, sizeof(more), ",\"policy\":\"%s/p.yaml\"",
-		       w->top);
+	(void)snprintf(more, sizeof(more), ",\"policy\":\"%s/p.yaml\"", w->top);
 	send_open(w, fd, more);
 }
 
@@ -806,7 +805,8 @@ static void presets(void)
 	save(&w, "bawn-registries", program, 0755);
 	save(&w, "p.yaml",
 	     "version: 1\nnetwork:\n  allow:\n"
-	     "    - preset: package-registries\n", 0644);
+	     "    - preset: package-registries\n",
+	     0644);
 	c = connect_client(&w);
 	open_with_preset(&w, c);
 	/* Others are served meanwhile. */
@@ -818,7 +818,10 @@ static void presets(void)
 	CHECK_EQ(receive(&w, c), MSG_GRANT);
 	/* One name with two ports. */
 	CHECK_EQ(json_find(json_find(json_find(w.body, "plan"), "classes")
-				   ->kids.first, "ports")->kids.n, 2);
+				   ->kids.first,
+			   "ports")
+			 ->kids.n,
+		 2);
 	(void)close(c);
 	/* The answer is kept, for the next daemon as well. */
 	world_kill(&w);
@@ -840,7 +843,8 @@ static void no_preset(void)
 	world_init(&w);
 	save(&w, "p.yaml",
 	     "version: 1\nnetwork:\n  allow:\n"
-	     "    - preset: package-registries\n", 0644);
+	     "    - preset: package-registries\n",
+	     0644);
 	c = connect_client(&w);
 	open_with_preset(&w, c);
 	CHECK_EQ(receive(&w, c), MSG_REFUSED);
@@ -866,7 +870,8 @@ static void preset_for_nobody(void)
 	     0755);
 	save(&w, "p.yaml",
 	     "version: 1\nnetwork:\n  allow:\n"
-	     "    - preset: package-registries\n", 0644);
+	     "    - preset: package-registries\n",
+	     0644);
 	c = connect_client(&w);
 	open_with_preset(&w, c);
 	(void)close(c);
@@ -896,7 +901,8 @@ static void new_nameservers(void)
 	(void)snprintf(body, sizeof(body),
 		       "{\"build\":\"%s\",\"cwd\":\"/home/proj\","
 		       "\"argv\":[\"true\"],\"argc\":1,"
-		       "\"env\":{\"HOME\":\"/home\"}}", build_id());
+		       "\"env\":{\"HOME\":\"/home\"}}",
+		       build_id());
 	say(c, MSG_OPEN, 1, body);
 	CHECK_EQ(receive(&w, c), MSG_GRANT);
 	CHECK_EQ(receive(&w, w.zygote), MSG_FORK);

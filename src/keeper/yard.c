@@ -352,8 +352,8 @@ static int make_point(const struct yard *y, const struct yard_item *it)
 	if (it->m.op == PLAN_SYMLINK)
 		return home_make_link(y->home_fd, rel, it->m.text, y->home_uid,
 				      y->home_gid);
-	return home_make_point(y->home_fd, rel, is_dir,
-			       y->home_uid, y->home_gid);
+	return home_make_point(y->home_fd, rel, is_dir, y->home_uid,
+			       y->home_gid);
 }
 
 static int make_points(struct yard *y, struct diag *reterr)

@@ -212,7 +212,8 @@ static bool is_settled(const struct helper *h)
 {
 	LIST_EACH(it, &h->all)
 	{
-		if (!pump_is_delivered(&LIST_OWNER(it, struct held, link)->pump))
+		if (!pump_is_delivered(
+			    &LIST_OWNER(it, struct held, link)->pump))
 			return false;
 	}
 	return true;

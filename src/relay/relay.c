@@ -452,9 +452,8 @@ static void settle(struct relay *r)
 	uint64_t end_ns = clock_mono_ns() + END_MS * NS_PER_MS;
 	int wait_ms = 0; /* first what is there already */
 
-	while (!r->peers[PEER_SCRIBE].gone &&
-	       relay_once(r, wait_ms) == 0 && !gate_is_settled(r->gate) &&
-	       clock_mono_ns() < end_ns)
+	while (!r->peers[PEER_SCRIBE].gone && relay_once(r, wait_ms) == 0 &&
+	       !gate_is_settled(r->gate) && clock_mono_ns() < end_ns)
 		wait_ms = SETTLE_STEP_MS;
 }
 
