@@ -92,7 +92,7 @@ static void pass_on_end(struct duct *p, unsigned i)
 		(void)shutdown(to(p, i)->out_fd, SHUT_WR);
 }
 
-/* 0, or -errno when the end is broken. */
+/* 1: something was read; 0: nothing is there; -errno: the end is broken. */
 static int fill(struct duct *p, unsigned i)
 {
 	struct duct_flow *f = &p->f[i];
@@ -111,14 +111,16 @@ static int fill(struct duct *p, unsigned i)
 			return e;
 		n = 0;
 	}
-	if (n == 0)
+	if (n == 0) {
 		f->ended = !f->paused;
-	else if (p->filter)
+		return 0;
+	}
+	if (p->filter)
 		n = (ssize_t)p->filter(p, i, f->buf + f->off + f->len,
 				       (size_t)n);
 	f->len += (size_t)n;
 	p->bytes[i] += (uint64_t)n;
-	return 0;
+	return 1;
 }
 
 static int flush(struct duct *p, unsigned i)
@@ -273,13 +275,16 @@ void duct_drain(struct duct *p, unsigned i, int timeout_ms, int stop_fd)
 		struct pollfd pfd[2] = { { to(p, i)->out_fd, POLLOUT, 0 },
 					 { stop_fd, POLLIN, 0 } };
 		size_t before = f->len;
+		int got = fill(p, i);
 		uint64_t now;
 
-		if (fill(p, i) < 0)
-			f->ended = true; /* a pty whose jail is gone: EIO */
-		if (flush(p, i) < 0)
-			return;
-		if (f->len == 0 && before == 0)
+		if (got < 0)
+			f->ended = true;
+		/*
+		 * A pty gives 4 KiB at a time; it is empty when nothing came
+		 * although the buffer had room for it.
+		 */
+		if (flush(p, i) < 0 || (before == 0 && got <= 0))
 			return;
 		now = clock_mono_ns();
 		if (now >= end)

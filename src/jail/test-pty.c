@@ -353,6 +353,31 @@ static void test_back_pressure(void)
 	free(got);
 }
 
+/* The end comes while the jail's pty holds more than one read(2) gives. */
+static void test_full_at_end(void)
+{
+	static char page[4096];
+	size_t in = 0, out = 0, n;
+	struct scene s;
+	int status = 0;
+
+	scene_new(&s, ALL);
+	set_raw(s.command);
+	CHECK_EQ(kill(s.pid, SIGSTOP), 0);
+	CHECK_EQ(waitpid(s.pid, &status, WUNTRACED), s.pid);
+	CHECK_EQ(fcntl(s.command, F_SETFL, O_NONBLOCK), 0);
+	for (ssize_t w; (w = write(s.command, page, sizeof(page))) > 0;)
+		in += (size_t)w;
+	CHECK(in > 2 * sizeof(page));
+	CHECK_EQ(write(s.talk, "q", 1), 1);
+	CHECK_EQ(kill(s.pid, SIGCONT), 0);
+	while ((n = get(s.user, page, sizeof(page))) > 0)
+		out += n;
+	CHECK_EQ(out, in);
+	CHECK_EQ(waitpid(s.pid, &status, 0), s.pid);
+	scene_free(&s);
+}
+
 /* ---- PTY_LINE ---- */
 
 static void test_line_output(void)
@@ -473,6 +498,7 @@ int main(void)
 		{ "given back while we are stopped", test_suspend },
 		{ "a terminal that is gone is told", test_hangup },
 		{ "a slow reader loses nothing", test_back_pressure },
+		{ "a full pty at the end", test_full_at_end },
 		{ "line: output", test_line_output },
 		{ "line: keys only when asked for", test_line_keys },
 		{ "line: a password is not echoed", test_line_password },
