@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
@@ -48,9 +49,16 @@ int idmap_write(pid_t pid, const struct idmap *m, bool deny)
 	return r;
 }
 
-static int hold(void *unused)
+/*
+ * Ends with its parent, and holds nothing: a copy of the supervisor's end of
+ * init's socket would keep a jail alive whose supervisor was killed just now.
+ */
+static int hold(void *parent)
 {
-	(void)unused;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	(void)close_range(0, ~0u, 0);
+	if (getppid() != *(const pid_t *)parent)
+		return 1;
 	for (;;)
 		(void)pause();
 	return 0;
@@ -61,8 +69,9 @@ int idmap_new(const struct idmap *m)
 	/* The child only sleeps; it shares our memory, so it costs little. */
 	static _Alignas(16) char stack[HOLDER_STACK];
 	char path[64];
+	pid_t self = getpid();
 	pid_t pid = clone(hold, stack + sizeof(stack),
-			  CLONE_NEWUSER | CLONE_VM | SIGCHLD, NULL);
+			  CLONE_NEWUSER | CLONE_VM | SIGCHLD, &self);
 	int r;
 
 	if (pid == -1)

@@ -75,6 +75,7 @@ struct init {
 	struct net_sockets net;
 	int master, slave; /* of the pty */
 	int listener;      /* of the filter */
+	bool idmapped;     /* some of the mounts */
 	int landlock_abi;
 	mode_t umask;
 	pid_t command;
@@ -220,10 +221,7 @@ static void recv_message(struct init *in)
 		fail_errno(in, r, "init's socket");
 }
 
-/*
- * MSG_PLAN with id 1: descriptors of mounts, the body says which (uint32_t
- * each).  With id 0: the plan.
- */
+/* Mounts, which as root the supervisor makes. */
 static void take_sources(struct init *in)
 {
 	size_t n = in->msg.n_fds;
@@ -256,10 +254,11 @@ static void wait_plan(struct init *in)
 		recv_message(in);
 		if (in->msg.type != MSG_PLAN)
 			fail_errno(in, -EPROTO, "not a plan");
-		if (in->msg.id == 0)
+		if (in->msg.id != INIT_SOURCES)
 			break;
 		take_sources(in);
 	}
+	in->idmapped = in->msg.id == INIT_PLAN_IDMAPPED;
 	step(in, "plan");
 	r = plan_parse(&in->arena, buf_str(&in->msg.body), &in->plan, &err);
 	if (r < 0)
@@ -451,7 +450,7 @@ static void format_ready(const struct init *in, struct buf *b)
 	json_kbool(&w, "userns", true);
 	json_kint(&w, "landlock", in->landlock_abi);
 	json_kbool(&w, "seccomp", true);
-	json_kbool(&w, "idmap", in->plan.owner_uid != in->plan.host_uid);
+	json_kbool(&w, "idmap", in->idmapped);
 	json_close(&w, '}');
 	json_kuint(&w, "sockets", in->mounts.n_listeners);
 	if (in->conf.steps)

@@ -7,6 +7,13 @@
 
 #include "base/base.h"
 
+/* Ids of MSG_PLAN */
+enum init_plan {
+	INIT_PLAN = 0,
+	INIT_SOURCES,       /* mounts; the body says of which rows, uint32_t */
+	INIT_PLAN_IDMAPPED, /* some of them have mapped ids */
+};
+
 struct init_config {
 	int sock; /* to the supervisor */
 	bool tty;

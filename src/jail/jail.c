@@ -21,6 +21,7 @@
  */
 #include "jail/jail.h"
 
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -44,6 +45,7 @@ struct jail {
 	pid_t pid;
 	int pidfd, sock;
 	int user_ns, mnt_ns;
+	bool idmapped; /* the owner's mounts */
 	bool reaped;
 };
 
@@ -197,7 +199,7 @@ static int send_sources(struct jail *j, struct sources *s)
 {
 	struct str body = { .ptr = (const char *)s->at,
 			    .len = s->n * sizeof(s->at[0]) };
-	int r = ipc_send(j->sock, MSG_PLAN, 1, body, s->fds, s->n);
+	int r = ipc_send(j->sock, MSG_PLAN, INIT_SOURCES, body, s->fds, s->n);
 
 	drop_sources(s);
 	return r;
@@ -286,11 +288,12 @@ static int configure_user(const struct plan *p, struct diag *err)
 /* Init may have died of something that it has told already. */
 static int explain_end(struct jail *j, int r, struct diag *err)
 {
+	struct pollfd p = { .fd = j->sock, .events = POLLIN };
 	AUTO(ipc_msg) struct ipc_msg m = { 0 };
 	AUTO(arena) struct arena a = ARENA_NULL;
 	struct json *said = NULL;
 
-	if (r != -EPIPE && r != -ENOENT && r != -ESRCH)
+	if (r >= 0 || poll(&p, 1, 0) != 1)
 		return r;
 	ipc_msg_init(&m);
 	arena_init(&a, IPC_INLINE_MAX);
@@ -315,15 +318,18 @@ static int configure_root(struct jail *j, const struct plan *p,
 	if (p->owner_uid != p->host_uid || p->owner_gid != p->host_gid) {
 		r = idmap_new(&m);
 		if (r < 0) {
-			diag_set(err, 0, 0, "cannot map ids: %s", strerror(-r));
+			diag_set(err, 0, 0,
+				 "cannot map ids (%s): where root has no user "
+				 "%u, start bawn as another user",
+				 strerror(-r), p->host_uid);
 			return r;
 		}
 		userns = r;
 		r = try_idmaps(p, userns);
 	}
-	if (r == -EMEDIUMTYPE && p->owner_uid != 0 && p->owner_gid != 0) {
+	if (r == -EMEDIUMTYPE && p->owner_uid != 0) {
 		uid = p->owner_uid;
-		gid = p->owner_gid;
+		gid = p->owner_gid != 0 ? p->owner_gid : p->host_gid;
 		(void)close(TAKE_FD(userns));
 		r = 0;
 	}
@@ -335,11 +341,10 @@ static int configure_root(struct jail *j, const struct plan *p,
 			 p->project);
 		return 1;
 	}
+	j->idmapped = userns != -1;
 	if (r == 0)
 		r = map_ids(j, p, uid, gid, err);
-	if (r == 0)
-		r = open_sources(j, p, userns, err);
-	return explain_end(j, r, err);
+	return r == 0 ? open_sources(j, p, userns, err) : r;
 }
 
 int jail_configure(struct jail *j, const struct plan *p, struct str plan_json,
@@ -358,10 +363,11 @@ int jail_configure(struct jail *j, const struct plan *p, struct str plan_json,
 	}
 	r = geteuid() == 0 ? configure_root(j, p, reterr)
 			   : configure_user(p, reterr);
-	if (r != 0)
-		return r;
-	return explain_end(
-		j, ipc_send(j->sock, MSG_PLAN, 0, plan_json, NULL, 0), reterr);
+	if (r == 0)
+		r = ipc_send(j->sock, MSG_PLAN,
+			     j->idmapped ? INIT_PLAN_IDMAPPED : INIT_PLAN,
+			     plan_json, NULL, 0);
+	return explain_end(j, r, reterr);
 }
 
 static void put_words(struct json_out *w, const char *key,

@@ -240,6 +240,39 @@ def check_mount_points(w, who):
            code == 0 and before == after, out)
 
 
+def check_failures(w, who):
+    """What cannot be carried out fails at once, and says why."""
+    planted = os.path.join(w.project, 'planted')
+    os.symlink('/etc', planted)
+    missing = os.path.join(w.top, 'missing')
+    for options, want in [
+            (['--see', missing], missing),
+            (['--see', planted], planted),
+            # A mount point on the host's side would have to be made.
+            (['--listen', '/usr/bawn-no-such-dir/socket'], '/usr/bawn-no'),
+            (['--listen', planted + '/bawn-socket'], planted)]:
+        begun = time.monotonic()
+        code, out = w.run(options, ['true'])
+        quick = time.monotonic() - begun < 5
+        report(f'{who}: refused: {" ".join(options)}',
+               code == 125 and want in out and quick, out)
+    os.unlink(planted)
+
+
+def check_masked_proc(w, who):
+    """In a container whose /proc is masked: the remedy is named."""
+    masked = ['unshare', '-m', 'sh', '-c',
+              'mount -t tmpfs none /proc/acpi && exec "$@"', 'sh']
+    driver = [os.path.join(w.bin, 'driver'), '--project', w.project]
+    p = subprocess.run(masked + driver + ['--', 'true'], text=True,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if 'mount:' in p.stdout or 'unshare:' in p.stdout:
+        report(f'{who}: masked /proc # SKIP cannot be tried here', True)
+        return
+    report(f'{who}: masked /proc', p.returncode == 125 and
+           'systempaths=unconfined' in p.stdout, p.stdout)
+
+
 def main():
     users = [('root', 0), ('user', PLAIN_UID)] if os.geteuid() == 0 \
         else [('user', os.geteuid())]
@@ -252,6 +285,9 @@ def main():
             check_exit_codes(w, who)
             check_survivors(w, who)
             check_ownership(w, who)
+            check_failures(w, who)
+            if uid == 0:
+                check_masked_proc(w, who)
         finally:
             w.done()
     print(f'1..{len(results)}')
