@@ -375,6 +375,15 @@ static void toolchains(void)
 		 0);
 	CHECK_EQ(bound(&m, "/home/u/.nvm"), NOT);
 	CHECK_EQ(bound(&m, "/srv/other/bin"), NOT);
+	CHECK_EQ(m.notices.n, 1);
+	CHECK_EQ(strstr(m.notices.text[0], "add /srv/pkg/lib/node_modules") !=
+			 NULL,
+		 1);
+	m.q.argv[0] = STR("node");
+	CHECK_EQ(build(&m, "version: 1\nfiles: {read: [/usr], write: [.]}\n"),
+		 0);
+	CHECK_EQ(m.notices.n, 1);
+	CHECK_EQ(strstr(m.notices.text[0], "add /home/u/.nvm") != NULL, 1);
 	CHECK_STR(env_of(&m, "PATH"), STR("/usr/bin"));
 	machine_done(&m);
 }

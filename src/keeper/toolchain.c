@@ -306,33 +306,104 @@ static int add_path_dir(struct plan_work *w, struct str entry,
 }
 
 /*
- * Show what the command leads to, when that is elsewhere: all packages of an
- * npm prefix, since they need each other, else the file's directory.
+ * What belongs to the file @real: all packages of an npm prefix, since they
+ * need each other, else its directory.
  */
-static int show_command(struct plan_work *w, const struct path_list *l)
+static char *package_of(struct plan_work *w, const char *real)
+{
+	static const char modules[] = "/lib/node_modules";
+	const char *m = strstr(real, modules);
+	struct str dir = path_dirname(str_of(real));
+
+	if (m && m[sizeof(modules) - 1] == '/')
+		dir = (struct str){ real,
+				    (size_t)(m - real) + sizeof(modules) - 1 };
+	return arena_cstr(w->arena, dir);
+}
+
+/* The command's file without links, as the jail's PATH finds it, or NULL. */
+static int find_command(struct plan_work *w, const struct path_list *l,
+			char **ret)
 {
 	struct str name = w->request->argv[0];
-	char *path = NULL, *real = NULL, *modules;
-	bool visible;
 
+	*ret = NULL;
 	if (name.len == 0 || memchr(name.ptr, '/', name.len))
 		return 0;
-	for (size_t i = 0; i < l->n && !real; i++) {
-		path = arena_printf(w->arena, "%s/%.*s", l->dirs[i],
-				    STR_ARG(name));
-		if (!path)
+	for (size_t i = 0; i < l->n && !*ret; i++) {
+		char *file = arena_printf(w->arena, "%s/%.*s", l->dirs[i],
+					  STR_ARG(name));
+
+		if (!file)
 			return -ENOMEM;
-		if (host_real(w->arena, w->in->host, path, &real, NULL) != 0)
+		if (host_real(w->arena, w->in->host, file, ret, NULL) != 0)
+			*ret = NULL;
+	}
+	return 0;
+}
+
+/* Show what the command leads to, when that is elsewhere. */
+static int show_command(struct plan_work *w, const struct path_list *l)
+{
+	char *real, *dir;
+	bool visible;
+	int r = find_command(w, l, &real);
+
+	if (r != 0 || !real || yard_sees(&w->yard, real, false))
+		return r;
+	dir = package_of(w, real);
+	return dir ? show(w, dir, &visible) : -ENOMEM;
+}
+
+/* A directory to name in files.read, so that @real can run. */
+static char *tool_dir_of(struct plan_work *w, const char *real)
+{
+	for (size_t i = 0; i < N_ELEMS(tools); i++) {
+		const char *base = base_of(w, &tools[i]);
+		char *dir = NULL;
+
+		if (base &&
+		    host_real(w->arena, w->in->host, base, &dir, NULL) == 0 &&
+		    path_is_below(str_of(real), str_of(dir)) &&
+		    tools[i].read[0][0] == '\0')
+			return dir;
+	}
+	return package_of(w, real);
+}
+
+/*
+ * The policy names what is visible, and the command is installed elsewhere:
+ * "not found" alone would send the user looking for a mistake of his own.
+ */
+static int tell_hidden_command(struct plan_work *w, const struct path_list *l)
+{
+	const struct origin *o =
+		&w->in->rules->policy.value[POLICY_FILES_READ].origin;
+	struct str name = w->request->argv[0], entry;
+	struct str path = w->request->env[OPEN_PATH];
+	char *file, *real;
+	int r = find_command(w, l, &real);
+
+	if (r != 0 || name.len == 0 || memchr(name.ptr, '/', name.len) ||
+	    (real && yard_sees(&w->yard, real, false)))
+		return r;
+	while (!real && str_cut(&path, ':', &entry)) {
+		if (!str_starts(entry, STR("/")))
+			continue;
+		file = arena_printf(w->arena, "%.*s/%.*s", STR_ARG(entry),
+				    STR_ARG(name));
+		if (!file)
+			return -ENOMEM;
+		if (host_real(w->arena, w->in->host, file, &real, NULL) != 0)
 			real = NULL;
 	}
-	if (!real || yard_sees(&w->yard, real, false))
-		return 0;
-	modules = strstr(real, "/lib/node_modules/");
-	if (modules)
-		modules[strlen("/lib/node_modules")] = '\0';
-	else
-		real = arena_cstr(w->arena, path_dirname(str_of(real)));
-	return real ? show(w, real, &visible) : -ENOMEM;
+	if (real)
+		plan_notice(w,
+			    "%.*s:%u: files.read does not show %s, where "
+			    "%.*s is installed; add %s",
+			    STR_ARG(o->file), (unsigned)o->line, real,
+			    STR_ARG(name), tool_dir_of(w, real));
+	return w->arena->failed ? -ENOMEM : 0;
 }
 
 int plan_add_toolchains(struct plan_work *w)
@@ -391,8 +462,9 @@ int plan_add_path(struct plan_work *w)
 		path = STR(fallback);
 	while (r == 0 && str_cut(&path, ':', &entry))
 		r = add_path_dir(w, entry, &l);
-	if (r == 0 && w->defaults)
-		r = show_command(w, &l);
+	if (r == 0)
+		r = w->defaults ? show_command(w, &l)
+				: tell_hidden_command(w, &l);
 	if (r == 0)
 		r = add_dir_vars(w);
 	if (r != 0)
