@@ -67,6 +67,8 @@ static const struct row rows[] = {
 	ALLOW(pread64), /* a large message's memfd */
 	ALLOW(close),
 	ALLOW(close_range),
+	ALLOW(splice),
+	ALLOW_1(pipe2, IS(1, O_CLOEXEC | O_NONBLOCK)),
 	ALLOW(shutdown),
 
 	/* sockets: to the network, and pairs with helpers */
@@ -105,6 +107,7 @@ static const struct row rows[] = {
 	ALLOW_1(fcntl, IS(1, F_GETFD)),
 	ALLOW_1(fcntl, IS(1, F_SETFD)),
 	ALLOW_1(fcntl, IS(1, F_GET_SEALS)),
+	ALLOW_1(fcntl, IS(1, F_SETPIPE_SZ)),
 	ALLOW_1(newfstatat, MASKED(3, AT_EMPTY_PATH, AT_EMPTY_PATH)),
 	ALLOW(fstat),
 

@@ -9,10 +9,12 @@
 #pragma once
 
 #include "base/loop.h"
+#include "relay/pump-pipe.h"
 
 #define PUMP_CHUNK    ((size_t)256 * 1024)       /* bytes of one read */
 #define PUMP_PENDING  ((size_t)32 * 1024 * 1024) /* bytes of all, then ... */
 #define PUMP_SMALL    ((size_t)4 * 1024)         /* ... bytes of one read */
+#define PUMP_PIPES    8u      /* streams that are not copied, of all pumps */
 #define PUMP_STUCK_MS 120000u /* output waits and nobody reads */
 
 /* What the pumps of a process share. */
@@ -20,6 +22,7 @@ struct pump_pool {
 	struct loop *loop;
 	char *scratch;  /* PUMP_CHUNK bytes */
 	size_t pending; /* bytes read and not yet written, all pumps */
+	size_t n_pipes;
 };
 
 must_check int pump_pool_init(struct pump_pool *p, struct loop *loop);
@@ -42,7 +45,9 @@ struct pump_side {
 	struct loop_io io;
 	char *out;               /* read from the other side, not yet written */
 	size_t out_off, out_len; /* bytes */
+	struct pump_pipe *pipe;  /* of a stream to this side; or NULL */
 	uint64_t progress_ns;    /* when output last began or moved */
+	uint8_t streak;          /* large reads in a row from this side */
 	bool eof;                /* nothing more comes from this side */
 	bool shut; /* this side was told that nothing more comes */
 };

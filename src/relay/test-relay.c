@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <arpa/inet.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -574,6 +575,66 @@ static void test_back_pressure(void)
 	world_close();
 }
 
+static uint8_t pattern(uint64_t at)
+{
+	return (uint8_t)((at * 2654435761u) >> 13);
+}
+
+#define STREAM ((uint64_t)24 * 1024 * 1024)
+
+/* One end of a stream: what was sent and received so far. */
+struct stream {
+	int fd;
+	uint64_t sent, got;
+	bool wrong, ended;
+};
+
+static void move_some(struct stream *s, size_t most)
+{
+	static uint8_t b[262144];
+	size_t n = most < sizeof(b) ? most : sizeof(b);
+	ssize_t r;
+
+	if (n > STREAM - s->sent)
+		n = (size_t)(STREAM - s->sent);
+	for (size_t i = 0; i < n; i++)
+		b[i] = pattern(s->sent + i);
+	r = n > 0 ? send(s->fd, b, n, MSG_NOSIGNAL) : 0;
+	s->sent += r > 0 ? (uint64_t)r : 0;
+	if (n > 0 && s->sent == STREAM)
+		CHECK_EQ(shutdown(s->fd, SHUT_WR), 0);
+
+	r = recv(s->fd, b, most < sizeof(b) ? most : sizeof(b), 0);
+	for (ssize_t i = 0; i < r; i++)
+		s->wrong = s->wrong || b[i] != pattern(s->got + (uint64_t)i);
+	s->got += r > 0 ? (uint64_t)r : 0;
+	s->ended = s->ended || r == 0;
+}
+
+/* Long enough to go through pipes, in sizes that make it stop and go. */
+static void test_streams(void)
+{
+	struct stream a = { 0 }, b = { 0 };
+	char c;
+
+	open_world("{}");
+	connect_through(&a.fd, &b.fd);
+	CHECK_EQ(send(a.fd, "x", 1, 0), 1);
+	CHECK_EQ(world_read(b.fd, &c, 1), 1);
+	for (unsigned i = 0; i < 20000 && !(a.ended && b.ended); i++) {
+		move_some(&a, i % 70 == 0 ? 1 : 262144);
+		move_some(&b, i % 50 < 25 ? 200000 : 4096);
+		world.ended = relay_once(world.relay, 0);
+	}
+	CHECK_EQ(a.got, STREAM);
+	CHECK_EQ(b.got, STREAM);
+	CHECK_EQ(a.wrong || b.wrong, false);
+	CHECK_EQ(a.ended && b.ended, true);
+	(void)close(a.fd);
+	(void)close(b.fd);
+	world_close();
+}
+
 static void test_stuck_peer(void)
 {
 	int p, u;
@@ -1076,6 +1137,7 @@ int main(void)
 		{ "resets both ways", test_resets },
 		{ "an upstream that refuses", test_upstream_refuses },
 		{ "back-pressure", test_back_pressure },
+		{ "streams", test_streams },
 		{ "a stuck peer", test_stuck_peer },
 		{ "2,000 connections", test_many },
 		{ "helpers", test_helpers },
@@ -1092,5 +1154,8 @@ int main(void)
 		{ "a flood of names", test_flood_of_names },
 	};
 
+	static const struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	CHECK_EQ(sigaction(SIGPIPE, &ignore, NULL), 0); /* as a relay does */
 	return test_main(tests, N_ELEMS(tests));
 }
