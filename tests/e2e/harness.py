@@ -334,6 +334,11 @@ def descendants(pid):
     return found
 
 
+def mark(n):
+    """Seconds to sleep that no other run on this machine sleeps: @n and ours."""
+    return f'{n}.{os.getpid():07}'
+
+
 def with_mark(mark):
     """pids whose command line holds @mark; tests put one into a sleep."""
     return [p for p, row in processes().items() if mark in row[2]

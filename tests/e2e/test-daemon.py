@@ -12,7 +12,7 @@ import threading
 import time
 
 from harness import (BAWN, BAWND, BIN, SLOW, World, alive, check, contains,
-                     descendants, equal, main, processes, skip, test,
+                     descendants, equal, main, mark, processes, skip, test,
                      wait_for)
 
 
@@ -169,10 +169,10 @@ def drains():
 @test('it ends on SIGTERM, and its sessions with it')
 def terminated():
     w = World()
-    p = w.popen(['sleep', '98751.5'])
+    p = w.popen(['sleep', mark(98751)])
     pid = wait_for('a daemon', 10, w.keeper_pid)
     wait_for('the session', 10,
-             lambda: any('sleep 98751.5' in r[2] and r[1] == 'sleep'
+             lambda: any('sleep ' + mark(98751) in r[2] and r[1] == 'sleep'
                          for r in processes().values()))
     os.kill(pid, signal.SIGTERM)
     check(p.wait(15) != 0, 'exit code 0')

@@ -19,7 +19,7 @@ network:
   allow:
     - {{host: hold.test, ports: [80], connect: "127.0.0.1:{hold.port}"}}
 ''')
-marks = (f'98731.{n:03}' for n in itertools.count(1))
+marks = (f'{98000 + n}.{os.getpid():07}' for n in itertools.count(1))
 
 # Connects, leaves its session, ignores what can be ignored, and stays.
 STAY = '''

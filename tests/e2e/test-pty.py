@@ -11,8 +11,8 @@ import subprocess
 import termios
 import time
 
-from harness import (Term, World, check, contains, equal, main, test,
-                     wait_for, with_mark)
+from harness import (Term, World, check, contains, equal, main, mark,
+                     processes, test, wait_for, with_mark)
 
 w = World()
 w.env['PS1'] = 'yard> '
@@ -132,15 +132,7 @@ os.write(1, d.hex().encode() + b"end")
     t.close()
 
 
-# Two tests fail now and then on a loaded machine: the last kilobytes of a
-# terminal's output can be lost when the command ends, and a session may hang
-# when its terminal guard is killed together with everything inside.  Both are
-# open faults; BAWN_UNSTEADY=1 runs them.
-def unsteady(name):
-    return test(name) if os.environ.get('BAWN_UNSTEADY') else lambda fn: fn
-
-
-@unsteady('a megabyte of output, none lost')
+@test('a megabyte of output, none lost')
 def much():
     t = term('sh', '-c', 'seq 1 150000; echo all-out')
     out = t.expect('all-out', 40)
@@ -173,15 +165,17 @@ class Outer:
         os.close(self.slave)
 
 
-def given_back(how, mark):
+def given_back(how, seconds):
     o = Outer()
-    p = o.start('sh', '-c', f'stty raw -echo; sleep {mark}')
-    wait_for('raw mode', 10, lambda: with_mark(f'sleep {mark}')
-             and not o.restored())
+    p = o.start('sh', '-c', f'stty raw -echo; sleep {seconds}')
+    # Not bawn's own command line, nor its guard's: the command itself.
+    wait_for('the command, and raw mode', 10, lambda: not o.restored() and any(
+        row[1] == 'sleep' and seconds in row[2]
+        for row in processes().values()))
     how(p)
     p.wait(15)
     wait_for('the settings from before', 2, o.restored)
-    wait_for('no process left', 2, lambda: not with_mark(f'sleep {mark}'))
+    wait_for('no process left', 2, lambda: not with_mark(f'sleep {seconds}'))
     o.close()
 
 
@@ -197,7 +191,7 @@ def restored_exit():
 @test('and after SIGTERM, SIGHUP, SIGINT to bawn')
 def restored_signals():
     for n, sig in enumerate((signal.SIGTERM, signal.SIGHUP, signal.SIGINT)):
-        given_back(lambda p, s=sig: p.send_signal(s), f'98721.0{n}')
+        given_back(lambda p, s=sig: p.send_signal(s), mark(98724 + n))
 
 
 def kill_all(pids):
@@ -208,15 +202,15 @@ def kill_all(pids):
             pass  # the first of them took it along
 
 
-@unsteady('and after the kill of everything inside')
+@test('and after the kill of everything inside')
 def restored_inside():
-    given_back(lambda p: kill_all(x for x in with_mark('sleep 98722.1')
-                                  if x != p.pid), '98722.1')
+    given_back(lambda p: kill_all(x for x in with_mark('sleep ' + mark(98722))
+                                  if x != p.pid), mark(98722))
 
 
 @test('and after kill -9 of bawn')
 def restored_killed():
-    given_back(lambda p: p.kill(), '98723.1')
+    given_back(lambda p: p.kill(), mark(98723))
 
 
 @test('started from an interactive shell, it gives the terminal back')

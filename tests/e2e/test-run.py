@@ -11,7 +11,7 @@ import threading
 import time
 
 from harness import (AS_ROOT, SANITIZED, World, check, contains, equal,
-                     main, mounts_below, test, wait_for, with_mark)
+                     main, mark, mounts_below, test, wait_for, with_mark)
 
 w = World()
 
@@ -163,20 +163,20 @@ def broken_pipe():
 
 @test('SIGTERM to bawn ends the command and all its children')
 def terminate():
-    mark = '98711.0707'
-    p = w.popen(['sh', '-c', f'sleep {mark} & sleep {mark}'])
-    wait_for('the command', 10, lambda: len(with_mark(f'sleep {mark}')) >= 2)
+    sleep = mark(98711)
+    p = w.popen(['sh', '-c', f'sleep {sleep} & sleep {sleep}'])
+    wait_for('the command', 10, lambda: len(with_mark(f'sleep {sleep}')) >= 2)
     p.send_signal(signal.SIGTERM)
     equal(p.wait(10), 143, 'exit code')
-    wait_for('no process left', 2, lambda: not with_mark(f'sleep {mark}'))
+    wait_for('no process left', 2, lambda: not with_mark(f'sleep {sleep}'))
 
 
 @test('background children end with the command')
 def background():
-    mark = '98712.0808'
-    r = w.sh(f'setsid sleep {mark} >/dev/null 2>&1 & echo started')
+    sleep = mark(98712)
+    r = w.sh(f'setsid sleep {sleep} >/dev/null 2>&1 & echo started')
     equal((r.code, r.out), (0, 'started\n'), 'exit')
-    wait_for('no process left', 2, lambda: not with_mark(f'sleep {mark}'))
+    wait_for('no process left', 2, lambda: not with_mark(f'sleep {sleep}'))
 
 
 @test('the project is the working directory, a subdirectory too')

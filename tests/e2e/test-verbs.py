@@ -18,10 +18,10 @@ def rows(text):
     return [json.loads(x) for x in text.splitlines()]
 
 
-def running(mark='98761.1', **kw):
-    p = w.popen(['sleep', mark], **kw)
+def running(seconds='98761', **kw):
+    p = w.popen(['sleep', seconds], **kw)
     found = wait_for('bawn ps shows it', 10, lambda: [
-        r for r in rows(w.bawn('ps', '--json').out) if mark in r['argv']])
+        r for r in rows(w.bawn('ps', '--json').out) if seconds in r['argv']])
     return p, found[0]
 
 
@@ -40,7 +40,7 @@ def ps():
 
 @test('show prints one session, running or over')
 def show():
-    p, row = running('98762.1')
+    p, row = running('98762')
     live = w.bawn('show', '@', '--json')
     equal(live.code, 0, f'{live}')
     json.loads(live.out)
@@ -57,12 +57,12 @@ def show():
 
 @test('kill ends a session: 143, or 137 when it will not')
 def kill():
-    p, row = running('98763.1')
+    p, row = running('98763')
     r = w.bawn('kill', row['id'])
     equal(r.code, 0, f'{r}')
     equal(p.wait(15), 143, 'exit code')
-    check('98763.1' not in w.bawn('ps', '--json').out, 'still listed')
-    p, row = running('98763.2')
+    check('98763' not in w.bawn('ps', '--json').out, 'still listed')
+    p, row = running('98765')
     equal(w.bawn('kill', '@').code, 0, '@')
     p.wait(15)
     check(w.bawn('kill', 'zzzzzzzz').code in (1, 2), 'no such session')
@@ -90,7 +90,7 @@ def logs():
 
 @test('logs -f ends with the session')
 def logs_follow():
-    p, row = running('98764.1')
+    p, row = running('98764')
     # The list is ahead of the ledger by the moment the record needs.
     wait_for('the opening record', 5,
              lambda: w.bawn('logs', row['id']).code == 0)
