@@ -136,8 +136,14 @@ static int on_connection(struct loop_io *io, uint32_t events)
 	int outside;
 
 	(void)events;
-	if (inside == -1)
-		return 0; /* it went away again, or we are out of descriptors */
+	if (inside == -1) {
+		/* Out of descriptors: until one of ours ends, or it would spin. */
+		if ((errno == EMFILE || errno == ENFILE) && b->conns) {
+			loop_io_remove(b->c.loop, &e->io);
+			e->listening = false;
+		}
+		return 0;
+	}
 	if (!e->used) {
 		if (b->c.first_use(b->c.owner, e->host.sun_path) < 0) {
 			(void)close(inside);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 
 #include "base/test.h"
@@ -16,10 +17,28 @@ static bool is_there(const char *path, mode_t type)
 	       (st.st_mode & S_IFMT) == type;
 }
 
+static char dir[] = "/tmp/bawn-place-XXXXXX";
+
+static int remove_one(const char *path, const struct stat *st, int type,
+		      struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static void tear_down(void)
+{
+	if (root == -1)
+		return;
+	(void)close(TAKE_FD(root));
+	CHECK_EQ(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
 static void set_up(void)
 {
-	static char dir[] = "/tmp/bawn-place-XXXXXX";
-
+	tear_down();
 	memcpy(dir + sizeof(dir) - 7, "XXXXXX", 6);
 	CHECK(mkdtemp(dir) != NULL);
 	root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -146,5 +165,8 @@ int main(void)
 		{ "parents", test_parent },
 	};
 
-	return test_main(tests, N_ELEMS(tests));
+	int code = test_main(tests, N_ELEMS(tests));
+
+	tear_down();
+	return code;
 }
