@@ -505,8 +505,8 @@ int hide_step(struct hide *h, uint64_t budget_ns)
 		r = scan_dir(h, i);
 		if (r < 0)
 			return r;
-		if (clock_mono_ns() >= end)
-			return h->dirs.n_queue > 0;
+		if (h->dirs.n_queue > 0 && clock_mono_ns() >= end)
+			return 1;
 	}
 	h->first_pass = false;
 	return 0;

@@ -255,15 +255,23 @@ static void scene_new(struct scene *s, const char *const globs[])
 	}
 }
 
-static void scene_scan(struct scene *s)
+static unsigned scan_with(struct scene *s, uint64_t budget_ns)
 {
+	unsigned steps = 0;
 	int r;
 
 	CHECK_EQ(hide_new(&s->h, &s->c), 0);
-	do
-		r = hide_step(s->h, NS_PER_S);
-	while (r > 0);
+	do {
+		r = hide_step(s->h, budget_ns);
+		steps++;
+	} while (r > 0);
 	CHECK_EQ(r, 0);
+	return steps;
+}
+
+static void scene_scan(struct scene *s)
+{
+	(void)scan_with(s, NS_PER_S);
 }
 
 static uint64_t ahead_ns;
@@ -322,6 +330,21 @@ static void test_scan(void)
 	hide_get_stats(s.h, &st);
 	CHECK_EQ(st.dirs, 5);
 	CHECK_EQ(st.watches, 0);
+	scene_free(&s);
+}
+
+/* Time may be over with any directory, the last one too. */
+static void test_steps(void)
+{
+	struct scene s;
+
+	scene_new(&s, dotenv);
+	make_file(&s.w, "a/b/.env");
+	CHECK(scan_with(&s, 0) > 1);
+	CHECK_EQ(loop_new(&s.loop, NULL), 0);
+	CHECK_EQ(hide_watch(s.h, s.loop, on_failed), 0);
+	CHECK_EQ(was_found(&s.w, "a/b/.env"), 1);
+	CHECK_EQ(s.w.at_start[0], 1);
 	scene_free(&s);
 }
 
@@ -546,6 +569,7 @@ int main(void)
 		{ "what is no absolute glob is refused", test_match_refused },
 		{ "the table of directories", test_dirs },
 		{ "a scan finds files and directories", test_scan },
+		{ "a scan in steps", test_steps },
 		{ "a fixed path is not looked for elsewhere",
 		  test_only_where_needed },
 		{ "a hidden link hides what it leads to", test_symlink },

@@ -84,6 +84,9 @@ def main():
     print(f'1..{len(picked)}', flush=True)
     bad = 0
     signal.signal(signal.SIGALRM, _late)
+    # Ignored in a job in the background, and bawn lets ignored ones be.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     for n, (name, seconds, fn) in enumerate(picked, 1):
         signal.alarm(seconds * SLOW)
         began = time.monotonic()
