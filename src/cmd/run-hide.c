@@ -72,10 +72,10 @@ static void on_broken(void *owner, int error)
 		 strerror(-error));
 }
 
-/* The first scan is over and all of it is covered. */
+/* The first scan is over and all of it is covered; there may be nothing. */
 static int check_done(struct run *r)
 {
-	if (r->scanning || (r->needs & RUN_NEED_JAIL))
+	if (r->scanning || r->n_covers > 0)
 		return 0;
 	r->needs &= ~(unsigned)RUN_NEED_HIDE;
 	return run_try_go(r);
@@ -160,6 +160,9 @@ int run_hide_covers(struct run *r)
 
 int run_hide_watch(struct run *r)
 {
+	if (r->watching)
+		return 0;
+	r->watching = true;
 	return hide_watch(r->hide, r->loop, on_broken);
 }
 

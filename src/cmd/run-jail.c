@@ -12,8 +12,7 @@
 #include "ipc/protocol.h"
 #include "ledger/record.h"
 
-#define MESSAGE_MAX   ((size_t)256 * 1024)
-#define RELAY_SOCKETS JAIL_FDS_FIXED
+#define MESSAGE_MAX ((size_t)256 * 1024)
 
 /* ---- before the command ---- */
 
@@ -54,21 +53,27 @@ static int take_listeners(struct run *r, struct ipc_msg *m, size_t from)
 	return e;
 }
 
+static int on_net(struct run *r, struct ipc_msg *m)
+{
+	if (r->phase != RUN_MAKING || m->n_fds != JAIL_NET_FDS)
+		return -EPROTO;
+	if (ipc_send(r->relay_fd, MSG_SOCKETS, 1, STR("{}"), m->fds, m->n_fds) <
+	    0)
+		run_fail(r, "the relay died; session ended");
+	return 0;
+}
+
 static int on_ready(struct run *r, struct ipc_msg *m)
 {
-	size_t from = RELAY_SOCKETS + (r->tty.mode != PTY_NONE);
+	size_t from = r->tty.mode != PTY_NONE;
 	int e;
 
-	if (r->phase != RUN_MAKING || m->n_fds < from)
-		return -EPROTO;
-	e = ipc_send(r->relay_fd, MSG_SOCKETS, 1, STR("{}"), m->fds,
-		     RELAY_SOCKETS);
-	if (e < 0) {
-		run_fail(r, "the relay died; session ended");
+	if (r->phase == RUN_ENDING)
 		return 0;
-	}
+	if (!(r->needs & RUN_NEED_JAIL) || m->n_fds < from)
+		return -EPROTO;
 	if (r->tty.mode != PTY_NONE)
-		r->master = ipc_take_fd(m, RELAY_SOCKETS);
+		r->master = ipc_take_fd(m, 0);
 	e = take_listeners(r, m, from);
 	if (e < 0)
 		return e;
@@ -188,6 +193,8 @@ static int serve(struct run *r, struct ipc_msg *m)
 	AUTO(arena) struct arena a = ARENA_NULL;
 	struct json *j = NULL;
 
+	if (m->type == MSG_INIT_NET)
+		return on_net(r, m);
 	if (m->type == MSG_INIT_READY)
 		return on_ready(r, m);
 	if (m->type == MSG_INIT_STARTED)

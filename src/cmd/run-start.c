@@ -326,20 +326,27 @@ static int go(struct run *r)
 	r->started_ns = clock_mono_ns();
 	if (r->pty)
 		e = pty_start(r->pty);
-	if (e == 0)
-		e = limits_watch(r->limits, r->loop);
-	if (e == 0)
-		e = run_hide_watch(r);
-	return e;
+	return e == 0 ? limits_watch(r->limits, r->loop) : e;
+}
+
+/*
+ * When all but the jail is ready, init is told already: it goes on when the
+ * walls stand, without a word from us in between.  Not where the terminal is
+ * needed first, which init makes.
+ */
+static bool may_go(const struct run *r)
+{
+	unsigned ahead = r->tty.mode == PTY_NONE ? RUN_NEED_JAIL : 0;
+
+	return r->phase == RUN_MAKING && (r->needs & ~ahead) == 0;
 }
 
 int run_try_go(struct run *r)
 {
-	int e;
+	int e = may_go(r) ? go(r) : 0;
 
-	if (r->phase != RUN_MAKING || r->needs != 0)
-		return 0;
-	e = go(r);
+	if (e == 0 && r->phase == RUN_RUNNING && r->needs == 0)
+		e = run_hide_watch(r);
 	if (e < 0)
 		run_fail(r, "cannot start the command: %s", strerror(-e));
 	return 0;

@@ -43,7 +43,7 @@ enum run_phase {
 
 /* What the command waits for. */
 enum run_need {
-	RUN_NEED_JAIL = 1u << 0,   /* init made the jail */
+	RUN_NEED_JAIL = 1u << 0,   /* init made the jail; see may_go() */
 	RUN_NEED_RELAY = 1u << 1,  /* the relay has its sockets */
 	RUN_NEED_LEDGER = 1u << 2, /* the opening is on the ledger */
 	RUN_NEED_HIDE = 1u << 3,   /* all that is hidden is covered */
@@ -91,6 +91,7 @@ struct run {
 	const char **covers; /* in the arena */
 	size_t n_covers, covers_size;
 	bool scanning;     /* the first pass of hide is not over */
+	bool watching;     /* run_hide_watch() was called */
 	struct str layers; /* body of MSG_INIT_READY */
 
 	struct run_hits *hits;    /* run-limits.c */
@@ -137,6 +138,7 @@ void run_stop_self(struct run *r);
 must_check int run_hide_start(struct run *r);
 /* The jail is there: cover what was found so far. */
 must_check int run_hide_covers(struct run *r);
+/* The command may run from here on.  Again is a no-op. */
 must_check int run_hide_watch(struct run *r);
 void run_hide_done(struct run *r);
 

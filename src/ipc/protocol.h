@@ -46,6 +46,7 @@ enum msg_type {
 	MSG_STATS,
 	/* supervisor <-> init */
 	MSG_PLAN,
+	MSG_INIT_NET, /* descriptors: the sockets of the jail's network */
 	MSG_INIT_READY,
 	MSG_INIT_FAILED,
 	MSG_INIT_GO,

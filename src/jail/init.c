@@ -23,7 +23,8 @@
  *   7 proof without the filter, then the filter
  *
  * All walls are put around init itself and inherited by the command.  What is
- * then left to do after MSG_INIT_GO, which waits for the ledger, is little.
+ * then left to do after MSG_INIT_GO, which waits for the ledger, is little; and
+ * that message may lie here already.
  *
  * Init's own descriptors are all above 2, where /dev/null is.
  */
@@ -51,6 +52,7 @@
 #include "ipc/protocol.h"
 #include "jail/child.h"
 #include "jail/idmap.h"
+#include "jail/jail.h"
 #include "jail/landlock.h"
 #include "jail/mounts.h"
 #include "jail/net.h"
@@ -313,6 +315,20 @@ static void build_mounts(struct init *in)
 	step(in, "mounts");
 }
 
+/* Now, so that the relay takes them while the rest is done. */
+static void send_net(struct init *in)
+{
+	int fds[JAIL_NET_FDS] = { in->net.tproxy, in->net.udp53, in->net.tcp53,
+				  in->net.nflog };
+	int r = ipc_send(in->conf.sock, MSG_INIT_NET, 0, STR("{}"), fds,
+			 N_ELEMS(fds));
+
+	if (r != 0)
+		fail_errno(in, r, "init's socket");
+	for (size_t i = 0; i < N_ELEMS(fds); i++)
+		(void)close(fds[i]);
+}
+
 static void build_net(struct init *in)
 {
 	static char scratch[NL_BYTES];
@@ -326,6 +342,7 @@ static void build_net(struct init *in)
 	if (r != 0)
 		fail(in, r, err.text);
 	step(in, "rules");
+	send_net(in);
 }
 
 static void enter(struct init *in)
@@ -467,10 +484,6 @@ static void send_ready(struct init *in)
 
 	buf_init(&b, 4096);
 	format_ready(in, &b);
-	fds[n++] = in->net.tproxy;
-	fds[n++] = in->net.udp53;
-	fds[n++] = in->net.tcp53;
-	fds[n++] = in->net.nflog;
 	if (in->conf.tty)
 		fds[n++] = in->master;
 	if (in->mounts.n_listeners > N_ELEMS(fds) - n)

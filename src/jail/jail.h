@@ -5,16 +5,17 @@
  *   jail_spawn      init exists, in all namespaces, and already makes what
  *                   depends on no plan
  *   jail_configure  ids are mapped, init carries out the plan
+ *   MSG_INIT_NET    the network refuses what the plan does not allow
  *   MSG_INIT_READY  the walls stand; jail_cover() works from here on
- *   jail_go         the command starts
+ *   jail_go         the command starts, or will once the walls stand
  *   MSG_INIT_EXIT   it ended, and so did everything it left behind
  *   jail_free
  *
  * The bodies of init's messages (jail_recv):
  *
- *   MSG_INIT_READY    {"layers":{..},"sockets":N}; descriptors: TPROXY
- *                     listener, UDP 53, TCP 53, nflog, pty master (only with
- *                     tty), then a listener for each PLAN_SOCKET
+ *   MSG_INIT_NET      {}; descriptors: TPROXY listener, UDP 53, TCP 53, nflog
+ *   MSG_INIT_READY    {"layers":{..},"sockets":N}; descriptors: pty master
+ *                     (only with tty), then a listener for each PLAN_SOCKET
  *   MSG_INIT_FAILED   {"text","errno"}, before MSG_INIT_STARTED; init exits
  *   MSG_INIT_STARTED  {"pid": as the jail counts}; the seccomp listener
  *   MSG_INIT_SIGNAL   {"stopped": signal}: the command itself was stopped
@@ -32,7 +33,7 @@
 #include "ipc/ipc.h"
 #include "jail/plan.h"
 
-#define JAIL_FDS_FIXED 4u /* before the pty and the sockets of the plan */
+#define JAIL_NET_FDS 4u /* of MSG_INIT_NET */
 
 struct jail;
 

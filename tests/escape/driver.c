@@ -91,7 +91,7 @@ struct run {
 	struct jail *jail;
 	struct ipc_msg msg;
 	uint64_t begun_ns, configured_ns, ready_ns, go_ns, started_ns, exit_ns;
-	int sockets[JAIL_FDS_FIXED];
+	int sockets[JAIL_NET_FDS];
 	int listeners[MAX_SOCKETS];
 	size_t n_listeners;
 	int master, notify;
@@ -330,13 +330,11 @@ static int go(struct run *r)
 static int on_ready(struct run *r, const struct json *j)
 {
 	r->ready_ns = clock_mono_ns();
-	for (size_t i = 0; i < JAIL_FDS_FIXED; i++)
-		r->sockets[i] = ipc_take_fd(&r->msg, i);
 	if (r->o->tty)
-		r->master = ipc_take_fd(&r->msg, JAIL_FDS_FIXED);
+		r->master = ipc_take_fd(&r->msg, 0);
 	for (size_t i = 0; i < r->o->listen.n; i++)
-		r->listeners[r->n_listeners++] = ipc_take_fd(
-			&r->msg, JAIL_FDS_FIXED + (r->o->tty ? 1 : 0) + i);
+		r->listeners[r->n_listeners++] =
+			ipc_take_fd(&r->msg, (r->o->tty ? 1 : 0) + i);
 	if (r->o->steps)
 		print_steps(j, r->begun_ns, r->ready_ns);
 	return go(r);
@@ -355,6 +353,10 @@ static int on_message(struct run *r)
 	if (e != 0 || json_parse(&a, buf_str(&r->msg.body), &j, NULL) != 0)
 		return complain("init", "said something strange");
 	switch (r->msg.type) {
+	case MSG_INIT_NET:
+		for (size_t i = 0; i < JAIL_NET_FDS; i++)
+			r->sockets[i] = ipc_take_fd(&r->msg, i);
+		return 0;
 	case MSG_INIT_READY:
 		return on_ready(r, j);
 	case MSG_INIT_FAILED:
@@ -432,7 +434,7 @@ static int serve(struct run *r)
 
 static void close_all(struct run *r)
 {
-	for (size_t i = 0; i < JAIL_FDS_FIXED; i++)
+	for (size_t i = 0; i < JAIL_NET_FDS; i++)
 		auto_fd(&r->sockets[i]);
 	for (size_t i = 0; i < r->n_listeners; i++)
 		auto_fd(&r->listeners[i]);
@@ -450,7 +452,7 @@ static int run_once(struct run *r)
 
 	r->begun_ns = clock_mono_ns();
 	r->code = r->master = r->notify = -1;
-	for (size_t i = 0; i < JAIL_FDS_FIXED; i++)
+	for (size_t i = 0; i < JAIL_NET_FDS; i++)
 		r->sockets[i] = -1;
 	e = jail_spawn(&r->jail, &c, &err);
 	if (e == 0)
