@@ -46,12 +46,15 @@ enum msg_type {
 	MSG_STATS,
 	/* supervisor <-> init */
 	MSG_PLAN,
-	MSG_INIT_NET, /* descriptors: the sockets of the jail's network */
 	MSG_INIT_READY,
 	MSG_INIT_FAILED,
 	MSG_INIT_GO,
 	MSG_INIT_STARTED,
 	MSG_INIT_SIGNAL,
 	MSG_INIT_EXIT,
+	MSG_INIT_NET, /* descriptors: the sockets of the jail's network */
+	/* any writer -> scribe, and its first answer; then MSG_APPENDED */
+	MSG_APPEND_TELL,
+	MSG_WRITTEN,
 	MSG_MAX_,
 };

@@ -227,8 +227,10 @@ static int answer_list(void *peer, struct ipc_msg *m)
 	json_open(&w, '{');
 	json_key(&w, "sessions");
 	json_open(&w, '[');
-	for (const struct session *s = c->keeper->sessions; s; s = s->next)
-		write_session(&w, s);
+	for (const struct session *s = c->keeper->sessions; s; s = s->next) {
+		if (!s->closed)
+			write_session(&w, s);
+	}
 	json_close(&w, ']');
 	json_close(&w, '}');
 	if (b.failed)

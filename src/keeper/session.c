@@ -238,12 +238,28 @@ static void open_is_durable(struct session *s)
 		client_send(s->client, MSG_GO, s->open_msg, STR("{}"), NULL, 0);
 }
 
+/*
+ * The client waits until the record cannot be lost by the death of a process.
+ * Until it is durable the session stays in STATE/owed, so after a loss of power
+ * in these milliseconds the next daemon closes it.
+ */
+static void close_is_written(struct session *s)
+{
+	struct client *c = s->client;
+
+	s->closed = true;
+	if (!c)
+		return;
+	client_send(c, MSG_CLOSED, s->close_msg, STR("{}"), NULL, 0);
+	c->session = NULL;
+	c->requests.phase = CLIENT_DONE;
+	s->client = NULL;
+}
+
 static void close_is_durable(struct session *s)
 {
+	close_is_written(s);
 	owed_clear(&s->keeper->owed, s->owed);
-	if (s->client)
-		client_send(s->client, MSG_CLOSED, s->close_msg, STR("{}"),
-			    NULL, 0);
 	session_free(s);
 }
 
@@ -276,6 +292,10 @@ static int on_ledger_msg(struct link *l, struct ipc_msg *m)
 	struct str error;
 	char why[256];
 
+	if (m->type == MSG_WRITTEN && m->id == RECORD_CLOSE && s->close_sent) {
+		close_is_written(s);
+		return 0;
+	}
 	arena_init(&a, (size_t)16 * 1024);
 	if (m->type != MSG_APPENDED || m->n_fds > 0 ||
 	    json_parse(&a, buf_str(&m->body), &body, NULL) != 0)
@@ -560,7 +580,7 @@ static int append_close(struct session *s)
 	record_end(&w);
 	if (b.failed)
 		return -ENOMEM;
-	return link_send(&s->ledger, MSG_APPEND, RECORD_CLOSE, buf_str(&b),
+	return link_send(&s->ledger, MSG_APPEND_TELL, RECORD_CLOSE, buf_str(&b),
 			 NULL, 0);
 }
 
@@ -652,18 +672,19 @@ struct session *session_find_serial(struct keeper *k, uint32_t serial)
 
 int session_find(struct keeper *k, struct str name, struct session **ret)
 {
+	bool newest = str_eq(name, STR("@")); /* the list begins with it */
 	struct session *found = NULL;
 
 	if (name.len == 0)
 		return SESSION_FIND_NONE;
 	for (struct session *s = k->sessions; s; s = s->next) {
-		bool is_newest = str_eq(name, STR("@")) && s == k->sessions;
-
-		if (!is_newest && !str_starts(str_of(s->id), name))
+		if (s->closed || !(newest || str_starts(str_of(s->id), name)))
 			continue;
 		if (found)
 			return SESSION_FIND_MANY;
 		found = s;
+		if (newest)
+			break;
 	}
 	if (!found)
 		return SESSION_FIND_NONE;

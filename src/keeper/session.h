@@ -85,6 +85,7 @@ struct session {
 	bool durable;    /* and is durable */
 	bool told;       /* TERMINATE was sent */
 	bool close_sent; /* the close record was sent */
+	bool closed;     /* and written: gone, for all others */
 };
 
 const char *session_state_name(enum session_state s);

@@ -16,7 +16,8 @@
  *   any     --EOF or violation-----> gone
  *
  * Invariants
- *   1. No answer with a number leaves before the record is durable.
+ *   1. No answer with a number leaves before the record is durable;
+ *      MSG_WRITTEN, which has none, leaves before.
  *   2. Whoever was answered an error, or never, has no record in the ledger
  *      that claims an effect: such records leave the group when a commit fails.
  *      Records with id 0 stay, and are tried again (RETRY_MS).
@@ -81,6 +82,7 @@ struct ask {
 	struct writer *from; /* NULL: gone meanwhile */
 	uint32_t id;
 	size_t index; /* of its record in the group */
+	bool tell;    /* when it is written, too */
 };
 
 struct scribe {
@@ -290,6 +292,21 @@ static void release_held(struct scribe *s)
 	}
 }
 
+/* MSG_WRITTEN: from here on only a failing disk or machine takes it away. */
+static void on_written(void *owner)
+{
+	const struct scribe *s = owner;
+
+	for (size_t i = 0; i < s->n_asks; i++) {
+		const struct ask *a = &s->asks[i];
+
+		/* Finds it no room, the answer that counts still comes. */
+		if (a->from && a->tell)
+			(void)!ipc_send(a->from->fd, MSG_WRITTEN, a->id,
+					STR("{}"), NULL, 0);
+	}
+}
+
 static void commit(struct scribe *s)
 {
 	uint64_t first = 0;
@@ -357,6 +374,8 @@ static int answer_append(void *peer, struct ipc_msg *m)
 	struct diag d = { 0 };
 	int r;
 
+	if (m->type == MSG_APPEND_TELL && m->id == 0)
+		return violation(s, "nobody to tell");
 	if (record_check(buf_str(&m->body), w->role, &kind, &d) != 0) {
 		diag_set(&s->why, 0, 0, "record, byte %u: %s", d.column,
 			 d.text);
@@ -376,7 +395,8 @@ static int answer_append(void *peer, struct ipc_msg *m)
 		arm_flush(s, FLUSH_MS);
 		return 0;
 	}
-	s->asks[s->n_asks++] = (struct ask){ w, m->id, index };
+	s->asks[s->n_asks++] =
+		(struct ask){ w, m->id, index, m->type == MSG_APPEND_TELL };
 	s->urgent = true;
 	if (s->n_asks == ASKS_MAX)
 		commit(s);
@@ -451,6 +471,8 @@ static const struct request keeper_requests[MSG_MAX_] = {
 static const struct request writer_requests[MSG_MAX_] = {
 	[MSG_APPEND] = { "append", answer_append, RECORD_MAX_BODY, PHASE_SERVE,
 			 0, 0, false },
+	[MSG_APPEND_TELL] = { "append", answer_append, RECORD_MAX_BODY,
+			      PHASE_SERVE, 0, 0, false },
 };
 
 /* ---- ends ---- */
@@ -609,7 +631,9 @@ static int raise_file_limit(void)
 
 static int open_ledger(struct scribe *s, const char *dir)
 {
-	const struct store_options o = { .lock_wait_ms = LOCK_WAIT_MS };
+	const struct store_options o = { .lock_wait_ms = LOCK_WAIT_MS,
+					 .written = on_written,
+					 .owner = s };
 	struct store_repair repair = { 0 };
 	int r = store_open(&s->store, dir, &o, &repair);
 

@@ -12,6 +12,8 @@
  *   writer -> scribe  MSG_APPEND, body one record
  *       The keeper's own channel is a writer too: role keeper, no session.
  *       id 0: ordered, durable within 100 ms.  id != 0 asks for
+ *   writer -> scribe  MSG_APPEND_TELL, the same with id != 0; is answered
+ *       MSG_WRITTEN {} first, when the record is in the file
  *   scribe -> writer  MSG_APPENDED, the same id
  *       {"seq":N} once it is durable; {"error":"text"} when it could not be
  *       written, in which case it never will be: its effect must not happen.

@@ -44,6 +44,8 @@
 struct store {
 	int dirfd, fd, head_fd;
 	struct store_world world;
+	void (*written)(void *owner);
+	void *owner;
 	uint64_t file_bytes;
 	struct hash *hash;
 	struct ledger_head end;
@@ -238,6 +240,10 @@ int store_open(struct store **ret, const char *dir,
 		return -ENOMEM;
 	s->dirfd = s->fd = s->head_fd = -1;
 	s->world = real_world(o);
+	if (o) {
+		s->written = o->written;
+		s->owner = o->owner;
+	}
 	s->file_bytes = o && o->file_bytes ? o->file_bytes : STORE_FILE_BYTES;
 	buf_init(&s->group, STORE_GROUP_BYTES);
 	buf_init(&s->lines, STORE_GROUP_BYTES * 2);
@@ -488,6 +494,8 @@ static int try_commit(struct store *s)
 
 	s->dirty = true;
 	r = write_at(s, s->fd, buf_str(&s->lines), s->end.size);
+	if (r == 0 && s->written)
+		s->written(s->owner);
 	if (r == 0)
 		r = sync_data(s, s->fd);
 	if (r != 0)

@@ -29,6 +29,9 @@ struct store_options {
 	const struct store_world *world; /* may be NULL */
 	uint64_t file_bytes;             /* 0: STORE_FILE_BYTES */
 	uint32_t lock_wait_ms;           /* for a writer that is ending */
+	/* The group is in the file, but not durable yet.  May be NULL. */
+	void (*written)(void *owner);
+	void *owner;
 };
 
 /* What store_open() found amiss; all of it is on the ledger's next record. */

@@ -2,15 +2,18 @@
 /*
  * Theory of operation
  *
- * Order, and why:
+ * In the zygote, once, since an empty root needs to be no relay's own, and to
+ * make and remove one costs half a millisecond:
  *   1. maps: without them a mount in the new user namespace is refused; /proc
  *      must still be there, and the process dumpable, or its files are root's;
- *   2. an empty tmpfs becomes the root, the old one is detached;
+ *   2. an empty tmpfs becomes the root, the old one is detached.
+ * In each relay, which is born into a user namespace of its own (no privilege
+ * over what the zygote made, processes counted apart) and a pid namespace:
  *   3. Landlock with no rule: the same wall again, by other means, and the only
  *      one where namespaces are refused; also no TCP bind, and no signals or
  *      abstract sockets beyond the domain where the kernel knows how;
- *   4. limits; capabilities (2 needed them); not dumpable: nobody of the same
- *      uid may look inside;
+ *   4. limits; capabilities; not dumpable: nobody of the same uid may look
+ *      inside;
  *   5. seccomp, which would refuse all of the above.
  *
  * Not the network's namespace: reaching it is the purpose.  What remains is
@@ -37,42 +40,15 @@
 #include "jail/landlock.h"
 
 #define PROCESSES_MAX 32 /* a relay and its helpers */
-#define NAMESPACES                                                   \
-	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | \
-	 CLONE_NEWUTS | CLONE_NEWCGROUP)
 
-int confine_zygote(void)
-{
-	environ = NULL; /* the libraries' knobs among it */
-	if (geteuid() != 0)
-		return confine_prepare();
-	if (setgroups(0, NULL) == -1 ||
-	    setresgid(CONFINE_UID, CONFINE_UID, CONFINE_UID) == -1 ||
-	    setresuid(CONFINE_UID, CONFINE_UID, CONFINE_UID) == -1)
-		return neg_errno();
-	return confine_prepare();
-}
+/* One for all relays, and one for each. */
+#define ZYGOTE_NAMESPACES                                            \
+	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | \
+	 CLONE_NEWCGROUP)
+#define RELAY_NAMESPACES (CLONE_NEWUSER | CLONE_NEWPID)
 
-int confine_fork(struct confine_start *ret)
-{
-	struct clone_args args = { .flags = NAMESPACES,
-				   .exit_signal = SIGCHLD };
-	long pid;
-
-	ret->uid = geteuid();
-	ret->gid = getegid();
-	/* Changing the uid made us not dumpable; the child needs its maps. */
-	(void)prctl(PR_SET_DUMPABLE, 1);
-	pid = syscall(SYS_clone3, &args, sizeof(args));
-	ret->namespaces = pid != -1;
-	if (pid == -1)
-		pid = fork();
-	if (pid == -1)
-		return neg_errno();
-	if (pid != 0)
-		(void)prctl(PR_SET_DUMPABLE, 0);
-	return (int)pid;
-}
+static struct confine_layers
+	shared; /* as far as it goes before a relay's own */
 
 static int write_file(const char *path, const char *text)
 {
@@ -119,6 +95,63 @@ static int empty_root(void)
 		  NULL) == -1)
 		return neg_errno();
 	return 0;
+}
+
+/* What was begun in a namespace and cannot be finished there is no wall. */
+static int enter_namespaces(bool *ret_root)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	int r;
+
+	*ret_root = false;
+	if (unshare(ZYGOTE_NAMESPACES) == -1)
+		return 0; /* Landlock alone, then */
+	r = write_maps(uid, gid);
+	if (r == 0)
+		r = empty_root();
+	*ret_root = r == 0;
+	return r;
+}
+
+static int drop_ids(void)
+{
+	if (geteuid() != 0)
+		return 0;
+	if (setgroups(0, NULL) == -1 ||
+	    setresgid(CONFINE_UID, CONFINE_UID, CONFINE_UID) == -1 ||
+	    setresuid(CONFINE_UID, CONFINE_UID, CONFINE_UID) == -1)
+		return neg_errno();
+	return 0;
+}
+
+int confine_zygote(void)
+{
+	int r = drop_ids();
+
+	environ = NULL; /* the libraries' knobs among it */
+	shared.uid = geteuid();
+	if (r == 0)
+		r = confine_prepare();
+	if (r != 0)
+		return r;
+	/* Changing the uid made us not dumpable, and the maps unreachable. */
+	(void)prctl(PR_SET_DUMPABLE, 1);
+	r = enter_namespaces(&shared.root);
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	return r;
+}
+
+int confine_fork(void)
+{
+	struct clone_args args = { .flags = RELAY_NAMESPACES,
+				   .exit_signal = SIGCHLD };
+	long pid = syscall(SYS_clone3, &args, sizeof(args));
+
+	shared.namespaces = pid != -1;
+	if (pid == -1)
+		pid = fork();
+	return pid == -1 ? neg_errno() : (int)pid;
 }
 
 /* Step 3.  The ABI in force; 0 = none. */
@@ -174,22 +207,11 @@ static int set_limits(bool own_count)
 	return 0;
 }
 
-/* What was begun in a namespace and cannot be finished there is no wall. */
-static bool enter_root(uid_t uid, gid_t gid)
-{
-	return write_maps(uid, gid) == 0 && empty_root() == 0;
-}
-
-int confine_enter(const struct confine_start *start, struct confine_layers *ret,
-		  const char **ret_step)
+int confine_enter(struct confine_layers *ret, const char **ret_step)
 {
 	int r;
 
-	*ret = (struct confine_layers){ .namespaces = start->namespaces,
-					.uid = start->uid };
-	if (start->namespaces)
-		ret->root = enter_root(start->uid, start->gid);
-
+	*ret = shared;
 	*ret_step = "no_new_privs";
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		return neg_errno();
@@ -198,7 +220,7 @@ int confine_enter(const struct confine_start *start, struct confine_layers *ret,
 	if (!ret->root && ret->landlock == 0)
 		return -ENOSYS;
 	*ret_step = "limits";
-	r = set_limits(start->namespaces);
+	r = set_limits(shared.namespaces);
 	if (r != 0)
 		return r;
 	*ret_step = "capabilities";

@@ -14,7 +14,7 @@
 
 /* What is in force. */
 struct confine_layers {
-	bool namespaces; /* user, mount, pid, ipc, uts, cgroup */
+	bool namespaces; /* user, pid; with the zygote: mount, ipc, uts, cgroup */
 	bool root;       /* the file system is an empty, read-only one */
 	int landlock;    /* ABI; 0 = not there */
 	bool seccomp;
@@ -22,30 +22,24 @@ struct confine_layers {
 };
 
 /*
- * Of the process that forks relays: without privileges, environment and
- * supplementary groups; and what all relays share is made.  -errno.
+ * Of the process that forks relays, once all that it and they need from files
+ * is loaded: without privileges, environment, supplementary groups and files;
+ * and what all relays share is made.  -errno.
  */
 must_check int confine_zygote(void);
-
-/* What the child knows of its beginning. */
-struct confine_start {
-	bool namespaces;
-	uint32_t uid, gid;
-};
 
 /*
  * fork(2) into new namespaces, or without where the kernel refuses them.
  * Returns the child's pid in the caller's namespace, 0 in the child, -errno.
  */
-must_check int confine_fork(struct confine_start *ret);
+must_check int confine_fork(void);
 
 /*
- * In the child, once all it needs from files is loaded.  Fills @ret; 0 only if
+ * In the child.  Fills @ret; 0 only if
  * seccomp and at least one wall against the file system stand.  @ret_step names
  * what failed.
  */
-must_check int confine_enter(const struct confine_start *start,
-			     struct confine_layers *ret, const char **ret_step);
+must_check int confine_enter(struct confine_layers *ret, const char **ret_step);
 
 /* A JSON object for MSG_READY and the ledger. */
 void confine_format(const struct confine_layers *l, struct buf *b);

@@ -333,6 +333,23 @@ int relay_new(struct relay **ret, const struct relay_seams *seams)
 	return 0;
 }
 
+/* The keeper last: when it sees our end, the scribe has all we had to say. */
+static void hang_up(struct relay *r)
+{
+	static const int order[] = { PEER_SCRIBE, PEER_SUPERVISOR,
+				     PEER_KEEPER };
+
+	for (size_t i = 0; i < N_ELEMS(order); i++) {
+		struct peer *p = &r->peers[order[i]];
+
+		if (p->fd == -1)
+			continue;
+		loop_io_remove(r->loop, &p->io);
+		outq_done(&p->out);
+		(void)close(TAKE_FD(p->fd));
+	}
+}
+
 void relay_free(struct relay *r)
 {
 	if (!r)
@@ -346,13 +363,7 @@ void relay_free(struct relay *r)
 	refusals_free(r->refusals);
 	names_free(r->names);
 	pump_pool_done(&r->pool);
-	for (size_t i = 0; i < PEER_MAX_; i++) {
-		if (r->peers[i].fd == -1)
-			continue;
-		loop_io_remove(r->loop, &r->peers[i].io);
-		outq_done(&r->peers[i].out);
-		(void)close(r->peers[i].fd);
-	}
+	hang_up(r);
 	arena_done(&r->arena);
 	free(r->layers);
 	loop_free(r->loop);
@@ -480,6 +491,7 @@ void relay_end(struct relay *r)
 	if (e != 0 && e != -EPIPE) /* the keeper knows of a dead scribe */
 		log_error("the last records were not taken: %s", strerror(-e));
 	send_stats(r, &stats);
+	hang_up(r); /* the user waits for the keeper, and that for us */
 }
 
 static bool is_over(const struct relay *r)

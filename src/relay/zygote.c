@@ -72,7 +72,7 @@ static int serve(struct relay *r, struct ipc_msg *m, struct str layers)
 }
 
 /* Wait for a session at @fd, and be its relay.  The exit code. */
-static int be_relay(int fd, const struct confine_start *start)
+static int be_relay(int fd)
 {
 	AUTO(relay) struct relay *r = NULL;
 	AUTO(ipc_msg) struct ipc_msg m;
@@ -86,7 +86,7 @@ static int be_relay(int fd, const struct confine_start *start)
 	buf_init(&layers, 1024);
 	e = relay_new(&r, NULL);
 	if (e == 0)
-		e = confine_enter(start, &l, &step);
+		e = confine_enter(&l, &step);
 	if (e != 0) {
 		log_error("cannot confine a relay: %s: %s", step, strerror(-e));
 		return EXIT_CONFINE;
@@ -98,13 +98,14 @@ static int be_relay(int fd, const struct confine_start *start)
 	(void)close(fd);
 	if (e == 0)
 		e = serve(r, &m, buf_str(&layers));
+	(void)TAKE(r); /* the kernel frees it faster */
 	if (e != 0)
 		log_error("ends: %s", e < 0 ? strerror(-e) : "bad request");
 	return e == 0 ? 0 : 1;
 }
 
 /* Of what the zygote has, only @fd and standard error stay. */
-static noreturn_fn void start_relay(int fd, const struct confine_start *start)
+static noreturn_fn void start_relay(int fd)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	sigset_t none;
@@ -118,22 +119,21 @@ static noreturn_fn void start_relay(int fd, const struct confine_start *start)
 	/* Helpers are not waited for: their channels tell of their end. */
 	(void)sigaction(SIGCHLD, &ignore, NULL);
 	(void)sigaction(SIGPIPE, &ignore, NULL);
-	_exit(be_relay(3, start));
+	_exit(be_relay(3));
 }
 
 /* ---- in the zygote ---- */
 
 static int make_spare(struct zygote *z)
 {
-	struct confine_start start;
 	int fds[2], r;
 
 	r = ipc_pair(fds);
 	if (r != 0)
 		return r;
-	r = confine_fork(&start);
+	r = confine_fork();
 	if (r == 0)
-		start_relay(fds[1], &start);
+		start_relay(fds[1]);
 	(void)close(fds[1]);
 	if (r < 0) {
 		(void)close(fds[0]);
@@ -306,11 +306,11 @@ static int zygote_open(struct zygote *z, int keeper_fd)
 	int r;
 
 	(void)sigaction(SIGCHLD, &normal, NULL);
+	if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
+		return -ENOMEM;
 	r = confine_zygote();
 	if (r != 0)
 		return r;
-	if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
-		return -ENOMEM;
 	r = loop_new(&z->loop, NULL);
 	if (r != 0)
 		return r;
