@@ -64,7 +64,7 @@ static int hold(void *parent)
 	return 0;
 }
 
-int idmap_new(const struct idmap *m)
+int idmap_new(const struct idmap *m, pid_t *ret_holder)
 {
 	/* The child only sleeps; it shares our memory, so it costs little. */
 	static _Alignas(16) char stack[HOLDER_STACK];
@@ -74,8 +74,10 @@ int idmap_new(const struct idmap *m)
 			  CLONE_NEWUSER | CLONE_VM | SIGCHLD, &self);
 	int r;
 
+	*ret_holder = 0;
 	if (pid == -1)
 		return neg_errno();
+	*ret_holder = pid;
 	r = idmap_write(pid, m, false);
 	if (r == 0) {
 		(void)snprintf(path, sizeof(path), "/proc/%d/ns/user",
@@ -85,7 +87,5 @@ int idmap_new(const struct idmap *m)
 			r = neg_errno();
 	}
 	(void)kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
-		;
 	return r;
 }

@@ -17,5 +17,9 @@ struct idmap {
  * map groups.
  */
 must_check int idmap_write(pid_t pid, const struct idmap *m, bool deny);
-/* A descriptor of a new user namespace with these maps, or -errno. */
-must_check int idmap_new(const struct idmap *m);
+/*
+ * A descriptor of a new user namespace with these maps, or -errno.
+ * *ret_holder: a child of ours that is about to die, for the caller to reap
+ * (waiting for it costs half a millisecond); 0: none.  Not again before that.
+ */
+must_check int idmap_new(const struct idmap *m, pid_t *ret_holder);

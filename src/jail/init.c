@@ -243,6 +243,7 @@ static void take_sources(struct init *in)
 	for (size_t i = 0; i < n; i++) {
 		if (at[i] >= PLAN_MAX_MOUNTS)
 			fail_errno(in, -EPROTO, "the plan");
+		auto_fd(&in->sources[at[i]]); /* a second try, unmapped */
 		in->sources[at[i]] = ipc_take_fd(&in->msg, i);
 	}
 }

@@ -45,6 +45,7 @@ struct jail {
 	pid_t pid;
 	int pidfd, sock;
 	int user_ns, mnt_ns;
+	pid_t holder;  /* of the map's namespace, dying; 0: none */
 	bool idmapped; /* the owner's mounts */
 	bool reaped;
 };
@@ -116,6 +117,12 @@ void jail_kill(struct jail *j)
 		(void)sys_pidfd_send_signal(j->pidfd, SIGKILL);
 }
 
+static void reap_holder(struct jail *j, int flags)
+{
+	if (j->holder != 0 && waitpid(j->holder, NULL, flags) != 0)
+		j->holder = 0;
+}
+
 void jail_free(struct jail *j)
 {
 	if (!j)
@@ -125,6 +132,7 @@ void jail_free(struct jail *j)
 		if (waitpid(j->pid, NULL, 0) != -1 || errno != EINTR)
 			j->reaped = true;
 	}
+	reap_holder(j, 0);
 	auto_fd(&j->pidfd);
 	auto_fd(&j->sock);
 	auto_fd(&j->user_ns);
@@ -149,19 +157,16 @@ pid_t jail_pid(const struct jail *j)
 
 int jail_recv(struct jail *j, struct ipc_msg *m)
 {
-	int r = ipc_recv(j->sock, m, IPC_INLINE_MAX);
+	reap_holder(j, WNOHANG);
+	return ipc_recv(j->sock, m, IPC_INLINE_MAX);
+}
 
-	if (r == 0 && m->type == MSG_INIT_EXIT) {
-		/*
-		 * Nothing is left to cover.  Without our references the mounts
-		 * are taken apart by init's exit, while we see to the record,
-		 * and not by our own last close.
-		 */
-		auto_fd(&j->user_ns);
-		auto_fd(&j->mnt_ns);
-		j->user_ns = j->mnt_ns = -1;
-	}
-	return r;
+void jail_let_go(struct jail *j)
+{
+	int user_ns = TAKE_FD(j->user_ns), mnt_ns = TAKE_FD(j->mnt_ns);
+
+	auto_fd(&user_ns);
+	auto_fd(&mnt_ns);
 }
 
 static int open_ns(const struct jail *j, const char *which)
@@ -205,7 +210,10 @@ static int send_sources(struct jail *j, struct sources *s)
 	return r;
 }
 
-/* @userns_fd -1: the ids stay as they are. */
+/*
+ * @userns_fd -1: the ids stay as they are.  1: something writable cannot be
+ * mapped.
+ */
 static int open_sources(struct jail *j, const struct plan *p, int userns_fd,
 			struct diag *err)
 {
@@ -222,6 +230,10 @@ static int open_sources(struct jail *j, const struct plan *p, int userns_fd,
 		if (fd < 0) {
 			if (m->optional && fd != -EMEDIUMTYPE)
 				continue;
+			if (m->writable && fd == -EMEDIUMTYPE) {
+				r = 1;
+				break;
+			}
 			diag_set(err, 0, 0, "cannot bind %s: %s", m->src,
 				 strerror(-fd));
 			r = fd;
@@ -236,24 +248,6 @@ static int open_sources(struct jail *j, const struct plan *p, int userns_fd,
 		return send_sources(j, &s);
 	drop_sources(&s);
 	return r;
-}
-
-/* Can all that is the owner's be mapped?  0, -EMEDIUMTYPE, -errno. */
-static int try_idmaps(const struct plan *p, int userns_fd)
-{
-	for (size_t i = 0; i < p->n_mounts; i++) {
-		const struct plan_mount *m = &p->mounts[i];
-		int fd;
-
-		if (m->op != PLAN_BIND || !m->writable)
-			continue;
-		fd = source_open(p, m, userns_fd);
-		if (fd == -EMEDIUMTYPE)
-			return fd;
-		if (fd >= 0)
-			(void)close(fd);
-	}
-	return 0;
 }
 
 static int map_ids(struct jail *j, const struct plan *p, uint32_t uid,
@@ -316,7 +310,7 @@ static int configure_root(struct jail *j, const struct plan *p,
 	int r = 0;
 
 	if (p->owner_uid != p->host_uid || p->owner_gid != p->host_gid) {
-		r = idmap_new(&m);
+		r = idmap_new(&m, &j->holder);
 		if (r < 0) {
 			diag_set(err, 0, 0,
 				 "cannot map ids (%s): where root has no user "
@@ -325,15 +319,15 @@ static int configure_root(struct jail *j, const struct plan *p,
 			return r;
 		}
 		userns = r;
-		r = try_idmaps(p, userns);
 	}
-	if (r == -EMEDIUMTYPE && p->owner_uid != 0) {
+	r = open_sources(j, p, userns, err);
+	if (r == 1 && p->owner_uid != 0) {
 		uid = p->owner_uid;
 		gid = p->owner_gid != 0 ? p->owner_gid : p->host_gid;
 		(void)close(TAKE_FD(userns));
-		r = 0;
+		r = open_sources(j, p, -1, err); /* in place of the others */
 	}
-	if (r == -EMEDIUMTYPE) {
+	if (r == 1) {
 		diag_set(err, 0, 0,
 			 "%s belongs to root, and its file system maps no ids: "
 			 "start bawn as another user, or put the project on "
@@ -342,9 +336,7 @@ static int configure_root(struct jail *j, const struct plan *p,
 		return 1;
 	}
 	j->idmapped = userns != -1;
-	if (r == 0)
-		r = map_ids(j, p, uid, gid, err);
-	return r == 0 ? open_sources(j, p, userns, err) : r;
+	return r == 0 ? map_ids(j, p, uid, gid, err) : r;
 }
 
 int jail_configure(struct jail *j, const struct plan *p, struct str plan_json,

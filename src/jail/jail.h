@@ -66,6 +66,11 @@ must_check int jail_configure(struct jail *j, const struct plan *p,
 
 /* One message of init, as ipc_recv(). */
 must_check int jail_recv(struct jail *j, struct ipc_msg *m);
+/*
+ * After MSG_INIT_EXIT: nothing will be covered any more.  Without our
+ * references the mounts are taken apart by init's exit.
+ */
+void jail_let_go(struct jail *j);
 
 struct jail_go {
 	const char *const *argv, *const *env;
