@@ -3,6 +3,7 @@
  * Theory of operation
  *
  *   PREPARE -- nothing of the plan is needed --> WAIT_PLAN
+ *              (beside it, a process makes the network until BUILD)
  *   WAIT_PLAN -- MSG_PLAN --> BUILD
  *   BUILD -- walls stand, MSG_INIT_READY --> WAIT_GO
  *   WAIT_GO -- MSG_INIT_GO --> RUN
@@ -55,6 +56,7 @@
 #include "jail/jail.h"
 #include "jail/landlock.h"
 #include "jail/mounts.h"
+#include "jail/net-maker.h"
 #include "jail/net.h"
 #include "jail/nl.h"
 #include "jail/prove.h"
@@ -74,6 +76,7 @@ struct init {
 	struct plan plan;
 	struct mounts mounts;
 	int *sources; /* of the plan's mounts, from the supervisor; or NULL */
+	struct net_maker net_maker;
 	struct net_sockets net;
 	int master, slave; /* of the pty */
 	int listener;      /* of the filter */
@@ -191,8 +194,6 @@ static void prepare_mounts(struct init *in)
 
 static void prepare(struct init *in)
 {
-	static char scratch[NL_BYTES];
-	struct diag err;
 	int r;
 
 	/* Lost when ids change, so it is repeated then. */
@@ -202,13 +203,9 @@ static void prepare(struct init *in)
 	(void)setsid();
 	in->umask = umask(0);
 	step(in, "start");
-	if (unshare(CLONE_NEWNET) == -1)
-		fail_errno(in, neg_errno(), "a network namespace");
-	step(in, "netns");
-	r = net_prepare(scratch, &in->net, &err);
+	r = net_maker_start(&in->net_maker);
 	if (r != 0)
-		fail(in, r, err.text);
-	step(in, "routes");
+		fail_errno(in, r, "the network's maker");
 	if (in->conf.own_ids)
 		prepare_mounts(in);
 }
@@ -334,8 +331,11 @@ static void build_net(struct init *in)
 {
 	static char scratch[NL_BYTES];
 	struct diag err;
-	int r = net_rules(&in->plan, scratch, &err);
+	int r = net_maker_join(&in->net_maker, &in->net, &err);
 
+	step(in, "network");
+	if (r == 0)
+		r = net_rules(&in->plan, scratch, &err);
 	if (r == 0)
 		r = prove_net(&in->plan, &err);
 	if (r == 0)

@@ -4,8 +4,9 @@
  *
  * One spare relay waits, confined and warm, for its first message on a channel
  * of its own; MSG_FORK is passed on to it as it came.  So opening a session
- * costs two messages here, and no fork.  The next spare is made SPARE_AFTER_MS
- * later, when the session's own start no longer needs the processors.
+ * costs two messages here, and no fork.  The next spare is made when the
+ * session's own start no longer needs the processors: SPARE_AFTER_MS later, or
+ * when a relay has ended before.
  *
  * The zygote reads from the keeper alone, and keeps nothing of a session: a
  * relay is its own process with its own address space, forked before anything
@@ -33,7 +34,7 @@
 #include "relay/confine.h"
 #include "relay/relay.h"
 
-#define SPARE_AFTER_MS 5u
+#define SPARE_AFTER_MS 20u
 #define SPARE_RETRY_MS 1000u /* after one has died */
 #define EXIT_CONFINE   71    /* of a relay: it could not be confined */
 
@@ -274,6 +275,8 @@ static int run_children(struct loop_io *io, uint32_t events)
 	while (r == 0 && (pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid != z->spare) {
 			r = tell_exited(z, pid, status);
+			if (r == 0 && z->spare == 0)
+				r = plan_spare(z, 0);
 			continue;
 		}
 		drop_spare(z);
