@@ -657,6 +657,40 @@ static void zygote_dies(void)
 	role_dies(false);
 }
 
+/* The user has his prompt again; a loss of power is still to be survived. */
+static void written_not_durable(void)
+{
+	struct world w;
+	struct given g;
+	int c;
+
+	world_init(&w);
+	c = connect_client(&w);
+	start_session(&w, c, &g);
+	say(c, MSG_CLOSE, 9, "{\"code\":0,\"reason\":\"exit\"}");
+	CHECK_EQ(receive(&w, g.relay[2]), 0);
+	for (int i = 0; i < 3; i++)
+		(void)close(TAKE_FD(g.relay[i]));
+	CHECK_EQ(receive(&w, g.ledger), MSG_APPEND_TELL);
+	say(g.ledger, MSG_WRITTEN, w.m.id, "{}");
+	CHECK_EQ(receive(&w, c), MSG_CLOSED);
+	/* For others it is over. */
+	say(c, MSG_LIST, 1, "{}");
+	CHECK_EQ(receive(&w, c), MSG_SESSIONS);
+	CHECK_EQ(json_find(w.body, "sessions")->kids.n, 0);
+	world_kill(&w);
+	world_begin(&w);
+	CHECK_EQ(receive(&w, w.scribe), MSG_CHANNEL);
+	(void)close(g.ledger);
+	g.ledger = ipc_take_fd(&w.m, 0);
+	CHECK_EQ(receive(&w, g.ledger), MSG_APPEND_TELL);
+	CHECK_STR(word(&w, "reason"), STR("bawnd died"));
+	say(g.ledger, MSG_APPENDED, w.m.id, "{\"seq\":9}");
+	(void)close(c);
+	given_close(&g);
+	world_done(&w);
+}
+
 static void keeper_dies(void)
 {
 	struct world w;
@@ -1010,6 +1044,7 @@ int main(void)
 		{ "the scribe dies", scribe_dies },
 		{ "the zygote dies", zygote_dies },
 		{ "the keeper dies", keeper_dies },
+		{ "written, not yet durable", written_not_durable },
 		{ "SIGTERM", stops },
 		{ "idle", idle },
 		{ "kill and status", kills },

@@ -118,7 +118,7 @@ static int send_record(int fd, uint32_t id, const char *body)
 }
 
 /* A message within ten seconds: its "seq", 0 for an error, < 0: -errno. */
-static int64_t get_answer(int fd, uint32_t id)
+static int64_t get_message(int fd, uint32_t type, uint32_t id)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	AUTO(arena) struct arena a = ARENA_NULL;
@@ -133,10 +133,15 @@ static int64_t get_answer(int fd, uint32_t id)
 	r = ipc_recv(fd, &m, IPC_INLINE_MAX);
 	if (r != 0)
 		return r;
-	if (m.type != MSG_APPENDED || m.id != id ||
+	if (m.type != type || m.id != id ||
 	    json_parse(&a, buf_str(&m.body), &o, NULL) != 0)
 		return -EBADMSG;
 	return json_find_int(o, "seq", 0);
+}
+
+static int64_t get_answer(int fd, uint32_t id)
+{
+	return get_message(fd, MSG_APPENDED, id);
 }
 
 struct found {
@@ -218,6 +223,32 @@ static void test_session(void)
 	CHECK_EQ(f.records, 7);
 	CHECK_EQ(f.kinds[RECORD_NET_GRANT], 3);
 	CHECK_EQ(f.kinds[RECORD_LIMIT_HIT], 1);
+	test_dir_done(&w.dir);
+}
+
+/* Who asks for it is told when the record is in the file, then as any other. */
+static void test_written(void)
+{
+	struct world w;
+	int relay;
+
+	world_init(&w);
+	relay = new_channel(&w, CHANNEL("0s1", "relay"));
+	CHECK_EQ(ipc_send(relay, MSG_APPEND_TELL, 5, STR(GRANT("")), NULL, 0),
+		 0);
+	CHECK_EQ(get_message(relay, MSG_WRITTEN, 5), 0);
+	CHECK_EQ(get_message(relay, MSG_APPENDED, 5), 2);
+	/* Without an id there is nobody to tell. */
+	CHECK_EQ(ipc_send(relay, MSG_APPEND_TELL, 0, STR(GRANT("")), NULL, 0),
+		 0);
+	CHECK_EQ(get_message(relay, MSG_WRITTEN, 0), -EPIPE);
+	(void)close(relay);
+	world_stop(&w, 0);
+
+	struct found f = find(&w);
+
+	CHECK_EQ(f.kinds[RECORD_PEER_KILLED], 1);
+	CHECK_EQ(f.kinds[RECORD_NET_GRANT], 1);
 	test_dir_done(&w.dir);
 }
 
@@ -638,6 +669,7 @@ int main(void)
 {
 	static const struct test tests[] = {
 		{ "a session", test_session },
+		{ "a record told when written", test_written },
 		{ "records nobody waits for", test_unasked },
 		{ "hostile writers", test_hostile_writers },
 		{ "hostile frames", test_hostile_frames },
