@@ -131,16 +131,15 @@ static int send_open(struct run *r)
 
 /* ---- the jail, before its plan is known ---- */
 
-static int spawn_jail(struct run *r)
+static int spawn_jail(struct run *r, struct jail_ids ids)
 {
-	struct limits_config lc = { .hit = run_limit_hit, .owner = r };
 	struct jail_config jc = { .cgroup_fd = -1,
-				  .tty = r->tty.mode != PTY_NONE };
+				  .tty = r->tty.mode != PTY_NONE,
+				  .root_uid = ids.uid,
+				  .root_gid = ids.gid };
 	struct diag why = { 0 };
-	int e = limits_new(&r->limits, &lc);
+	int e;
 
-	if (e < 0)
-		return e;
 	limits_prepare(r->limits);
 	jc.cgroup_fd = limits_clone_fd(r->limits);
 	e = jail_spawn(&r->jail, &jc, &why);
@@ -155,6 +154,7 @@ static int spawn_jail(struct run *r)
 
 int run_start(struct run *r)
 {
+	struct limits_config lc = { .hit = run_limit_hit, .owner = r };
 	int e;
 
 	pty_choose(&r->tty);
@@ -167,7 +167,9 @@ int run_start(struct run *r)
 	if (e == 0)
 		e = send_open(r);
 	if (e == 0 && !r->opts.plan)
-		e = spawn_jail(r);
+		e = limits_new(&r->limits, &lc);
+	if (e == 0 && !r->opts.plan)
+		e = spawn_jail(r, (struct jail_ids){ 0, 0 });
 	if (e == 0)
 		e = loop_new(&r->loop, NULL);
 	if (e == 0)
@@ -238,8 +240,27 @@ static int print_plan(struct run *r, struct str plan)
 	return 0;
 }
 
+/*
+ * As root, where the project's file system maps no ids: the jail has to be the
+ * project's owner, which only the plan tells.
+ */
+static int begin_again(struct run *r, struct jail_ids ids, struct str plan,
+		       struct diag *why)
+{
+	int e;
+
+	loop_io_remove(r->loop, &r->jail_io);
+	loop_io_remove(r->loop, &r->init_io);
+	jail_free(TAKE(r->jail));
+	e = spawn_jail(r, ids);
+	if (e == 0)
+		e = run_watch_jail(r);
+	return e == 0 ? jail_configure(r->jail, &r->plan, plan, &ids, why) : e;
+}
+
 int run_granted(struct run *r, struct ipc_msg *m)
 {
+	struct jail_ids ids = { 0, 0 };
 	struct str head, text;
 	struct diag why = { 0 };
 	int e;
@@ -265,7 +286,9 @@ int run_granted(struct run *r, struct ipc_msg *m)
 		return e;
 	r->phase = RUN_MAKING;
 	r->granted = true;
-	e = jail_configure(r->jail, &r->plan, text, &why);
+	e = jail_configure(r->jail, &r->plan, text, &ids, &why);
+	if (e == JAIL_OTHER_IDS)
+		e = begin_again(r, ids, text, &why);
 	if (e != 0) {
 		run_fail(r, "%s", why.text[0] ? why.text : strerror(-e));
 		return 0;

@@ -168,6 +168,16 @@ static void set_descriptors(struct init *in)
 		fail_errno(in, neg_errno(), "inherited descriptors");
 }
 
+static void recv_message(struct init *in)
+{
+	int r = ipc_recv(in->conf.sock, &in->msg, IPC_BODY_MAX);
+
+	if (r == -EPIPE)
+		_exit(FAILED);
+	if (r != 0)
+		fail_errno(in, r, "init's socket");
+}
+
 static void map_own_ids(struct init *in)
 {
 	uint32_t uid = in->conf.uid, gid = in->conf.gid;
@@ -178,13 +188,26 @@ static void map_own_ids(struct init *in)
 		fail_errno(in, r, "mapping ids");
 }
 
+/* As root the maps name another user than the one we are. */
+static void take_ids(struct init *in)
+{
+	uid_t uid = in->conf.uid;
+	gid_t gid = in->conf.gid;
+
+	recv_message(in);
+	if (in->msg.type != MSG_PLAN || in->msg.id != INIT_MAPPED)
+		fail_errno(in, -EPROTO, "not the word that ids are mapped");
+	if (setgroups(0, NULL) == -1 || setresgid(gid, gid, gid) == -1 ||
+	    setresuid(uid, uid, uid) == -1)
+		fail_errno(in, neg_errno(), "becoming the jail's user");
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 static void prepare_mounts(struct init *in)
 {
 	struct diag err;
-	int r;
+	int r = mounts_begin(&in->mounts, &err);
 
-	map_own_ids(in);
-	r = mounts_begin(&in->mounts, &err);
 	if (r == 0)
 		r = mounts_early(&in->mounts, &err);
 	if (r != 0)
@@ -207,17 +230,10 @@ static void prepare(struct init *in)
 	if (r != 0)
 		fail_errno(in, r, "the network's maker");
 	if (in->conf.own_ids)
-		prepare_mounts(in);
-}
-
-static void recv_message(struct init *in)
-{
-	int r = ipc_recv(in->conf.sock, &in->msg, IPC_BODY_MAX);
-
-	if (r == -EPIPE)
-		_exit(FAILED);
-	if (r != 0)
-		fail_errno(in, r, "init's socket");
+		map_own_ids(in);
+	else
+		take_ids(in);
+	prepare_mounts(in);
 }
 
 /* Mounts, which as root the supervisor makes. */
@@ -265,21 +281,10 @@ static void wait_plan(struct init *in)
 		fail_errno(in, r, "the plan");
 	if (r > 0)
 		fail(in, EINVAL, err.text);
+	if (in->plan.inside_uid != in->conf.uid ||
+	    in->plan.inside_gid != in->conf.gid)
+		fail_errno(in, -EPROTO, "the plan's ids");
 	step(in, "parse");
-}
-
-/* As root the maps name another user than the one we are. */
-static void take_ids(struct init *in)
-{
-	const struct plan *p = &in->plan;
-
-	if (getuid() == p->inside_uid && getgid() == p->inside_gid)
-		return;
-	if (setgroups(0, NULL) == -1 ||
-	    setresgid(p->inside_gid, p->inside_gid, p->inside_gid) == -1 ||
-	    setresuid(p->inside_uid, p->inside_uid, p->inside_uid) == -1)
-		fail_errno(in, neg_errno(), "becoming the jail's user");
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
 /*
@@ -303,11 +308,8 @@ static void wipe_environment(struct init *in)
 static void build_mounts(struct init *in)
 {
 	struct diag err;
-	int r = in->conf.own_ids ? 0 : mounts_begin(&in->mounts, &err);
+	int r = mounts_do(&in->mounts, &in->plan, in->sources, &err);
 
-	step(in, "root");
-	if (r == 0)
-		r = mounts_do(&in->mounts, &in->plan, in->sources, &err);
 	if (r != 0)
 		fail(in, r, err.text);
 	step(in, "mounts");
@@ -736,7 +738,6 @@ void init_main(const struct init_config *c)
 
 	prepare(&in);
 	wait_plan(&in);
-	take_ids(&in);
 	wipe_environment(&in);
 	build_mounts(&in);
 	build_net(&in);

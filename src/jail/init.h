@@ -12,17 +12,18 @@ enum init_plan {
 	INIT_PLAN = 0,
 	INIT_SOURCES,       /* mounts; the body says of which rows, uint32_t */
 	INIT_PLAN_IDMAPPED, /* some of them have mapped ids */
+	INIT_MAPPED,        /* no plan: the ids are mapped, go on */
 };
 
 struct init_config {
 	int sock; /* to the supervisor */
 	bool tty;
 	/*
-	 * The jail's user is ours, whatever the plan is: map it at once, and
-	 * make what every plan has.  Else the supervisor maps.
+	 * The jail's user is ours, so init may map it.  Else the supervisor
+	 * does, and says so with INIT_MAPPED.
 	 */
 	bool own_ids;
-	uint32_t uid, gid; /* ours, on the host */
+	uint32_t uid, gid; /* of the jail's user, as the jail counts */
 	bool steps;        /* tell in MSG_INIT_READY how long each step took */
 };
 

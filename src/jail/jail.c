@@ -45,8 +45,9 @@ struct jail {
 	pid_t pid;
 	int pidfd, sock;
 	int user_ns, mnt_ns;
-	pid_t holder;  /* of the map's namespace, dying; 0: none */
-	bool idmapped; /* the owner's mounts */
+	uint32_t uid, gid; /* as root: the jail's, on the host */
+	pid_t holder;      /* of the map's namespace, dying; 0: none */
+	bool idmapped;     /* the owner's mounts */
 	bool reaped;
 };
 
@@ -66,16 +67,39 @@ static int explain_clone(int r, struct diag *err)
 	return r;
 }
 
+/* As root.  Init waits for it. */
+static int map_ids(const struct jail *j, struct diag *err)
+{
+	struct idmap m = { .inside_uid = PLAN_INSIDE_UID,
+			   .outside_uid = j->uid,
+			   .inside_gid = PLAN_INSIDE_UID,
+			   .outside_gid = j->gid };
+	int r = idmap_write(j->pid, &m, false);
+
+	if (r == 0)
+		r = ipc_send(j->sock, MSG_PLAN, INIT_MAPPED, STR("{}"), NULL,
+			     0);
+	if (r != 0)
+		diag_set(err, 0, 0,
+			 "cannot map user %u of the jail to %u (%s): where "
+			 "root has no user %u, start bawn as another user",
+			 PLAN_INSIDE_UID, j->uid, strerror(-r), j->uid);
+	return r;
+}
+
 int jail_spawn(struct jail **ret, const struct jail_config *c,
 	       struct diag *reterr)
 {
 	struct clone_args args = { .flags = NAMESPACES | CLONE_PIDFD,
 				   .exit_signal = SIGCHLD };
-	struct init_config conf = { .tty = c->tty,
-				    .steps = c->steps,
-				    .own_ids = geteuid() != 0,
-				    .uid = geteuid(),
-				    .gid = getegid() };
+	bool root = geteuid() == 0;
+	struct init_config conf = {
+		.tty = c->tty,
+		.steps = c->steps,
+		.own_ids = !root,
+		.uid = root ? PLAN_INSIDE_UID : geteuid(),
+		.gid = root ? PLAN_INSIDE_UID : getegid(),
+	};
 	AUTO(jail) struct jail *j = calloc(1, sizeof(*j));
 	int pair[2], pidfd = -1, r;
 
@@ -107,6 +131,13 @@ int jail_spawn(struct jail **ret, const struct jail_config *c,
 	j->pidfd = pidfd;
 	j->sock = pair[0];
 	j->reaped = false;
+	if (root) {
+		j->uid = c->root_uid ? c->root_uid : PLAN_ROOT_UID;
+		j->gid = c->root_gid ? c->root_gid : PLAN_ROOT_UID;
+		r = map_ids(j, reterr);
+		if (r != 0)
+			return r;
+	}
 	*ret = TAKE(j);
 	return 0;
 }
@@ -250,21 +281,6 @@ static int open_sources(struct jail *j, const struct plan *p, int userns_fd,
 	return r;
 }
 
-static int map_ids(struct jail *j, const struct plan *p, uint32_t uid,
-		   uint32_t gid, struct diag *err)
-{
-	struct idmap m = { .inside_uid = p->inside_uid,
-			   .outside_uid = uid,
-			   .inside_gid = p->inside_gid,
-			   .outside_gid = gid };
-	int r = idmap_write(j->pid, &m, false);
-
-	if (r != 0)
-		diag_set(err, 0, 0, "cannot map user %u of the jail to %u: %s",
-			 p->inside_uid, uid, strerror(-r));
-	return r;
-}
-
 /* Init has mapped our own ids already, to themselves. */
 static int configure_user(const struct plan *p, struct diag *err)
 {
@@ -298,36 +314,37 @@ static int explain_end(struct jail *j, int r, struct diag *err)
 	return r;
 }
 
+/* Ids of the plan's mounts: mapped, or the owner's where that is refused. */
 static int configure_root(struct jail *j, const struct plan *p,
-			  struct diag *err)
+			  struct jail_ids *ret_ids, struct diag *err)
 {
 	struct idmap m = { .inside_uid = p->owner_uid,
 			   .outside_uid = p->host_uid,
 			   .inside_gid = p->owner_gid,
 			   .outside_gid = p->host_gid };
-	uint32_t uid = p->host_uid, gid = p->host_gid;
+	bool mapped = j->uid == p->host_uid && (p->owner_uid != p->host_uid ||
+						p->owner_gid != p->host_gid);
 	AUTO(fd) int userns = -1;
-	int r = 0;
+	int r;
 
-	if (p->owner_uid != p->host_uid || p->owner_gid != p->host_gid) {
+	if (p->inside_uid != PLAN_INSIDE_UID ||
+	    p->inside_gid != PLAN_INSIDE_UID) {
+		diag_set(err, 0, 0, "a plan of other ids than the jail's");
+		return 1;
+	}
+	if (mapped) {
 		r = idmap_new(&m, &j->holder);
 		if (r < 0) {
-			diag_set(err, 0, 0,
-				 "cannot map ids (%s): where root has no user "
-				 "%u, start bawn as another user",
-				 strerror(-r), p->host_uid);
+			diag_set(err, 0, 0, "cannot map ids: %s", strerror(-r));
 			return r;
 		}
 		userns = r;
 	}
 	r = open_sources(j, p, userns, err);
-	if (r == 1 && p->owner_uid != 0) {
-		uid = p->owner_uid;
-		gid = p->owner_gid != 0 ? p->owner_gid : p->host_gid;
-		(void)close(TAKE_FD(userns));
-		r = open_sources(j, p, -1, err); /* in place of the others */
-	}
-	if (r == 1) {
+	j->idmapped = mapped;
+	if (r != 1)
+		return r;
+	if (p->owner_uid == 0) {
 		diag_set(err, 0, 0,
 			 "%s belongs to root, and its file system maps no ids: "
 			 "start bawn as another user, or put the project on "
@@ -335,12 +352,13 @@ static int configure_root(struct jail *j, const struct plan *p,
 			 p->project);
 		return 1;
 	}
-	j->idmapped = userns != -1;
-	return r == 0 ? map_ids(j, p, uid, gid, err) : r;
+	ret_ids->uid = p->owner_uid;
+	ret_ids->gid = p->owner_gid != 0 ? p->owner_gid : p->host_gid;
+	return JAIL_OTHER_IDS;
 }
 
 int jail_configure(struct jail *j, const struct plan *p, struct str plan_json,
-		   struct diag *reterr)
+		   struct jail_ids *ret_ids, struct diag *reterr)
 {
 	int r;
 
@@ -353,7 +371,7 @@ int jail_configure(struct jail *j, const struct plan *p, struct str plan_json,
 			 strerror(-r));
 		return explain_end(j, r, reterr);
 	}
-	r = geteuid() == 0 ? configure_root(j, p, reterr)
+	r = geteuid() == 0 ? configure_root(j, p, ret_ids, reterr)
 			   : configure_user(p, reterr);
 	if (r == 0)
 		r = ipc_send(j->sock, MSG_PLAN,

@@ -2,9 +2,9 @@
 /*
  * jail: the walled yard, as its supervisor handles it.
  *
- *   jail_spawn      init exists, in all namespaces, and already makes what
- *                   depends on no plan
- *   jail_configure  ids are mapped, init carries out the plan
+ *   jail_spawn      init exists, in all namespaces, its ids are mapped, and it
+ *                   already makes what depends on no plan
+ *   jail_configure  init carries out the plan
  *   MSG_INIT_NET    the network refuses what the plan does not allow
  *   MSG_INIT_READY  the walls stand; jail_cover() works from here on
  *   jail_go         the command starts, or will once the walls stand
@@ -37,7 +37,12 @@
 
 struct jail;
 
+/* Of jail_configure(): free this one, spawn another with these ids. */
+#define JAIL_OTHER_IDS 2
+
 struct jail_config {
+	/* As root: the jail's user on the host; 0: PLAN_ROOT_UID. */
+	uint32_t root_uid, root_gid;
 	int cgroup_fd; /* v2 directory to be born in; -1 none; borrowed */
 	bool tty;      /* make a pty */
 	bool steps; /* MSG_INIT_READY tells what took how long, for benches */
@@ -58,11 +63,16 @@ int jail_pidfd(const struct jail *j); /* readable when init is dead */
 pid_t jail_pid(const struct jail *j); /* of init, as the host counts */
 
 /*
- * Map the ids and send @plan_json, which is @p.  Once.  0, -errno, or 1 = the
- * plan cannot be carried out here; @reterr says why (both cases).
+ * Send @plan_json, which is @p.  Once.  0, -errno, or 1 = the plan cannot be
+ * carried out here; @reterr says why (both cases).  JAIL_OTHER_IDS: as root,
+ * where ids of mounts cannot be mapped; the owner's are in *ret_ids.
  */
+struct jail_ids {
+	uint32_t uid, gid;
+};
 must_check int jail_configure(struct jail *j, const struct plan *p,
-			      struct str plan_json, struct diag *reterr);
+			      struct str plan_json, struct jail_ids *ret_ids,
+			      struct diag *reterr);
 
 /* One message of init, as ipc_recv(). */
 must_check int jail_recv(struct jail *j, struct ipc_msg *m);

@@ -111,7 +111,7 @@ void limits_free(struct limits *l)
 	free(l);
 }
 
-void limits_prepare(struct limits *l)
+static void make_cgroup(struct limits *l)
 {
 	char path[128], text[SELF_CGROUP_MAX];
 	AUTO(fd) int fd = -1;
@@ -123,6 +123,12 @@ void limits_prepare(struct limits *l)
 	if (n <= 0)
 		return; /* no control groups in this kernel */
 	cgroup_make(&l->cg, l->c.sys, (struct str){ text, (size_t)n });
+}
+
+void limits_prepare(struct limits *l)
+{
+	if (l->cg.kind != CGROUP_V1 && l->cg.kind != CGROUP_V2)
+		make_cgroup(l);
 	cgroup_enter(&l->cg);
 }
 

@@ -67,7 +67,10 @@ must_check int limits_new(struct limits **ret, const struct limits_config *c);
 void limits_free(struct limits *l);
 DEFINE_AUTO(limits, struct limits, limits_free);
 
-/* Make the control group; what is cloned from here on is born in it. */
+/*
+ * Make the control group; what is cloned from here on is born in it.  Again,
+ * after limits_born(): the same one.
+ */
 void limits_prepare(struct limits *l);
 /* v2: give this to CLONE_INTO_CGROUP, then close it; else -1. */
 int limits_clone_fd(const struct limits *l);

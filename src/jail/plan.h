@@ -14,6 +14,15 @@
 #include "base/base.h"
 #include "base/buf.h"
 
+/*
+ * Started as root, the jail is this uid and gid on the host.  Nobody has it:
+ * above the ranges that distributions give out (to 60000, systemd's to 61519)
+ * and below 65534, so that no process and no file of the host belongs to it.
+ */
+#define PLAN_ROOT_UID 61837u
+/* And this to itself: what programs expect of a user. */
+#define PLAN_INSIDE_UID  1000u
+
 #define PLAN_MAX_BYTES   ((size_t)4 * 1024 * 1024) /* as JSON */
 #define PLAN_MAX_MOUNTS  512u
 #define PLAN_MAX_GLOBS   256u

@@ -17,15 +17,7 @@
 #include "keeper/open-parse.h"
 #include "keeper/rules.h"
 
-/*
- * Started as root, the jail is this uid and gid on the host.  Nobody has it:
- * above the ranges that distributions give out (to 60000, systemd's to 61519)
- * and below 65534, so that no process and no file of the host belongs to it.
- */
-#define PLAN_ROOT_UID 61837u
-/* And this to itself: what programs expect of a user. */
-#define PLAN_INSIDE_UID  1000u
-#define PLAN_INSIDE_NAME "agent"
+#define PLAN_INSIDE_NAME "agent" /* of PLAN_INSIDE_UID */
 
 #define PLAN_MAX_NOTICES 8u
 

@@ -6,7 +6,8 @@ import os
 import subprocess
 import time
 
-from harness import (World, check, contains, equal, main, test, wait_for)
+from harness import (AS_ROOT, World, check, contains, equal, main, skip,
+                     test, wait_for)
 
 w = World()
 
@@ -184,6 +185,30 @@ def shared_view():
     equal(p.stdout.readline(), b'ready\n', 'start')
     wait_for('the file', 1, lambda: os.path.exists(w.project + '/out-now'))
     p.communicate(b'go\n', timeout=20)
+
+
+@test('as root, on a file system that maps no ids')
+def no_id_maps():
+    if not AS_ROOT:
+        skip('only for root')
+    where = w.top + '/ramfs'
+    os.mkdir(where)
+    if subprocess.run(['mount', '-t', 'ramfs', 'ramfs', where],
+                      stderr=subprocess.DEVNULL).returncode != 0:
+        skip('kernel without ramfs, or no mounts here')
+    try:
+        for name, owner in (('theirs', 4321), ('roots', 0)):
+            os.mkdir(f'{where}/{name}')
+            os.chown(f'{where}/{name}', owner, owner)
+        r = w.call(w.argv(['touch', 'made']), cwd=where + '/theirs')
+        equal(r.code, 0, f'{r}')
+        equal(os.stat(where + '/theirs/made').st_uid, 4321, 'owner')
+        r = w.call(w.argv(['touch', 'made']), cwd=where + '/roots')
+        equal(r.code, 125, f'{r}')
+        contains(r.err, 'maps no ids', 'the remedy')
+        check(not os.path.exists(where + '/roots/made'), 'made all the same')
+    finally:
+        subprocess.run(['umount', where], check=True)
 
 
 main()

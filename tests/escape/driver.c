@@ -43,7 +43,6 @@
 #include "jail/seccomp.h"
 
 #define FAILED      125
-#define JAIL_UID    61417u /* as root; nobody has it */
 #define COVER_MS    100
 #define MAX_SOCKETS 16u
 
@@ -214,10 +213,10 @@ static void set_ids(struct plan *p, const struct stat *owner)
 
 	p->owner_uid = owner->st_uid;
 	p->owner_gid = owner->st_gid;
-	p->host_uid = root ? JAIL_UID : geteuid();
-	p->host_gid = root ? JAIL_UID : getegid();
-	p->inside_uid = root ? JAIL_UID : geteuid();
-	p->inside_gid = root ? JAIL_UID : getegid();
+	p->host_uid = root ? PLAN_ROOT_UID : geteuid();
+	p->host_gid = root ? PLAN_ROOT_UID : getegid();
+	p->inside_uid = root ? PLAN_INSIDE_UID : geteuid();
+	p->inside_gid = root ? PLAN_INSIDE_UID : getegid();
 }
 
 static bool make_plan(struct plan *p, const struct opts *o, const char *project)
@@ -447,6 +446,7 @@ static int run_once(struct run *r)
 	struct jail_config c = { .cgroup_fd = -1,
 				 .tty = r->o->tty,
 				 .steps = r->o->steps };
+	struct jail_ids ids;
 	struct diag err;
 	int e;
 
@@ -456,7 +456,7 @@ static int run_once(struct run *r)
 		r->sockets[i] = -1;
 	e = jail_spawn(&r->jail, &c, &err);
 	if (e == 0)
-		e = jail_configure(r->jail, r->plan, r->plan_json, &err);
+		e = jail_configure(r->jail, r->plan, r->plan_json, &ids, &err);
 	r->configured_ns = clock_mono_ns();
 	if (e != 0)
 		(void)complain("jail", err.text);
