@@ -269,7 +269,9 @@ int run_granted(struct run *r, struct ipc_msg *m)
 		return -EPROTO;
 	if (!cut_plan(buf_str(&m->body), &head, &text))
 		return -EPROTO;
-	e = read_head(r, head);
+	e = r->opts.plan ? 0 : jail_offer(r->jail, text);
+	if (e == 0 || e == -EPIPE) /* jail_configure() asks why */
+		e = read_head(r, head);
 	if (e < 0)
 		return e;
 	if (r->opts.plan)

@@ -47,6 +47,7 @@ struct jail {
 	int user_ns, mnt_ns;
 	uint32_t uid, gid; /* as root: the jail's, on the host */
 	pid_t holder;      /* of the map's namespace, dying; 0: none */
+	bool offered;      /* the plan was sent */
 	bool idmapped;     /* the owner's mounts */
 	bool reaped;
 };
@@ -64,6 +65,37 @@ static int explain_clone(int r, struct diag *err)
 		return 1;
 	}
 	diag_set(err, 0, 0, "cannot make namespaces: %s", strerror(-r));
+	return r;
+}
+
+static int open_ns(const struct jail *j, const char *which)
+{
+	char path[64];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)j->pid,
+		       which);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd == -1 ? neg_errno() : fd;
+}
+
+/* While init is as visible as we are: later it is another user, or private. */
+static int open_namespaces(struct jail *j, struct diag *err)
+{
+	int r = 0;
+
+	if (j->mnt_ns != -1)
+		return 0;
+	j->user_ns = open_ns(j, "user");
+	j->mnt_ns = open_ns(j, "mnt");
+	if (j->user_ns < 0 || j->mnt_ns < 0) {
+		r = j->user_ns < 0 ? j->user_ns : j->mnt_ns;
+		auto_fd(&j->user_ns);
+		auto_fd(&j->mnt_ns);
+		j->user_ns = j->mnt_ns = -1;
+		diag_set(err, 0, 0, "cannot see the jail's namespaces: %s",
+			 strerror(-r));
+	}
 	return r;
 }
 
@@ -134,7 +166,9 @@ int jail_spawn(struct jail **ret, const struct jail_config *c,
 	if (root) {
 		j->uid = c->root_uid ? c->root_uid : PLAN_ROOT_UID;
 		j->gid = c->root_gid ? c->root_gid : PLAN_ROOT_UID;
-		r = map_ids(j, reterr);
+		r = open_namespaces(j, reterr);
+		if (r == 0)
+			r = map_ids(j, reterr);
 		if (r != 0)
 			return r;
 	}
@@ -198,17 +232,6 @@ void jail_let_go(struct jail *j)
 
 	auto_fd(&user_ns);
 	auto_fd(&mnt_ns);
-}
-
-static int open_ns(const struct jail *j, const char *which)
-{
-	char path[64];
-	int fd;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)j->pid,
-		       which);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd == -1 ? neg_errno() : fd;
 }
 
 /* The owner's, whose ids a mount may map: see the top. */
@@ -357,23 +380,29 @@ static int configure_root(struct jail *j, const struct plan *p,
 	return JAIL_OTHER_IDS;
 }
 
+int jail_offer(struct jail *j, struct str plan_json)
+{
+	struct diag unused;
+	int r;
+
+	if (geteuid() == 0 || open_namespaces(j, &unused) != 0)
+		return 0; /* jail_configure() tells */
+	r = ipc_send(j->sock, MSG_PLAN, INIT_PLAN, plan_json, NULL, 0);
+	j->offered = r == 0;
+	return r;
+}
+
 int jail_configure(struct jail *j, const struct plan *p, struct str plan_json,
 		   struct jail_ids *ret_ids, struct diag *reterr)
 {
 	int r;
 
-	j->user_ns = open_ns(j, "user");
-	j->mnt_ns = open_ns(j, "mnt");
-	if (j->user_ns < 0 || j->mnt_ns < 0) {
-		r = j->user_ns < 0 ? j->user_ns : j->mnt_ns;
-		j->user_ns = j->mnt_ns = -1;
-		diag_set(reterr, 0, 0, "cannot see the jail's namespaces: %s",
-			 strerror(-r));
+	r = open_namespaces(j, reterr);
+	if (r != 0)
 		return explain_end(j, r, reterr);
-	}
 	r = geteuid() == 0 ? configure_root(j, p, ret_ids, reterr)
 			   : configure_user(p, reterr);
-	if (r == 0)
+	if (r == 0 && !j->offered)
 		r = ipc_send(j->sock, MSG_PLAN,
 			     j->idmapped ? INIT_PLAN_IDMAPPED : INIT_PLAN,
 			     plan_json, NULL, 0);

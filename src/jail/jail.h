@@ -63,7 +63,12 @@ int jail_pidfd(const struct jail *j); /* readable when init is dead */
 pid_t jail_pid(const struct jail *j); /* of init, as the host counts */
 
 /*
- * Send @plan_json, which is @p.  Once.  0, -errno, or 1 = the plan cannot be
+ * Send the plan before it is read here, where nothing of it is done outside
+ * (not as root).  jail_configure() has to follow.  0 or -errno.
+ */
+must_check int jail_offer(struct jail *j, struct str plan_json);
+/*
+ * Send @plan_json, which is @p, unless it was offered.  Once.  0, -errno, or 1 = the plan cannot be
  * carried out here; @reterr says why (both cases).  JAIL_OTHER_IDS: as root,
  * where ids of mounts cannot be mapped; the owner's are in *ret_ids.
  */
