@@ -58,8 +58,10 @@ static uint64_t wall_ms(const struct run *r)
 	return r->started_ns ? (r->ended_ns - r->started_ns) / NS_PER_MS : 0;
 }
 
+/* The mounts go along: the user need not wait until they are taken apart. */
 static void send_close(struct run *r)
 {
+	AUTO(fd) int mounts = r->jail ? jail_take_mounts(r->jail) : -1;
 	struct json_out w = JSON_OUT(&r->out);
 
 	buf_clear(&r->out);
@@ -75,7 +77,8 @@ static void send_close(struct run *r)
 	json_kuint(&w, "wall_ms", wall_ms(r));
 	json_close(&w, '}');
 	if (r->out.failed ||
-	    ipc_send(r->keeper_fd, MSG_CLOSE, 1, buf_str(&r->out), NULL, 0) < 0)
+	    ipc_send(r->keeper_fd, MSG_CLOSE, 1, buf_str(&r->out), &mounts,
+		     mounts != -1) < 0)
 		r->closed = true; /* the keeper writes "supervisor died" */
 }
 

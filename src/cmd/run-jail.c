@@ -176,7 +176,6 @@ static int on_command_exit(struct run *r, const struct json *j)
 	if (signal > 0 && signal < 128)
 		code = 128 + signal;
 	run_end(r, (int)(code & 255), (int)signal);
-	jail_let_go(r->jail);
 	return 0;
 }
 

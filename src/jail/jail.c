@@ -226,12 +226,9 @@ int jail_recv(struct jail *j, struct ipc_msg *m)
 	return ipc_recv(j->sock, m, IPC_INLINE_MAX);
 }
 
-void jail_let_go(struct jail *j)
+int jail_take_mounts(struct jail *j)
 {
-	int user_ns = TAKE_FD(j->user_ns), mnt_ns = TAKE_FD(j->mnt_ns);
-
-	auto_fd(&user_ns);
-	auto_fd(&mnt_ns);
+	return TAKE_FD(j->mnt_ns);
 }
 
 /* The owner's, whose ids a mount may map: see the top. */

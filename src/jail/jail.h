@@ -82,10 +82,11 @@ must_check int jail_configure(struct jail *j, const struct plan *p,
 /* One message of init, as ipc_recv(). */
 must_check int jail_recv(struct jail *j, struct ipc_msg *m);
 /*
- * After MSG_INIT_EXIT: nothing will be covered any more.  Without our
- * references the mounts are taken apart by init's exit.
+ * At the end, when nothing will be covered any more: the mount namespace.
+ * Whoever closes it last takes the mounts apart, which the kernel needs
+ * a fraction of a millisecond for.  The caller's, or -1.
  */
-void jail_let_go(struct jail *j);
+int jail_take_mounts(struct jail *j);
 
 struct jail_go {
 	const char *const *argv, *const *env;

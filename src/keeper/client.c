@@ -190,6 +190,7 @@ static int answer_close(void *peer, struct ipc_msg *m)
 		.maxrss_kb = json_find_int(body, "maxrss_kb", 0),
 		.wall_ms = json_find_int(body, "wall_ms", 0),
 	};
+	c->session->mounts = ipc_take_fd(m, 0);
 	session_close(c->session, m->id, &end);
 	return 0;
 }
@@ -340,7 +341,7 @@ static const struct request requests[MSG_MAX_] = {
 			  CLIENT_GRANTED | CLIENT_LOST, 0, 0, true },
 	[MSG_EVENT] = { "event", answer_event, RECORD_MAX_BYTES, OWNS, 0, 0,
 			false },
-	[MSG_CLOSE] = { "close", answer_close, CLOSE_MAX, OWNS, 0, 0, true },
+	[MSG_CLOSE] = { "close", answer_close, CLOSE_MAX, OWNS, 0, 1, true },
 	[MSG_LIST] = { "list", answer_list, SMALL_MAX, ANY_IDLE, 0, 0, false },
 	[MSG_KILL] = { "kill", answer_kill, SMALL_MAX, ANY_IDLE, 0, 0, false },
 	[MSG_STATUS] = { "status", answer_status, SMALL_MAX, ANY_IDLE, 0, 0,

@@ -106,6 +106,7 @@ static struct session *make(struct keeper *k, enum session_state state)
 	s->keeper = k;
 	s->state = state;
 	s->owed = OWED_NONE;
+	s->mounts = -1;
 	s->ledger.fd = -1;
 	s->events.fd = -1;
 	s->relay.fd = -1;
@@ -183,6 +184,7 @@ void session_free(struct session *s)
 	link_close(&s->ledger);
 	link_close(&s->events);
 	link_close(&s->relay);
+	auto_fd(&s->mounts);
 	rules_unref(s->rules);
 	arena_done(&s->arena);
 	*s->link_to = s->next;

@@ -73,6 +73,7 @@ struct session {
 	uint64_t started_ns; /* UTC */
 	uint64_t resolvers_version;
 	pid_t pid;          /* of its init, once it runs */
+	int mounts;         /* of its end: the mount namespace; -1 */
 	struct link ledger; /* role keeper */
 	struct link events; /* role supervisor */
 	struct link relay;
