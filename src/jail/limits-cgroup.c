@@ -100,23 +100,36 @@ static bool make_child(char dst[CGROUP_PATH], const char *parent,
 	return n > 0 && (size_t)n < CGROUP_PATH && mkdir(dst, 0755) == 0;
 }
 
-static void make_v1(struct cgroup *g, const char *sys, struct str self,
-		    const char *name)
+static void make_in(struct cgroup *g, enum cgroup_controller c)
+{
+	char name[sizeof(g->name)];
+	char own[CGROUP_PATH];
+
+	memcpy(name, g->name, sizeof(name));
+	memcpy(own, g->own[c], sizeof(own));
+	g->on[c] = make_child(g->dir[c], own, name);
+	if (!g->on[c] && errno == ENOENT) {
+		memcpy(own, g->mount[c], sizeof(own));
+		memcpy(g->own[c], own, sizeof(own));
+		g->on[c] = make_child(g->dir[c], own, name);
+	}
+}
+
+static void make_v1(struct cgroup *g, const char *sys, struct str self)
 {
 	for (unsigned c = 0; c < CGROUP_N; c++) {
 		struct str path = STR("/");
 		char mount[CGROUP_PATH];
+		int n = snprintf(mount, sizeof(mount), "%s/%s", sys, names[c]);
 
-		if (snprintf(mount, sizeof(mount), "%s/%s", sys, names[c]) >=
-			    (int)sizeof(mount) ||
+		if (n < 0 || (size_t)n >= sizeof(mount) ||
 		    !cgroup_parse_self(self, str_of(names[c]), &path) ||
 		    !join(g->own[c], mount, path))
 			continue;
-		g->on[c] = make_child(g->dir[c], g->own[c], name);
-		if (!g->on[c] && errno == ENOENT) {
-			(void)snprintf(g->own[c], CGROUP_PATH, "%s", mount);
-			g->on[c] = make_child(g->dir[c], g->own[c], name);
-		}
+		memcpy(g->mount[c], mount, sizeof(mount));
+		if (c == CGROUP_CPU)
+			continue; /* cgroup_join_late() */
+		make_in(g, (enum cgroup_controller)c);
 		if (g->on[c])
 			g->kind = CGROUP_V1;
 	}
@@ -130,8 +143,7 @@ static bool has_file(const char *dir, const char *file)
 	return access(path, W_OK) == 0;
 }
 
-static void make_v2(struct cgroup *g, const char *sys, struct str self,
-		    const char *name)
+static void make_v2(struct cgroup *g, const char *sys, struct str self)
 {
 	static const char *const knob[CGROUP_N] = {
 		[CGROUP_MEMORY] = "memory.max",
@@ -147,7 +159,7 @@ static void make_v2(struct cgroup *g, const char *sys, struct str self,
 	while (cut > 0 && path.ptr[cut - 1] != '/')
 		cut--;
 	if (!join(g->own[0], sys, (struct str){ path.ptr, cut }) ||
-	    !make_child(g->dir[0], g->own[0], name))
+	    !make_child(g->dir[0], g->own[0], g->name))
 		return;
 	for (unsigned c = 0; c < CGROUP_N; c++) {
 		if (c > 0)
@@ -163,16 +175,15 @@ static void make_v2(struct cgroup *g, const char *sys, struct str self,
 void cgroup_make(struct cgroup *g, const char *sys, struct str self)
 {
 	struct statfs fs;
-	char name[64];
 
 	*g = (struct cgroup){ .kind = CGROUP_NONE };
 	if (statfs(sys, &fs) == -1)
 		return;
-	put_name(name, sizeof(name));
+	put_name(g->name, sizeof(g->name));
 	if (fs.f_type == CGROUP2_SUPER_MAGIC)
-		make_v2(g, sys, self, name);
+		make_v2(g, sys, self);
 	else
-		make_v1(g, sys, self, name);
+		make_v1(g, sys, self);
 }
 
 static int write_file(const char *dir, const char *file, const char *value)
@@ -185,6 +196,23 @@ static int write_file(const char *dir, const char *file, const char *value)
 	if (fd == -1)
 		return neg_errno();
 	return fd_write_full(fd, value, strlen(value));
+}
+
+void cgroup_join_late(struct cgroup *g, enum cgroup_controller c, pid_t pid)
+{
+	char text[24];
+
+	if (g->kind == CGROUP_V2 || g->on[c] || g->mount[c][0] == '\0')
+		return;
+	make_in(g, c);
+	if (!g->on[c])
+		return;
+	g->kind = CGROUP_V1;
+	(void)snprintf(text, sizeof(text), "%d", (int)pid);
+	if (write_file(g->dir[c], "tasks", text) < 0) {
+		(void)rmdir(g->dir[c]);
+		g->on[c] = false;
+	}
 }
 
 void cgroup_enter(struct cgroup *g)

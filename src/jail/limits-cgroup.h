@@ -32,7 +32,9 @@ struct cgroup {
 	bool on[CGROUP_N];
 	char dir[CGROUP_N][CGROUP_PATH]; /* of the session; v2: all the same */
 	char own[CGROUP_N][CGROUP_PATH]; /* where the supervisor lives */
-	bool inside;                     /* v1: the supervisor is in dir[] */
+	char mount[CGROUP_N][CGROUP_PATH]; /* v1: of the controller; "": none */
+	char name[64];                     /* of the session's group */
+	bool inside;                       /* v1: the supervisor is in dir[] */
 };
 
 /*
@@ -46,6 +48,13 @@ bool cgroup_parse_self(struct str text, struct str name, struct str *ret);
  * /proc/self/cgroup.  Whatever cannot be made is not on; never fails.
  */
 void cgroup_make(struct cgroup *g, const char *sys, struct str self);
+
+/*
+ * v1: controllers are trees of their own, and one that few sessions limit (cpu)
+ * is not worth a directory at each start.  Make its group for the process @pid,
+ * before that has children.  Errors leave it off.
+ */
+void cgroup_join_late(struct cgroup *g, enum cgroup_controller c, pid_t pid);
 
 /* v1: what is cloned from here on is born inside.  Errors turn it off. */
 void cgroup_enter(struct cgroup *g);

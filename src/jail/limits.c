@@ -212,6 +212,7 @@ static bool set_quota(struct limits *l)
 	uint64_t quota = (uint64_t)l->want.cpu_milli * (CPU_PERIOD_US / 1000);
 	char text[48];
 
+	cgroup_join_late(&l->cg, CGROUP_CPU, l->init);
 	if (!l->cg.on[CGROUP_CPU])
 		return false;
 	if (l->cg.kind == CGROUP_V1)

@@ -119,7 +119,7 @@ static void test_key(void)
 /* v1, with plain directories in place of the controllers. */
 static void test_v1(void)
 {
-	static const char self[] = "4:memory:/not/here\n8:pids:/a\n";
+	static const char self[] = "4:memory:/not/here\n8:pids:/a\n2:cpu:/\n";
 	struct cgroup g;
 	char path[256];
 
@@ -127,6 +127,7 @@ static void test_v1(void)
 	make_dir("memory");
 	make_dir("pids");
 	make_dir("pids/a");
+	make_dir("cpu");
 	cgroup_make(&g, top, STR(self));
 	CHECK_EQ(g.kind, CGROUP_V1);
 	CHECK_EQ(g.on[CGROUP_MEMORY], 1); /* in the mount itself */
@@ -139,6 +140,10 @@ static void test_v1(void)
 	CHECK_EQ(strcmp(g.own[CGROUP_MEMORY], path), 0);
 
 	/* No "tasks" to write to: turned off, and no directory stays. */
+	cgroup_join_late(&g, CGROUP_CPU, getpid());
+	CHECK_EQ(g.on[CGROUP_CPU], 0);
+	CHECK_EQ(strncmp(g.dir[CGROUP_CPU], top, strlen(top)), 0);
+	CHECK_EQ(access(g.dir[CGROUP_CPU], F_OK), -1);
 	cgroup_enter(&g);
 	CHECK_EQ(g.on[CGROUP_MEMORY], 0);
 	CHECK_EQ(cgroup_leave(&g), 0);
