@@ -24,8 +24,9 @@ static bool equal(const struct gitconfig_entry *a,
 {
 	return str_eq(a->section, b->section) &&
 	       !a->subsection.ptr == !b->subsection.ptr &&
-	       str_eq(a->subsection, b->subsection) && str_eq(a->key, b->key) &&
-	       str_eq(a->value, b->value) && a->bare == b->bare;
+	       (!a->subsection.ptr || str_eq(a->subsection, b->subsection)) &&
+	       str_eq(a->key, b->key) && str_eq(a->value, b->value) &&
+	       a->bare == b->bare;
 }
 
 typedef bool (*may_fn)(const struct gitconfig_entry *e);

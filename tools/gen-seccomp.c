@@ -412,7 +412,7 @@ static void emit_tree(const size_t *leaves, size_t n)
 
 static void emit_program(uint32_t arch)
 {
-	size_t leaves[N_ELEMS(rows)], n = 0;
+	size_t leaves[N_ELEMS(rows)] = { 0 }, n = 0;
 
 	emit_load(offsetof(struct seccomp_data, arch));
 	(void)emit(BPF_JMP | BPF_JEQ | BPF_K, arch, 1, 0);

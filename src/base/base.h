@@ -53,7 +53,7 @@
 
 static inline void auto_fd(int *fd)
 {
-	if (*fd != -1)
+	if (*fd >= 0) /* else none, or an error in its place */
 		(void)close(*fd);
 }
 

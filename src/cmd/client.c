@@ -225,12 +225,12 @@ static int64_t ask_to_drain(const char *socket)
 	AUTO(arena) struct arena a = ARENA_NULL;
 	AUTO(buf) struct buf b = BUF_NULL;
 	struct json *j = NULL;
-	AUTO(fd) int fd = ipc_connect(socket);
+	AUTO(fd) int fd = -1;
+	int r = ipc_connect(socket);
 
-	if (fd < 0) {
-		fd = -1;
+	if (r < 0)
 		return -1;
-	}
+	fd = r;
 	buf_init(&b, 256);
 	(void)buf_printf(&b, "{\"build\":\"%s\"}", build_id());
 	ipc_msg_init(&m);

@@ -6,6 +6,13 @@
 
 #define MESSAGE_MAX ((size_t)64 * 1024)
 
+static struct notices *notices_of(struct run *r)
+{
+	if (!r->notices)
+		r->notices = calloc(1, sizeof(*r->notices));
+	return r->notices;
+}
+
 static void on_notice(struct run *r, const struct json *j)
 {
 	int64_t count = json_find_int(j, "count", 1);
@@ -13,9 +20,7 @@ static void on_notice(struct run *r, const struct json *j)
 
 	if (r->opts.no_hints || !notice_format_net(j, text, sizeof(text)))
 		return;
-	if (!r->notices)
-		r->notices = calloc(1, sizeof(*r->notices));
-	if (!r->notices)
+	if (!notices_of(r))
 		return; /* it is on the ledger all the same */
 	if (!notices_add(r->notices, text, count > 0 ? (uint64_t)count : 1))
 		return;

@@ -195,7 +195,7 @@ static bool cut_plan(struct str body, struct str *ret_head, struct str *ret)
 	static const char mark[] = ",\"plan\":";
 	const char *at = memmem(body.ptr, body.len, mark, sizeof(mark) - 1);
 
-	if (!at || body.ptr[body.len - 1] != '}')
+	if (!at || body.len < sizeof(mark) || body.ptr[body.len - 1] != '}')
 		return false;
 	*ret_head = (struct str){ body.ptr, (size_t)(at - body.ptr) };
 	*ret = str_skip(body, ret_head->len + sizeof(mark) - 1);

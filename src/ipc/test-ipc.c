@@ -188,6 +188,7 @@ static void send_raw(int fd, const void *frame, size_t len, int passed,
 
 		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 
+		ASSERT(c);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
 		c->cmsg_len = CMSG_LEN(n * sizeof(int));

@@ -240,7 +240,7 @@ static void prepare(struct init *in)
 static void take_sources(struct init *in)
 {
 	size_t n = in->msg.n_fds;
-	uint32_t at[IPC_FDS_MAX];
+	uint32_t at[IPC_FDS_MAX] = { 0 };
 
 	if (!in->sources) {
 		in->sources = arena_array(&in->arena, PLAN_MAX_MOUNTS,

@@ -92,7 +92,7 @@ int place_parent(const struct place *p, const char *path, int *ret, char *name)
 	struct want dir = { .dir = true, .mode = 0755 };
 	char parent[PATH_MAX];
 	AUTO(fd) int fd = -1;
-	bool own, root;
+	bool own = false, root;
 	int r;
 
 	if (!split(path, parent, name))
@@ -172,7 +172,7 @@ static int make_missing(const struct place *p, const char *path,
 			    .depth = want.depth + 1 };
 	char parent[PATH_MAX], name[NAME_MAX + 1];
 	AUTO(fd) int fd = -1;
-	bool own, root;
+	bool own = false, root;
 	struct stat st;
 	int r;
 

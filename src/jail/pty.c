@@ -349,10 +349,8 @@ static int send_eof(struct loop_timer *t)
 	char c = (char)p->modes->saved.c_cc[VEOF];
 	int waiting = 0;
 
-	if (slave < 0) {
-		slave = -1;
+	if (slave < 0)
 		return 0;
-	}
 	/* Behind other bytes it would be data, and not the end. */
 	if (p->c.choice.mode == PTY_LINE &&
 	    ioctl(slave, TIOCINQ, &waiting) == 0 && waiting > 0) {

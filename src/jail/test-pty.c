@@ -312,7 +312,7 @@ static void test_back_pressure(void)
 	enum {
 		TOTAL = 1 << 20
 	};
-	char *got = malloc(TOTAL);
+	static char got[TOTAL];
 	struct scene s;
 	size_t n = 0;
 	pid_t pid;
@@ -350,7 +350,6 @@ static void test_back_pressure(void)
 	CHECK_EQ(waitpid(pid, NULL, 0), pid);
 	CHECK_EQ(scene_end(&s), 0);
 	scene_free(&s);
-	free(got);
 }
 
 /* The end comes while the jail's pty holds more than one read(2) gives. */

@@ -44,8 +44,8 @@ static int load_rules(struct session *s, struct diag *reterr)
 	s->request.env[OPEN_HOME] = home;
 	if (!s->rules)
 		r = rules_get(&k->rules, &s->request, home, &s->rules, reterr);
-	if (r != 0)
-		return r > 0 ? GRANT_FAILED : r;
+	if (r != 0 || !s->rules)
+		return r < 0 ? r : GRANT_FAILED;
 	if (s->rules->has_preset && !preset_ready(&k->preset, &s->request))
 		return GRANT_WAIT;
 	r = rules_compile(s->rules, &k->preset, reterr);

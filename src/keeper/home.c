@@ -227,7 +227,7 @@ int home_put_file(int home_fd, const char *rel, struct str text,
 		  int64_t newer_than_s, uid_t uid, gid_t gid)
 {
 	AUTO(fd) int dir_fd = -1;
-	const char *name;
+	const char *name = rel;
 	int r;
 
 	if (!home_wants_file(home_fd, rel, newer_than_s))

@@ -89,7 +89,7 @@ static void world_begin(struct world *w)
 	struct keeper_config c = { .user = "tester",
 				   .libexec_dir = w->top,
 				   .log_fd = -1 };
-	int scribe[2], zygote[2];
+	int scribe[2] = { -1, -1 }, zygote[2] = { -1, -1 };
 
 	must(ipc_pair(scribe) == 0 && ipc_pair(zygote) == 0, "pairs");
 	(void)snprintf(w->socket, sizeof(w->socket), "%s/sock", w->top);

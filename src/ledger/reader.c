@@ -298,7 +298,7 @@ static int scan_back(struct reader *r, struct back *b)
 int reader_seek_last(struct reader *r, uint64_t n)
 {
 	struct back b = { .lines = n };
-	uint32_t number = 0, before;
+	uint32_t number = 0, before = 0;
 	struct stat st;
 	int x;
 
@@ -380,8 +380,8 @@ static int newest_of(struct reader *r, uint64_t n, struct arena *a,
 {
 	static const struct str mark = STR(",\"kind\":\"session.open\",");
 	char id[64];
-	struct reader_line l;
-	struct record_line v;
+	struct reader_line l = { 0 };
+	struct record_line v = { 0 };
 	size_t len = 0;
 	int x = reader_seek_last(r, n);
 
@@ -421,8 +421,8 @@ static int find_newest(struct reader *r, struct arena *a, struct str *ret)
 int reader_find_session(struct reader *r, struct str name, struct arena *a,
 			struct str *ret)
 {
-	struct reader_line l;
-	struct record_line v;
+	struct reader_line l = { 0 };
+	struct record_line v = { 0 };
 	int x;
 
 	*ret = (struct str){ 0 };

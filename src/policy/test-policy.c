@@ -232,7 +232,7 @@ static void test_net(void)
 		"  dns: [\"127.0.0.1:5353\", 1.1.1.1]\n";
 	AUTO(world) struct world w = { 0 };
 	struct net_verdict v;
-	struct net_policy net;
+	struct net_policy net = { 0 };
 	struct diag d = { 0 };
 	int other;
 

@@ -34,6 +34,7 @@ int world_socket(int family, int type, uint16_t *ret_port)
 					  : sizeof(struct sockaddr_in6);
 	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int one = 1, zero = 0;
+	in_port_t port = 0;
 
 	ASSERT(fd != -1);
 	if (family == AF_INET6)
@@ -49,9 +50,10 @@ int world_socket(int family, int type, uint16_t *ret_port)
 	if (type == SOCK_STREAM)
 		ASSERT(listen(fd, 4096) == 0);
 	ASSERT(getsockname(fd, (struct sockaddr *)&sa, &len) == 0);
-	*ret_port = ntohs(family == AF_INET
-				  ? ((struct sockaddr_in *)&sa)->sin_port
-				  : ((struct sockaddr_in6 *)&sa)->sin6_port);
+	/* At the same place in both families. */
+	memcpy(&port, (char *)&sa + offsetof(struct sockaddr_in, sin_port),
+	       sizeof(port));
+	*ret_port = ntohs(port);
 	return fd;
 }
 
