@@ -231,7 +231,7 @@ static void test_net(void)
 		"    - {cidr: 10.0.0.0/8, ports: [22]}\n"
 		"  dns: [\"127.0.0.1:5353\", 1.1.1.1]\n";
 	AUTO(world) struct world w = { 0 };
-	struct net_verdict v;
+	struct net_verdict v = { 0 };
 	struct net_policy net = { 0 };
 	struct diag d = { 0 };
 	int other;
