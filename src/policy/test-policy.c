@@ -231,7 +231,6 @@ static void test_net(void)
 		"    - {cidr: 10.0.0.0/8, ports: [22]}\n"
 		"  dns: [\"127.0.0.1:5353\", 1.1.1.1]\n";
 	AUTO(world) struct world w = { 0 };
-	struct net_verdict v = { 0 };
 	struct net_policy net = { 0 };
 	struct diag d = { 0 };
 	int other;
@@ -248,18 +247,23 @@ static void test_net(void)
 	CHECK_EQ(net.dns[1].port, 53);
 	CHECK_EQ(net.fallback.line, 2);
 
-	v = net_decide_name(&net, STR("registry.example"), 443);
-	CHECK_EQ(v.verdict, VERDICT_ALLOW);
-	CHECK_EQ(v.origin.line, 7);
-	CHECK_EQ(v.rule && v.rule->preset, 1);
-	v = net_decide_name(&net, STR("mirror.example"), 443);
-	CHECK_EQ(v.verdict, VERDICT_DENY);
-	v = net_decide_name(&net, STR("xn--bcher-kva.example"), 443);
-	CHECK_EQ(v.verdict, VERDICT_ALLOW);
-	CHECK_EQ(v.origin.line, 8);
-	CHECK_EQ(v.rule && v.rule->connect_port == 81, 1);
-	v = net_decide_name(&net, STR("x.tele.example"), 443);
-	CHECK_EQ(v.origin.line, 4);
+	const struct net_verdict mirror =
+		net_decide_name(&net, STR("mirror.example"), 443);
+	const struct net_verdict tele =
+		net_decide_name(&net, STR("x.tele.example"), 443);
+	const struct net_verdict preset_host =
+		net_decide_name(&net, STR("registry.example"), 443);
+	const struct net_verdict idn =
+		net_decide_name(&net, STR("xn--bcher-kva.example"), 443);
+
+	CHECK_EQ(preset_host.verdict, VERDICT_ALLOW);
+	CHECK_EQ(preset_host.origin.line, 7);
+	CHECK_EQ(preset_host.rule && preset_host.rule->preset, 1);
+	CHECK_EQ(mirror.verdict, VERDICT_DENY);
+	CHECK_EQ(idn.verdict, VERDICT_ALLOW);
+	CHECK_EQ(idn.origin.line, 8);
+	CHECK_EQ(idn.rule && idn.rule->connect_port == 81, 1);
+	CHECK_EQ(tele.origin.line, 4);
 	CHECK_EQ(net.allow[0].ports[0], 80);
 	CHECK_EQ(net.allow[0].ports[2], 8443);
 }
