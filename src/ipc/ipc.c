@@ -364,13 +364,19 @@ int ipc_recv(int fd, struct ipc_msg *m, size_t max_body)
 			     .msg_controllen = sizeof(control.bytes) };
 	int fds[WIRE_FDS];
 	size_t n_fds = 0;
+	unsigned reset = 0;
 	ssize_t n;
 	int r;
 
 	drop_content(m);
+	/*
+	 * A peer that closed without reading all of ours is told as a reset,
+	 * once, and before its last words, which are there all the same.
+	 */
 	do
 		n = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC);
-	while (n == -1 && errno == EINTR);
+	while (n == -1 &&
+	       (errno == EINTR || (errno == ECONNRESET && !reset++)));
 	if (n == -1)
 		return gone_as_epipe(neg_errno());
 

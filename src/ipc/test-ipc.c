@@ -170,6 +170,27 @@ static void test_ends(void)
 	CHECK_EQ(ipc_send(-1, 1, 1, STR(""), NULL, 0), -EBADF);
 }
 
+/* A peer that ends without having read what we sent was heard to the end. */
+static void test_last_words(void)
+{
+	AUTO(ipc_msg) struct ipc_msg m;
+	int p[2];
+
+	ipc_msg_init(&m);
+	CHECK_EQ(ipc_pair(p), 0);
+	CHECK_EQ(ipc_send(p[0], 1, 1, STR("never read"), NULL, 0), 0);
+	CHECK_EQ(ipc_send(p[1], 2, 7, STR("why"), NULL, 0), 0);
+	CHECK_EQ(ipc_send(p[1], 3, 8, STR("and how"), NULL, 0), 0);
+	(void)close(p[1]);
+	CHECK_EQ(ipc_recv(p[0], &m, 10), 0);
+	CHECK_EQ(m.id, 7);
+	CHECK_STR(buf_str(&m.body), STR("why"));
+	CHECK_EQ(ipc_recv(p[0], &m, 10), 0);
+	CHECK_EQ(m.id, 8);
+	CHECK_EQ(ipc_recv(p[0], &m, 10), -EPIPE);
+	(void)close(p[0]);
+}
+
 /* What no honest peer sends: @len bytes of @frame with @n copies of @fd. */
 static void send_raw(int fd, const void *frame, size_t len, int passed,
 		     size_t n)
@@ -422,6 +443,7 @@ int main(void)
 		{ "the receiver's limit", test_max_body },
 		{ "descriptors", test_descriptors },
 		{ "full, and gone", test_ends },
+		{ "last words", test_last_words },
 		{ "hostile frames", test_hostile_frames },
 		{ "no free descriptors", test_no_free_descriptors },
 		{ "hostile memfds", test_hostile_memfds },
