@@ -28,7 +28,6 @@ static void try_controller(struct probe_result *r, enum cgroup_controller c)
 	cgroup_make(&g, "/sys/fs/cgroup", (struct str){ text, (size_t)n });
 	if (c == CGROUP_CPU)
 		cgroup_join_late(&g, c, getpid());
-	g.inside = g.on[c];
 	cgroup_enter(&g);
 	if (cgroup_leave(&g) < 0)
 		g.on[c] = false;
