@@ -42,15 +42,6 @@ struct held_figures {
 	double open_s, all_s; /* to open all; for another byte on each */
 };
 
-static void raise_limit(void)
-{
-	struct rlimit l;
-
-	ASSERT(getrlimit(RLIMIT_NOFILE, &l) == 0);
-	l.rlim_cur = l.rlim_max;
-	ASSERT(setrlimit(RLIMIT_NOFILE, &l) == 0);
-}
-
 static void serve_stream(int fd, char kind)
 {
 	static char block[BLOCK];
@@ -117,7 +108,7 @@ static pid_t start_server(void)
 		return pid;
 	}
 	(void)sigaction(SIGCHLD, &ignore, NULL);
-	raise_limit();
+	ASSERT(fd_raise_limit() == 0);
 	for (;;) {
 		int fd = accept4(l, NULL, NULL, SOCK_CLOEXEC);
 		char kind;
@@ -209,7 +200,7 @@ static void hold(struct in_addr a, uint16_t port, struct held_figures *f)
 	char c = 'h';
 
 	ASSERT(fds);
-	raise_limit();
+	ASSERT(fd_raise_limit() == 0);
 	for (unsigned long i = 0; i < held; i++) {
 		fds[i] = tj_connect(a, port);
 		if (fds[i] < 0 || write(fds[i], &c, 1) != 1 ||

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/path.h"
@@ -79,6 +80,16 @@ int fd_read_all(int fd, struct buf *b)
 			return (int)n;
 		buf_added(b, (size_t)n);
 	}
+}
+
+int fd_raise_limit(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) == -1)
+		return neg_errno();
+	l.rlim_cur = l.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &l) == -1 ? neg_errno() : 0;
 }
 
 int fd_set_nonblock(int fd, bool on)

@@ -16,6 +16,8 @@ must_check int fd_write_full(int fd, const void *p, size_t len);
 /* To the end; > max of @b gives -EFBIG. */
 must_check int fd_read_all(int fd, struct buf *b);
 must_check int fd_set_nonblock(int fd, bool on);
+/* As many descriptors as the hard limit grants; the usual soft one is 1024. */
+int fd_raise_limit(void);
 /* A duplicate >= 3 with CLOEXEC, or -errno. */
 must_check int fd_dup(int fd);
 /*

@@ -193,17 +193,6 @@ static int quiet_stdio(const struct daemon *d)
 	return 0;
 }
 
-/* A session takes some descriptors, so take what we can get. */
-static void raise_limits(void)
-{
-	struct rlimit l;
-
-	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
-		l.rlim_cur = l.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &l);
-	}
-}
-
 typedef int (*role_fn)(const struct daemon *d, int fd);
 
 static int be_scribe(const struct daemon *d, int fd)
@@ -399,7 +388,7 @@ int main(int argc, char *argv[])
 		if (r != 0)
 			return r - 1;
 	}
-	raise_limits();
+	(void)fd_raise_limit(); /* a session takes some */
 	if (quiet_stdio(&d) != 0 || chdir("/") == -1)
 		return EXIT_TROUBLE;
 	return run(&d);

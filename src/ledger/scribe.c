@@ -34,7 +34,6 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -619,16 +618,6 @@ static int close_others(int keep)
 	return 0;
 }
 
-static int raise_file_limit(void)
-{
-	struct rlimit l;
-
-	if (getrlimit(RLIMIT_NOFILE, &l) == -1)
-		return neg_errno();
-	l.rlim_cur = l.rlim_max;
-	return setrlimit(RLIMIT_NOFILE, &l) == -1 ? neg_errno() : 0;
-}
-
 static int open_ledger(struct scribe *s, const char *dir)
 {
 	const struct store_options o = { .lock_wait_ms = LOCK_WAIT_MS,
@@ -662,7 +651,7 @@ static int scribe_enter(struct scribe *s, int keeper_fd, const char *dir)
 	if (r == 0)
 		r = ignore_signals();
 	if (r == 0)
-		r = raise_file_limit();
+		r = fd_raise_limit();
 	if (r == 0)
 		r = loop_new(&s->loop, NULL);
 	if (r == 0)

@@ -192,17 +192,16 @@ static int drop_capabilities(void)
 static int set_limits(bool own_count)
 {
 	struct rlimit procs = { PROCESSES_MAX, PROCESSES_MAX };
-	struct rlimit none = { 0 }, files;
+	struct rlimit none = { 0 };
+	int r = fd_raise_limit();
 
+	if (r != 0)
+		return r;
 	/* Counted for each user namespace; elsewhere for all of a uid. */
 	if (own_count && setrlimit(RLIMIT_NPROC, &procs) == -1)
 		return neg_errno();
 
 	if (setrlimit(RLIMIT_CORE, &none) == -1 ||
-	    getrlimit(RLIMIT_NOFILE, &files) == -1)
-		return neg_errno();
-	files.rlim_cur = files.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &files) == -1 ||
 	    prctl(PR_SET_DUMPABLE, 0) == -1)
 		return neg_errno();
 	return 0;
