@@ -170,16 +170,23 @@ int session_recover(struct keeper *k, int slot, const struct owed_entry *e)
 	return 0;
 }
 
+/* Its connection goes on without the session, in @phase. */
+static void leave_client(struct session *s, unsigned phase)
+{
+	if (!s->client)
+		return;
+	s->client->session = NULL;
+	s->client->requests.phase = phase;
+	s->client = NULL;
+}
+
 void session_free(struct session *s)
 {
 	struct keeper *k = s->keeper;
 
-	if (s->client) {
-		s->client->session = NULL;
-		s->client->requests.phase =
-			s->state == SESSION_CLOSING || !s->opened ? CLIENT_DONE
-								  : CLIENT_LOST;
-	}
+	leave_client(s, s->state == SESSION_CLOSING || !s->opened
+				? CLIENT_DONE
+				: CLIENT_LOST);
 	loop_timer_clear(k->loop, &s->timer);
 	link_close(&s->ledger);
 	link_close(&s->events);
@@ -253,9 +260,7 @@ static void close_is_written(struct session *s)
 	if (!c)
 		return;
 	client_send(c, MSG_CLOSED, s->close_msg, STR("{}"), NULL, 0);
-	c->session = NULL;
-	c->requests.phase = CLIENT_DONE;
-	s->client = NULL;
+	leave_client(s, CLIENT_DONE);
 }
 
 static void close_is_durable(struct session *s)
@@ -645,11 +650,7 @@ void session_orphan(struct session *s, const char *reason)
 	struct session_end end = { .code = -1, .reason = str_of(reason) };
 	uint64_t now = clock_utc_ns();
 
-	if (s->client) {
-		s->client->session = NULL;
-		s->client->requests.phase = CLIENT_DONE;
-		s->client = NULL;
-	}
+	leave_client(s, CLIENT_DONE);
 	if (s->state == SESSION_CLOSING)
 		return; /* goes on without it */
 	if (!s->opened) {

@@ -321,25 +321,37 @@ static char *package_of(struct plan_work *w, const char *real)
 	return arena_cstr(w->arena, dir);
 }
 
+/* The command's file in @dir, without links; NULL: it is not there. */
+static int command_in(struct plan_work *w, struct str dir, char **ret)
+{
+	char *file = arena_printf(w->arena, "%.*s/%.*s", STR_ARG(dir),
+				  STR_ARG(w->request->argv[0]));
+
+	if (!file)
+		return -ENOMEM;
+	if (host_real(w->arena, w->in->host, file, ret, NULL) != 0)
+		*ret = NULL;
+	return 0;
+}
+
+/* Is the command looked for on the PATH? */
+static bool is_on_path(const struct plan_work *w)
+{
+	struct str name = w->request->argv[0];
+
+	return name.len > 0 && !memchr(name.ptr, '/', name.len);
+}
+
 /* The command's file without links, as the jail's PATH finds it, or NULL. */
 static int find_command(struct plan_work *w, const struct path_list *l,
 			char **ret)
 {
-	struct str name = w->request->argv[0];
+	int r = 0;
 
 	*ret = NULL;
-	if (name.len == 0 || memchr(name.ptr, '/', name.len))
-		return 0;
-	for (size_t i = 0; i < l->n && !*ret; i++) {
-		char *file = arena_printf(w->arena, "%s/%.*s", l->dirs[i],
-					  STR_ARG(name));
-
-		if (!file)
-			return -ENOMEM;
-		if (host_real(w->arena, w->in->host, file, ret, NULL) != 0)
-			*ret = NULL;
-	}
-	return 0;
+	for (size_t i = 0; is_on_path(w) && i < l->n && !*ret && r == 0; i++)
+		r = command_in(w, str_of(l->dirs[i]), ret);
+	return r;
 }
 
 /* Show what the command leads to, when that is elsewhere. */
@@ -379,30 +391,25 @@ static int tell_hidden_command(struct plan_work *w, const struct path_list *l)
 {
 	const struct origin *o =
 		&w->in->rules->policy.value[POLICY_FILES_READ].origin;
-	struct str name = w->request->argv[0], entry;
-	struct str path = w->request->env[OPEN_PATH];
-	char *file, *real;
+	struct str path = w->request->env[OPEN_PATH], entry;
+	char *real;
 	int r = find_command(w, l, &real);
 
-	if (r != 0 || name.len == 0 || memchr(name.ptr, '/', name.len) ||
+	if (r != 0 || !is_on_path(w) ||
 	    (real && yard_sees(&w->yard, real, false)))
 		return r;
-	while (!real && str_cut(&path, ':', &entry)) {
-		if (!str_starts(entry, STR("/")))
-			continue;
-		file = arena_printf(w->arena, "%.*s/%.*s", STR_ARG(entry),
-				    STR_ARG(name));
-		if (!file)
-			return -ENOMEM;
-		if (host_real(w->arena, w->in->host, file, &real, NULL) != 0)
-			real = NULL;
+	while (r == 0 && !real && str_cut(&path, ':', &entry)) {
+		if (str_starts(entry, STR("/")))
+			r = command_in(w, entry, &real);
 	}
+	if (r != 0)
+		return r;
 	if (real)
 		plan_notice(w,
 			    "%.*s:%u: files.read does not show %s, where "
 			    "%.*s is installed; add %s",
 			    STR_ARG(o->file), (unsigned)o->line, real,
-			    STR_ARG(name), tool_dir_of(w, real));
+			    STR_ARG(w->request->argv[0]), tool_dir_of(w, real));
 	return w->arena->failed ? -ENOMEM : 0;
 }
 
