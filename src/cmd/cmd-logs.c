@@ -68,19 +68,11 @@ int cmd_logs(const struct command *c, int argc, char *const argv[])
 	AUTO(arena) struct arena a = ARENA_NULL;
 	AUTO(reader) struct reader *r = NULL;
 	struct list_opts o = { 0 };
-	const char *session = NULL;
 	struct str id = { 0 };
-	int n = 0;
-	int e = cmd_parse(c, argc, argv, &o, &session, 1, &n);
+	int e;
 
-	if (e >= 0)
-		return e;
-	if (n != 1) {
-		cmd_error("usage: bawn %s", c->synopsis);
-		return BAWN_EXIT_USAGE;
-	}
 	arena_init(&a, LINE_ARENA);
-	e = session_open(&a, session, &r, &id);
+	e = session_parse(c, argc, argv, &o, &a, &r, &id);
 	if (e >= 0)
 		return e;
 	return show_all(&o, r, id);

@@ -80,10 +80,7 @@ static int on_ready(struct run *r, struct ipc_msg *m)
 	/* The layers in force, for MSG_STARTED: kept as they were said. */
 	r->layers = arena_str(&r->arena, buf_str(&m->body));
 	r->needs &= ~(unsigned)RUN_NEED_JAIL;
-	e = run_hide_covers(r);
-	if (e < 0)
-		return e;
-	return run_try_go(r);
+	return run_hide_covers(r); /* and goes, when all is covered */
 }
 
 static int on_failed(struct run *r, const struct json *j)
@@ -223,7 +220,7 @@ static int on_message(struct loop_io *io, uint32_t events)
 		e = serve(r, &r->msg);
 	if (e == 0)
 		return 0;
-	if (e == -EPIPE || e == -ECONNRESET) {
+	if (e == -EPIPE) {
 		/* Its death is told by its pidfd, after its last words here. */
 		loop_io_remove(r->loop, &r->jail_io);
 		return 0;

@@ -85,7 +85,7 @@ static int on_keeper(struct loop_io *io, uint32_t events)
 		return 0;
 	if (e == 0)
 		e = serve(r, &r->msg);
-	else if (e == -EPIPE || e == -ECONNRESET) {
+	else if (e == -EPIPE) {
 		keeper_gone(r);
 		return 0;
 	}

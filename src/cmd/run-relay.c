@@ -70,7 +70,7 @@ static int on_relay(struct loop_io *io, uint32_t events)
 	loop_io_remove(r->loop, &r->relay_io);
 	if (r->phase == RUN_ENDING)
 		return 0; /* the keeper ends it: its last word was said */
-	if (e == -EPIPE || e == -ECONNRESET)
+	if (e == -EPIPE)
 		run_fail(r, "the relay died; session ended");
 	else
 		run_fail(r, "the relay does not make sense (%s); session ended",
