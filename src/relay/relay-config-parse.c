@@ -199,6 +199,16 @@ static int take_inner(struct arena *a, const struct json *v, void *to,
 	return take_resolvers(a, v, &ret->resolvers, reterr);
 }
 
+/* @tree is large beside what stays of it, so it is the caller's to drop. */
+static int read_tree(struct arena *tree, struct str json, struct json **ret,
+		     struct diag *reterr)
+{
+	if (json.len > RELAY_CONFIG_MAX)
+		return refuse(reterr, "too large");
+	arena_init(tree, RELAY_CONFIG_MAX * 8);
+	return json_parse(tree, json, ret, reterr);
+}
+
 int relay_config_parse(struct arena *a, struct str json,
 		       struct relay_config *ret, struct diag *reterr)
 {
@@ -211,11 +221,7 @@ int relay_config_parse(struct arena *a, struct str json,
 	struct json *root = NULL;
 	int r;
 
-	if (json.len > RELAY_CONFIG_MAX)
-		return refuse(reterr, "too large");
-	/* The tree is large beside what stays of it. */
-	arena_init(&tree, RELAY_CONFIG_MAX * 8);
-	r = json_parse(&tree, json, &root, reterr);
+	r = read_tree(&tree, json, &root, reterr);
 	if (r != 0)
 		return r;
 	*ret = (struct relay_config){ 0 };
@@ -229,11 +235,7 @@ int relay_resolvers_parse(struct arena *a, struct str json,
 	struct json *root = NULL;
 	int r;
 
-	if (json.len > RELAY_CONFIG_MAX)
-		return refuse(reterr, "too large");
-	/* The tree is large beside what stays of it. */
-	arena_init(&tree, RELAY_CONFIG_MAX * 8);
-	r = json_parse(&tree, json, &root, reterr);
+	r = read_tree(&tree, json, &root, reterr);
 	if (r != 0)
 		return r;
 	return take_resolvers(a, root, ret, reterr);
