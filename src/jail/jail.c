@@ -2,8 +2,8 @@
 /*
  * Theory of operation
  *
- * Init is cloned with every namespace but the network's, which it makes itself:
- * that takes longest, and so the supervisor can do something else meanwhile.
+ * Init is cloned with every namespace but the network's, which a fork of it
+ * makes: that takes longest, and so the rest is done meanwhile.
  *
  * Unprivileged, the user's own id is the only one that can be mapped, and the
  * jail's files are his; init maps it itself and goes on.  As root the jail gets
@@ -16,8 +16,9 @@
  * Some file systems (overlayfs) take no id mapping.  Then the jail runs as the
  * owner, unless that is root: then it does not run.
  *
- * The namespaces' descriptors are taken before the plan is sent: with it init
- * makes itself invisible (not dumpable).
+ * The namespaces' descriptors are taken before the plan is sent, and as root
+ * before the ids are mapped: then init makes itself invisible (not dumpable), or
+ * becomes another user.
  */
 #include "jail/jail.h"
 

@@ -102,16 +102,14 @@ static bool make_child(char dst[CGROUP_PATH], const char *parent,
 
 static void make_in(struct cgroup *g, enum cgroup_controller c)
 {
-	char name[sizeof(g->name)];
-	char own[CGROUP_PATH];
+	char own[CGROUP_PATH]; /* apart from what is written into @g */
 
-	memcpy(name, g->name, sizeof(name));
 	memcpy(own, g->own[c], sizeof(own));
-	g->on[c] = make_child(g->dir[c], own, name);
+	g->on[c] = make_child(g->dir[c], own, g->name);
 	if (!g->on[c] && errno == ENOENT) {
 		memcpy(own, g->mount[c], sizeof(own));
 		memcpy(g->own[c], own, sizeof(own));
-		g->on[c] = make_child(g->dir[c], own, name);
+		g->on[c] = make_child(g->dir[c], own, g->name);
 	}
 }
 
