@@ -11,6 +11,7 @@
 /* clang-format off */
 static const char builtin_text[] =
 	"version: 1\n"
+	"nested: false\n"
 	"workspace: live\n"
 	"files:\n"
 	"  read: [/usr, /etc, /opt]\n"

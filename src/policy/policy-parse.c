@@ -145,6 +145,20 @@ static int read_version(struct parser *p, const struct schema_row *row,
 	return 0;
 }
 
+/* YAML 1.1's other spellings (yes, on) are words: one spelling each. */
+static int read_bool(struct parser *p, const struct schema_row *row,
+		     const struct yaml *y, struct policy_value *v)
+{
+	int r = want_plain(p, y, schema_type_name(row->type));
+
+	if (r != 0)
+		return r;
+	if (!str_eq(y->text, STR("true")) && !str_eq(y->text, STR("false")))
+		return refuse_type(p, y, schema_type_name(row->type));
+	v->number = str_eq(y->text, STR("true")) ? 1 : 0;
+	return 0;
+}
+
 static int read_choice(struct parser *p, const struct schema_row *row,
 		       const struct yaml *y, struct policy_value *v)
 {
@@ -595,13 +609,21 @@ static int read_rules(struct parser *p, const struct schema_row *row,
 }
 
 static const reader_fn readers[SCHEMA_TYPE_MAX_] = {
-	[SCHEMA_VERSION] = read_version, [SCHEMA_CHOICE] = read_choice,
-	[SCHEMA_PATHS] = read_paths,     [SCHEMA_GLOBS] = read_paths,
-	[SCHEMA_SOCKETS] = read_paths,   [SCHEMA_NAMES] = read_names,
-	[SCHEMA_ASSIGN] = read_assign,   [SCHEMA_ALLOW] = read_rules,
-	[SCHEMA_DENY] = read_rules,      [SCHEMA_RESOLVERS] = read_resolvers,
-	[SCHEMA_SIZE] = read_size,       [SCHEMA_CPU] = read_cpu,
-	[SCHEMA_COUNT] = read_count,     [SCHEMA_TIME] = read_time,
+	[SCHEMA_VERSION] = read_version,
+	[SCHEMA_BOOL] = read_bool,
+	[SCHEMA_CHOICE] = read_choice,
+	[SCHEMA_PATHS] = read_paths,
+	[SCHEMA_GLOBS] = read_paths,
+	[SCHEMA_SOCKETS] = read_paths,
+	[SCHEMA_NAMES] = read_names,
+	[SCHEMA_ASSIGN] = read_assign,
+	[SCHEMA_ALLOW] = read_rules,
+	[SCHEMA_DENY] = read_rules,
+	[SCHEMA_RESOLVERS] = read_resolvers,
+	[SCHEMA_SIZE] = read_size,
+	[SCHEMA_CPU] = read_cpu,
+	[SCHEMA_COUNT] = read_count,
+	[SCHEMA_TIME] = read_time,
 };
 
 static int read_key(struct parser *p, enum policy_key key, const struct yaml *y)

@@ -34,6 +34,8 @@ static void format_scalar(const struct schema_row *row, uint64_t v, char *dst,
 		scalar_time_format(v, dst, size);
 	else if (row->type == SCHEMA_CPU)
 		scalar_cpu_format(v, dst, size);
+	else if (row->type == SCHEMA_BOOL)
+		(void)snprintf(dst, size, "%s", v ? "true" : "false");
 	else if (row->type == SCHEMA_CHOICE)
 		(void)snprintf(dst, size, "%s", row->choices[v]);
 	else
@@ -392,6 +394,8 @@ static void json_policy_value(struct json_out *w, const struct schema_row *row,
 	if (row->type == SCHEMA_CHOICE) {
 		format_scalar(row, v->number, text, sizeof(text));
 		json_kstr(w, "value", str_of(text));
+	} else if (row->type == SCHEMA_BOOL) {
+		json_kbool(w, "value", v->number != 0);
 	} else {
 		json_kuint(w, "value", v->number);
 	}

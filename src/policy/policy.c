@@ -49,8 +49,8 @@ static int take_value(struct arena *a, const struct policy_doc *builtin,
 	*ret = from->value[key];
 	if (!ret->set)
 		ret->origin = from->section[row->section].origin;
-	/* A choice has a value always: the first, which is the strictest. */
-	if (row->type == SCHEMA_CHOICE)
+	/* A choice has a value always: 0, which is the strictest. */
+	if (row->type == SCHEMA_CHOICE || row->type == SCHEMA_BOOL)
 		ret->set = true;
 	if (row->beside && from != builtin)
 		r = append(a, &builtin->value[key], &from->value[key], ret);

@@ -18,6 +18,7 @@
 /* Every key, in the order in which it is shown; rows of policy_schema[]. */
 enum policy_key {
 	POLICY_VERSION,
+	POLICY_NESTED, /* 0 or 1 */
 	POLICY_WORKSPACE,
 	POLICY_FILES_READ,
 	POLICY_FILES_WRITE,
@@ -82,7 +83,7 @@ must_check int policy_builtin(struct arena *a, const struct policy_doc **ret);
 
 /*
  * Join layers.  docs[0] is the built-in default; it supplies each section
- * (files, env, network, limits, workspace) that docs[1], the user's layer,
+ * (nested, workspace, files, env, network, limits) that docs[1], the user's layer,
  * lacks, and its env.pass always counts.  @n is 1 or 2 in this version.
  * 0; -ENOMEM; 1 = together they exceed a limit.
  */

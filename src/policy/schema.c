@@ -23,6 +23,13 @@ const struct schema_row policy_schema[POLICY_KEY_MAX_] = {
 		.min = 1, .max = 1,
 		.help = "of the language; every policy has it",
 	},
+	/* Layers: false wins, since it is what keeps the walls. */
+	[POLICY_NESTED] = {
+		.section = SECTION_NESTED,
+		.type = SCHEMA_BOOL,
+		.help = "sandboxes of the program's own may work inside, at "
+			"the cost that doc/THREAT-MODEL.md states",
+	},
 	[POLICY_WORKSPACE] = {
 		.section = SECTION_WORKSPACE,
 		.type = SCHEMA_CHOICE,
@@ -158,6 +165,7 @@ static const struct {
 	bool map;
 } sections[SECTION_MAX_] = {
 	[SECTION_VERSION] = { "version", false },
+	[SECTION_NESTED] = { "nested", false },
 	[SECTION_WORKSPACE] = { "workspace", false },
 	[SECTION_FILES] = { "files", true },
 	[SECTION_ENV] = { "env", true },
@@ -170,15 +178,16 @@ static const struct {
 	enum schema_section section; /* SECTION_MAX_: at the top */
 	const char *name;
 } later[] = {
-	{ SECTION_MAX_, "backend" },  { SECTION_MAX_, "nested" },
-	{ SECTION_MAX_, "secrets" },  { SECTION_MAX_, "model" },
-	{ SECTION_MAX_, "inspect" },  { SECTION_MAX_, "mcp" },
-	{ SECTION_MAX_, "audit" },    { SECTION_NETWORK, "parent" },
-	{ SECTION_NETWORK, "proxy" }, { SECTION_NETWORK, "publish" },
+	{ SECTION_MAX_, "backend" },    { SECTION_MAX_, "secrets" },
+	{ SECTION_MAX_, "model" },      { SECTION_MAX_, "inspect" },
+	{ SECTION_MAX_, "mcp" },        { SECTION_MAX_, "audit" },
+	{ SECTION_NETWORK, "parent" },  { SECTION_NETWORK, "proxy" },
+	{ SECTION_NETWORK, "publish" },
 };
 
 static const char *const type_names[SCHEMA_TYPE_MAX_] = {
 	[SCHEMA_VERSION] = "the number 1",
+	[SCHEMA_BOOL] = "true or false, without quotes",
 	[SCHEMA_CHOICE] = "a word",
 	[SCHEMA_PATHS] = "a list of paths",
 	[SCHEMA_GLOBS] = "a list of paths and globs",

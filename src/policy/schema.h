@@ -12,6 +12,7 @@
 
 enum schema_type {
 	SCHEMA_VERSION = 1,
+	SCHEMA_BOOL,   /* number: 0 or 1; false is the stricter */
 	SCHEMA_CHOICE, /* number: index in choices */
 	SCHEMA_PATHS,
 	SCHEMA_GLOBS,
@@ -31,6 +32,7 @@ enum schema_type {
 /* What the built-in default supplies as a whole. */
 enum schema_section {
 	SECTION_VERSION,
+	SECTION_NESTED,
 	SECTION_WORKSPACE,
 	SECTION_FILES,
 	SECTION_ENV,

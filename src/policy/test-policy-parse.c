@@ -202,7 +202,6 @@ static void test_keys(void)
 		{ "network: {deny: [{presett: x}]}", "unknown key", 2, 19 },
 		/* every key of the language that is not built */
 		{ "backend: namespaces", "backend: not in this version", 2, 1 },
-		{ "nested: false", "nested: not in this version", 2, 1 },
 		{ "secrets: []", "secrets: not in this version", 2, 1 },
 		{ "model: {}", "model: not in this version", 2, 1 },
 		{ "inspect: {}", "inspect: not in this version", 2, 1 },
@@ -228,6 +227,19 @@ static void test_keys(void)
 }
 
 static const struct row scalar_rows[] = {
+	{ "nested: true", NULL, 0, 0 },
+	{ "nested: false", NULL, 0, 0 },
+	{ "nested: \"true\"", "nested: must be true or false", 2, 9 },
+	{ "nested: 'false'", "must be true or false", 2, 9 },
+	{ "nested: True", "must be true or false", 2, 9 },
+	{ "nested: yes", "must be true or false", 2, 9 },
+	{ "nested: on", "must be true or false", 2, 9 },
+	{ "nested: 1", "must be true or false", 2, 9 },
+	{ "nested:", "nested: has no value", 2, 8 },
+	{ "nested: null", "must be true or false", 2, 9 },
+	{ "nested: {}", "not a mapping", 2, 9 },
+	{ "nested: [true]", "not a list", 2, 9 },
+	{ "nested: true\nnested: true", "", 3, 1 },
 	{ "workspace: live", NULL, 0, 0 },
 	{ "workspace: \"live\"", NULL, 0, 0 },
 	{ "workspace: Live", "must be live", 2, 12 },

@@ -66,6 +66,8 @@ static void test_default(void)
 
 	if (!load(&w, NULL))
 		return;
+	CHECK_EQ(w.p.value[POLICY_NESTED].set, true);
+	CHECK_EQ(w.p.value[POLICY_NESTED].number, 0);
 	CHECK_EQ(has(&w.p, POLICY_FILES_READ, "/usr"), 1);
 	CHECK_EQ(has(&w.p, POLICY_FILES_READ, "/etc"), 1);
 	CHECK_EQ(has(&w.p, POLICY_FILES_READ, "/opt"), 1);
@@ -303,6 +305,7 @@ static void test_net_limits(void)
 
 static const char full[] =
 	"version: 1\n"
+	"nested: true\n"
 	"workspace: live\n"
 	"files:\n"
 	"  read: [/usr, \"/a b\", \"yes\", \"1\", \"/x: y\", \"/#q\", \"-\"]\n"
@@ -384,7 +387,7 @@ static void test_show_json(void)
 	const struct json *env = json_find(json_find(j, "env"), "set");
 
 	CHECK_EQ(str_eq(json_find_str(first, "host"), STR("*.a.example")), 1);
-	CHECK_EQ(json_find_int(first, "line", 0), 17);
+	CHECK_EQ(json_find_int(first, "line", 0), 18);
 	CHECK_EQ(str_eq(json_find_str(first, "file"), STR("f.yaml")), 1);
 	CHECK_EQ(env && env->kids.n == 7, 1);
 	CHECK_EQ(json_find_int(json_find(json_find(j, "limits"), "memory"),
@@ -410,6 +413,8 @@ static void test_hash(void)
 		{ "version: 1\nfiles: {read: [/a]}\n",
 		  "version: 1\nfiles: {write: [/a]}\n", false },
 		{ "version: 1\nlimits: {}\n", "version: 1\n", false },
+		{ "version: 1\nnested: false\n", "version: 1\n", true },
+		{ "version: 1\nnested: true\n", "version: 1\n", false },
 		{ "version: 1\nnetwork: {dns: [1.1.1.1, 2.2.2.2]}\n",
 		  "version: 1\nnetwork: {dns: [2.2.2.2, 1.1.1.1]}\n", false },
 		{ "version: 1\nnetwork: {allow: [{host: a.b}]}\n",
