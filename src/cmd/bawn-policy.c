@@ -2,63 +2,39 @@
 /*
  * bawn-policy: the verbs of `bawn policy`, a program of its own since it loads
  * libraries which the way to a session's start must not.  Reads files, asks no
- * daemon, changes nothing.
+ * daemon; `git-hosts --accept` alone writes.
  */
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "base/json.h"
-#include "cmd/cmd.h"
+#include "cmd/bawn-policy.h"
 #include "policy/policy.h"
 #include "policy/user-file.h"
-
-#define OUTPUT_MAX ((size_t)16 * 1024 * 1024)
-
-struct opts {
-	bool json, help;
-	const char *profile, *policy;
-};
 
 static const struct option show_options[] = {
 	{ .name = "json",
 	  .help = "one JSON object",
 	  .kind = OPTION_FLAG,
-	  .target = offsetof(struct opts, json) },
+	  .target = offsetof(struct policy_opts, json) },
 	{ .name = "profile",
 	  .arg = "P",
 	  .help = "the user's layer is profiles/P.yaml",
 	  .kind = OPTION_STRING,
-	  .target = offsetof(struct opts, profile) },
+	  .target = offsetof(struct policy_opts, profile) },
 	{ .name = "policy",
 	  .arg = "FILE",
 	  .help = "the user's layer is FILE",
 	  .kind = OPTION_STRING,
-	  .target = offsetof(struct opts, policy) },
-	{ .name = "help",
-	  .letter = 'h',
-	  .help = "this",
-	  .kind = OPTION_FLAG,
-	  .target = offsetof(struct opts, help) },
+	  .target = offsetof(struct policy_opts, policy) },
+	POLICY_HELP_OPTION,
 };
 
 static const struct option check_options[] = {
-	{ .name = "help",
-	  .letter = 'h',
-	  .help = "this",
-	  .kind = OPTION_FLAG,
-	  .target = offsetof(struct opts, help) },
+	POLICY_HELP_OPTION,
 };
 
-struct verb {
-	const char *name, *synopsis, *help;
-	int (*run)(const struct opts *o, int argc, char *const argv[]);
-	const struct option *options;
-	size_t n_options;
-	int min_args, max_args;
-};
-
-/* "FILE:LINE:COLUMN: text" as editors read it. */
-static void say(const char *file, const struct diag *d)
+void policy_say(const char *file, const struct diag *d)
 {
 	char shown[256];
 
@@ -72,13 +48,23 @@ static void say(const char *file, const struct diag *d)
 			      d->column, d->text);
 }
 
-static int trouble(const char *what, int r)
+int policy_trouble(const char *what, int r)
 {
 	struct diag d = { 0 };
 
 	diag_set(&d, 0, 0, "%s", strerror(-r));
-	say(what, &d);
+	policy_say(what, &d);
 	return BAWN_EXIT_TROUBLE;
+}
+
+int policy_put(struct buf *b)
+{
+	if (b->failed)
+		return policy_trouble("bawn policy", -ENOMEM);
+	if (fwrite(buf_str(b).ptr, 1, b->len, stdout) != b->len ||
+	    fflush(stdout) != 0)
+		return policy_trouble("standard output", neg_errno());
+	return BAWN_EXIT_OK;
 }
 
 /* An exit code; on 0 *ret is the text's policy. */
@@ -89,16 +75,16 @@ static int load(struct arena *a, const char *path, struct buf *text,
 	int r = user_file_read(path, text, NULL, &d);
 
 	if (r < 0)
-		return trouble(path, r);
+		return policy_trouble(path, r);
 	if (r == 0)
 		r = policy_parse(a, buf_str(text), STR("user"), str_of(path),
 				 ret, &d);
 	else if (r == USER_FILE_E_NONE)
 		r = -ENOENT;
 	if (r < 0)
-		return trouble(path, r);
+		return policy_trouble(path, r);
 	if (r > 0) {
-		say(path, &d);
+		policy_say(path, &d);
 		return BAWN_EXIT_REFUSED;
 	}
 	return BAWN_EXIT_OK;
@@ -118,9 +104,9 @@ static int join(struct arena *a, const char *path,
 	if (r == 0)
 		r = policy_net(a, ret, NULL, NULL, &net, &d);
 	if (r < 0)
-		return trouble(path, r);
+		return policy_trouble(path, r);
 	if (r > 0) {
-		say(path, &d);
+		policy_say(path, &d);
 		return BAWN_EXIT_REFUSED;
 	}
 	return BAWN_EXIT_OK;
@@ -139,7 +125,7 @@ static int check_one(const char *path)
 	return code == BAWN_EXIT_OK ? join(&a, path, user, &p) : code;
 }
 
-static int verb_check(const struct opts *o, int argc, char *const argv[])
+static int verb_check(const struct policy_opts *o, int argc, char *const argv[])
 {
 	int worst = BAWN_EXIT_OK;
 
@@ -161,10 +147,10 @@ static int print(const struct policy *p, bool json)
 	int r = policy_hash(p, hash);
 
 	if (r != 0)
-		return trouble("bawn policy", r);
-	buf_init(&out, OUTPUT_MAX);
+		return policy_trouble("bawn policy", r);
+	buf_init(&out, POLICY_OUTPUT_MAX);
 	if (json) {
-		buf_init(&json_text, OUTPUT_MAX / 2);
+		buf_init(&json_text, POLICY_OUTPUT_MAX / 2);
 		policy_show_json(p, &json_text);
 		json_open(&w, '{');
 		json_kstr(&w, "sha256", str_of(hash));
@@ -176,17 +162,15 @@ static int print(const struct policy *p, bool json)
 		buf_printf(&out, "# sha256 %s\n", hash);
 		policy_show(p, &out);
 	}
-	if (out.failed || json_text.failed)
-		return trouble("bawn policy", -ENOMEM);
-	if (fwrite(buf_str(&out).ptr, 1, out.len, stdout) != out.len ||
-	    fflush(stdout) != 0)
-		return trouble("standard output", neg_errno());
-	return BAWN_EXIT_OK;
+	if (json_text.failed)
+		return policy_trouble("bawn policy", -ENOMEM);
+	return policy_put(&out);
 }
 
 /* An exit code; *ret stays NULL where there is no user's layer. */
-static int load_user(struct arena *a, const struct opts *o, struct buf *text,
-		     char **ret_path, const struct policy_doc **ret)
+static int load_user(struct arena *a, const struct policy_opts *o,
+		     struct buf *text, char **ret_path,
+		     const struct policy_doc **ret)
 {
 	AUTO(bytes) char *cwd = o->policy ? getcwd(NULL, 0) : NULL;
 	struct user_file_query q = { .home = getenv("HOME"),
@@ -202,9 +186,9 @@ static int load_user(struct arena *a, const struct opts *o, struct buf *text,
 	}
 	r = user_file_path(a, &q, ret_path, &d);
 	if (r < 0)
-		return trouble("bawn policy", r);
+		return policy_trouble("bawn policy", r);
 	if (r > 0) {
-		say(o->policy ? o->policy : o->profile, &d);
+		policy_say(o->policy ? o->policy : o->profile, &d);
 		return BAWN_EXIT_REFUSED;
 	}
 	if (!o->policy && !o->profile && access(*ret_path, F_OK) == -1 &&
@@ -213,7 +197,7 @@ static int load_user(struct arena *a, const struct opts *o, struct buf *text,
 	return load(a, *ret_path, text, ret);
 }
 
-static int verb_show(const struct opts *o, int argc, char *const argv[])
+static int verb_show(const struct policy_opts *o, int argc, char *const argv[])
 {
 	AUTO(arena) struct arena a = ARENA_NULL;
 	AUTO(buf) struct buf text = BUF_NULL;
@@ -235,17 +219,16 @@ static int verb_show(const struct opts *o, int argc, char *const argv[])
 	return code == BAWN_EXIT_OK ? print(&p, o->json) : code;
 }
 
-static int verb_keys(const struct opts *o, int argc, char *const argv[])
+static int verb_keys(const struct policy_opts *o, int argc, char *const argv[])
 {
 	AUTO(buf) struct buf out = BUF_NULL;
 
 	(void)o;
 	(void)argc;
 	(void)argv;
-	buf_init(&out, OUTPUT_MAX);
+	buf_init(&out, POLICY_OUTPUT_MAX);
 	policy_reference(&out);
-	(void)fputs(buf_cstr(&out), stdout);
-	return fflush(stdout) == 0 ? BAWN_EXIT_OK : BAWN_EXIT_TROUBLE;
+	return policy_put(&out);
 }
 
 #define LATER(word, text)                                          \
@@ -253,7 +236,7 @@ static int verb_keys(const struct opts *o, int argc, char *const argv[])
 		.name = (word), .synopsis = (word), .help = (text) \
 	}
 
-static const struct verb verbs[] = {
+static const struct policy_verb verbs[] = {
 	/* sorted by name; without .run: not in this version */
 	LATER("accept", "accept what a project's policy asks for"),
 	{ .name = "check",
@@ -264,6 +247,12 @@ static const struct verb verbs[] = {
 	  .n_options = N_ELEMS(check_options),
 	  .min_args = 1,
 	  .max_args = INT32_MAX },
+	{ .name = "git-hosts",
+	  .synopsis = "git-hosts [--accept] [--json]",
+	  .help = "what the preset git-hosts stands for here",
+	  .run = policy_git_hosts,
+	  .options = policy_git_hosts_options,
+	  .n_options = POLICY_GIT_HOSTS_OPTIONS },
 	LATER("import", "make a policy from another tool's"),
 	{ .name = "keys",
 	  .synopsis = "keys",
@@ -293,12 +282,12 @@ void cmd_error(const char *fmt, ...)
 	(void)fprintf(stderr, "bawn policy: %s\n", text);
 }
 
-static void usage_of(const struct verb *v)
+static void usage_of(const struct policy_verb *v)
 {
 	AUTO(buf) struct buf out = BUF_NULL;
 	const char *text;
 
-	buf_init(&out, OUTPUT_MAX);
+	buf_init(&out, POLICY_OUTPUT_MAX);
 	options_help(v->options, v->n_options, &out);
 	text = buf_cstr(&out);
 	printf("usage: bawn policy %s\n%s\n%s", v->synopsis, v->help,
@@ -315,9 +304,9 @@ static int help(void)
 	return BAWN_EXIT_OK;
 }
 
-static int run_verb(const struct verb *v, int argc, char *const argv[])
+static int run_verb(const struct policy_verb *v, int argc, char *const argv[])
 {
-	struct opts o = { 0 };
+	struct policy_opts o = { 0 };
 	struct diag d = { 0 };
 	int first = 0;
 

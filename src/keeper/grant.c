@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "ipc/protocol.h"
 #include "keeper/client.h"
+#include "keeper/git-hosts.h"
 #include "keeper/plan-build.h"
 #include "keeper/session.h"
 #include "keeper/state.h"
@@ -28,7 +29,37 @@ void grant_done(struct grant *g)
 
 /* ---- the plan ---- */
 
-static int load_rules(struct session *s, struct diag *reterr)
+static int read_git_hosts(const struct session *s, struct grant *g)
+{
+	const struct open_request *q = &s->request;
+	const struct git_hosts_query query = {
+		.host = &s->keeper->host,
+		.home = q->env[OPEN_HOME],
+		.xdg_config_home = q->env[OPEN_XDG_CONFIG_HOME],
+		.cwd = q->cwd,
+		.state_dir = s->keeper->config->state_dir,
+	};
+
+	if (!s->rules->has_git_hosts)
+		return 0;
+	g->git = arena_alloc(&g->arena, sizeof(*g->git));
+	return g->git ? git_hosts_read(&g->arena, &query, g->git) : -ENOMEM;
+}
+
+static void notice_git_hosts(struct grant *g, struct plan_notices *notices)
+{
+	struct str text;
+
+	if (!g->git || notices->n == PLAN_MAX_NOTICES)
+		return;
+	text = git_hosts_notice(&g->arena, g->git);
+	notices->text[notices->n] =
+		text.ptr ? arena_cstr(&g->arena, text) : NULL;
+	if (notices->text[notices->n])
+		notices->n++;
+}
+
+static int load_rules(struct session *s, struct grant *g, struct diag *reterr)
 {
 	struct keeper *k = s->keeper;
 	struct str home = s->request.env[OPEN_HOME];
@@ -48,7 +79,9 @@ static int load_rules(struct session *s, struct diag *reterr)
 		return r < 0 ? r : GRANT_FAILED;
 	if (s->rules->has_preset && !preset_ready(&k->preset, &s->request))
 		return GRANT_WAIT;
-	r = rules_compile(s->rules, &k->preset, reterr);
+	r = read_git_hosts(s, g);
+	if (r == 0)
+		r = rules_compile(s->rules, &k->preset, g->git, reterr);
 	return r > 0 ? GRANT_FAILED : r;
 }
 
@@ -83,7 +116,7 @@ int grant_make(struct session *s, struct grant *g, struct diag *reterr)
 	struct plan_notices notices = { 0 };
 	struct plan plan;
 	struct plan_input in;
-	int r = load_rules(s, reterr);
+	int r = load_rules(s, g, reterr);
 
 	if (r != 0)
 		return r;
@@ -101,6 +134,7 @@ int grant_make(struct session *s, struct grant *g, struct diag *reterr)
 	r = plan_build(&g->arena, &in, &plan, &notices, reterr);
 	if (r != 0)
 		return r > 0 ? GRANT_REFUSED : r;
+	notice_git_hosts(g, &notices);
 	return format_grant(s, g, &plan, &notices);
 }
 

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "keeper/open-parse.h"
 
+struct git_hosts;
 struct session;
 
 #define GRANT_ARGV_MAX  ((size_t)4096) /* bytes of the command in a record */
@@ -23,7 +24,8 @@ enum grant_result {
 struct grant {
 	struct arena arena;
 	struct buf buf;
-	struct str body; /* of MSG_GRANT */
+	struct git_hosts *git; /* NULL: the policy does not ask for them */
+	struct str body;       /* of MSG_GRANT */
 };
 
 void grant_init(struct grant *g);

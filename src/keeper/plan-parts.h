@@ -30,6 +30,12 @@ void plan_notice(struct plan_work *w, const char *fmt, ...) printf_like(2, 3);
 /* A path that exists, as a glob. */
 must_check int plan_hide(struct plan_work *w, const char *path);
 
+/*
+ * The nearest directory from @cwd up that holds ".git", below @home, both
+ * without links; NULL: none, or no memory.
+ */
+const char *plan_find_top(struct arena *a, const struct host *host,
+			  const char *cwd, const char *home);
 /* plan-project.c: project, cwd, owner; refuses what cannot be one. */
 must_check int plan_find_project(struct plan_work *w);
 /* The git directory of a worktree, when it is one that can be trusted. */

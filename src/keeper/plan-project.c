@@ -47,21 +47,20 @@ static int real_dir(struct plan_work *w, const char *path, const char *what,
 	return 0;
 }
 
-/* The nearest directory from @cwd up that holds ".git", below @home. */
-static const char *find_top(struct plan_work *w, const char *cwd,
-			    const char *home)
+const char *plan_find_top(struct arena *a, const struct host *host,
+			  const char *cwd, const char *home)
 {
 	struct str dir = str_of(cwd);
 
 	for (unsigned i = 0; i < MAX_DEPTH && dir.len > 1; i++) {
-		char *git = arena_printf(w->arena, "%.*s/.git", STR_ARG(dir));
+		char *git = arena_printf(a, "%.*s/.git", STR_ARG(dir));
 		struct stat st;
 
 		if (!git || path_is_below(str_of(home), dir))
 			return NULL;
-		if (host_stat(w->in->host, git, &st) == 0 &&
+		if (host_stat(host, git, &st) == 0 &&
 		    (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)))
-			return arena_cstr(w->arena, dir);
+			return arena_cstr(a, dir);
 		dir = path_dirname(dir);
 	}
 	return NULL;
@@ -106,7 +105,7 @@ int plan_find_project(struct plan_work *w)
 		r = real_dir(w, w->home, "the home directory", &home);
 	if (r != 0)
 		return r;
-	top = find_top(w, cwd, home);
+	top = plan_find_top(w->arena, w->in->host, cwd, home);
 	w->project = top ? top : cwd;
 	r = refuse_as_project(w, w->project, home);
 	if (r == 0)

@@ -79,15 +79,18 @@ static void take_identity(const struct stat *st, uint64_t ret[IDENTITY_LEN])
 	memcpy(ret, id, sizeof(id));
 }
 
-static bool uses_preset(const struct policy *p)
+static void find_presets(struct rules_entry *e)
 {
-	const struct policy_value *v = &p->value[POLICY_NETWORK_ALLOW];
+	const struct policy_value *v = &e->policy.value[POLICY_NETWORK_ALLOW];
 
 	for (size_t i = 0; i < v->n; i++) {
-		if (!v->items[i].rule)
-			return true;
+		if (v->items[i].rule)
+			continue;
+		if (str_eq(v->items[i].text, STR(PRESET_NAME)))
+			e->has_preset = true;
+		else
+			e->has_git_hosts = true;
 	}
-	return false;
 }
 
 /* 1: @d has the place; it gets the file's name in front. */
@@ -165,7 +168,7 @@ static int entry_new(const char *file, struct rules_entry **ret,
 	r = parse(e, buf_str(&text), has_file, reterr);
 	if (r != 0)
 		return r;
-	e->has_preset = uses_preset(&e->policy);
+	find_presets(e);
 	*ret = TAKE(e);
 	return 0;
 }
@@ -226,6 +229,11 @@ int rules_get(struct rules *r, const struct open_request *q, struct str home,
 		got = entry_new(file, &e, reterr);
 		if (got != 0)
 			return got;
+		if (e->has_git_hosts) {
+			/* Compiled, it is one project's: nobody else's. */
+			*ret = e;
+			return 0;
+		}
 		keep(r, e);
 	}
 	e->used = ++r->clock;
@@ -234,21 +242,29 @@ int rules_get(struct rules *r, const struct open_request *q, struct str home,
 	return 0;
 }
 
+struct presets {
+	const struct preset *registries;
+	const struct git_hosts *git;
+};
+
 static bool ask_preset(void *ctx, struct str name,
 		       struct policy_preset_host *ret, size_t max,
 		       size_t *ret_n)
 {
-	return preset_hosts(ctx, name, ret, max, ret_n);
+	const struct presets *p = ctx;
+
+	if (str_eq(name, STR(PRESET_NAME)))
+		return preset_hosts(p->registries, name, ret, max, ret_n);
+	/* None at all is no failure: the notice says what to do. */
+	*ret_n = p->git ? git_hosts_list(p->git, ret, max) : 0;
+	return p->git != NULL;
 }
 
 int rules_compile(struct rules_entry *e, const struct preset *preset,
-		  struct diag *reterr)
+		  const struct git_hosts *git, struct diag *reterr)
 {
 	uint64_t version = e->has_preset ? preset_version(preset) : 1;
-	union {
-		const struct preset *in;
-		void *out;
-	} ctx = { .in = preset };
+	struct presets ctx = { .registries = preset, .git = git };
 	int r;
 
 	if (e->preset_version == version)
@@ -257,8 +273,8 @@ int rules_compile(struct rules_entry *e, const struct preset *preset,
 	arena_done(&e->net_arena);
 	buf_clear(&e->net_buf);
 	r = policy_net(&e->net_arena, &e->policy,
-		       e->has_preset ? ask_preset : NULL, ctx.out, &e->net,
-		       reterr);
+		       e->has_preset || e->has_git_hosts ? ask_preset : NULL,
+		       &ctx, &e->net, reterr);
 	if (r == 0)
 		r = net_classes(&e->net, e->classes, &e->n_classes);
 	if (r != 0)

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/base.h"
+#include "keeper/git-hosts.h"
 #include "keeper/open-parse.h"
 #include "keeper/preset.h"
 #include "policy/policy.h"
@@ -19,8 +20,9 @@ struct rules_entry {
 	unsigned refs;
 	struct policy policy;
 	char hash[POLICY_HASH_TEXT];
-	char *file;      /* of the user's layer; "" = the built-in default */
-	bool has_preset; /* network.allow names one */
+	char *file; /* of the user's layer; "" = the built-in default */
+	/* network.allow names package-registries, git-hosts */
+	bool has_preset, has_git_hosts;
 	/* With the presets as they were at rules_compile(). */
 	struct net_policy net;
 	struct str net_json;
@@ -53,8 +55,9 @@ must_check int rules_get(struct rules *r, const struct open_request *q,
 void rules_unref(struct rules_entry *e);
 
 /*
- * Make @e->net and what follows from it; @preset is asked when has_preset.
+ * Make @e->net and what follows from it; @preset is asked when has_preset, @git
+ * when has_git_hosts (else it may be NULL).
  * 0; < 0; 1 = beyond a limit, or no such preset.
  */
 must_check int rules_compile(struct rules_entry *e, const struct preset *preset,
-			     struct diag *reterr);
+			     const struct git_hosts *git, struct diag *reterr);

@@ -120,7 +120,7 @@ static int build(struct machine *m, const char *policy)
 	m->q.policy = str_of(m->policy);
 	must(rules_get(&m->rules, &m->q, m->q.env[OPEN_HOME], &m->entry,
 		       &m->why) == 0 &&
-		     rules_compile(m->entry, &none, &m->why) == 0,
+		     rules_compile(m->entry, &none, NULL, &m->why) == 0,
 	     m->why.text);
 	in = (struct plan_input){
 		.rules = m->entry,

@@ -489,7 +489,7 @@ static int read_preset(struct parser *p, const struct yaml *y,
 			return 0;
 		}
 	}
-	return refuse_type(p, y, policy_presets[0]);
+	return refuse_type(p, y, "package-registries or git-hosts");
 }
 
 /* Sort the members of a rule into @ret, each a row of policy_fields[]. */

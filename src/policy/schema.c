@@ -13,7 +13,8 @@ static const char *const workspaces_later[] = { "review", NULL };
 static const char *const defaults[] = { "deny", NULL };
 static const char *const defaults_later[] = { "ask", NULL };
 
-const char *const policy_presets[] = { "package-registries", NULL };
+const char *const policy_presets[] = { "package-registries", "git-hosts",
+				       NULL };
 
 /* clang-format off: one member a line, whatever their lengths */
 const struct schema_row policy_schema[POLICY_KEY_MAX_] = {
@@ -149,7 +150,9 @@ const struct schema_field_row policy_fields[FIELD_MAX_] = {
 			 "and what lifts the ban on special ranges" },
 	[FIELD_PRESET] = { "preset", true, false, false,
 			   "package-registries: the hosts that this machine's "
-			   "package managers use" },
+			   "package managers use; git-hosts: those of the "
+			   "user's git configuration, and of the project's "
+			   "remotes once accepted" },
 	[FIELD_PORTS] = { "ports", true, true, false,
 			  "numbers from 1 to 65535, at most 32; without: 80 "
 			  "and 443 in allow, all in deny" },
