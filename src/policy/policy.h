@@ -151,3 +151,5 @@ must_check int policy_hash(const struct policy *p, char ret[POLICY_HASH_TEXT]);
 
 /* The reference of all keys, from the table. */
 void policy_reference(struct buf *b);
+/* Their JSON Schema, draft 2020-12, from the table; one line. */
+void policy_schema_json(struct buf *b);

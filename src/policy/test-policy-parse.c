@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is in the language, and what is not: where, and in which words. */
+/*
+ * What is in the language, and what is not: where, and in which words.  With
+ * --rows the texts of the tables are printed, each as a JSON string, for
+ * test-schema.py.
+ */
+#include "base/json.h"
 #include "base/test.h"
 #include "policy/policy-doc.h"
 #include "policy/yaml-parse.h"
@@ -10,6 +15,18 @@ struct row {
 	const char *want; /* in the message */
 	unsigned line, column;
 };
+
+static bool only_rows;
+
+static void print_row(struct str text)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
+
+	buf_init(&b, (size_t)1024 * 1024);
+	json_str(&w, text);
+	puts(buf_cstr(&b));
+}
 
 static int parse(struct arena *a, struct str text, struct diag *d)
 {
@@ -23,8 +40,13 @@ static void check_row(const struct row *row, struct str text)
 {
 	AUTO(arena) struct arena a = ARENA_NULL;
 	struct diag d = { 0 };
-	int r = parse(&a, text, &d);
+	int r;
 
+	if (only_rows) {
+		print_row(text);
+		return;
+	}
+	r = parse(&a, text, &d);
 	if (r == (row->want ? 1 : 0) &&
 	    (r == 0 || (strstr(d.text, row->want) && d.line == row->line &&
 			d.column == row->column)))
@@ -535,7 +557,7 @@ static void test_every_key_is_typed(void)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "YAML, and what of it", test_yaml },
@@ -548,5 +570,15 @@ int main(void)
 		{ "every key has a type", test_every_key_is_typed },
 	};
 
+	if (argc > 1 && strcmp(argv[1], "--rows") == 0) {
+		only_rows = true;
+		test_yaml();
+		test_keys();
+		test_scalars();
+		test_paths();
+		test_env();
+		test_network();
+		return 0;
+	}
 	return test_main(tests, N_ELEMS(tests));
 }
