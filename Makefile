@@ -4,7 +4,7 @@
 
 CMD =
 
-.PHONY: all deps build run check analyze bench install clean
+.PHONY: all deps build run check analyze bench compat install clean
 
 all: build
 
@@ -33,6 +33,12 @@ analyze:
 bench: build
 	@tools/deps bench
 	@bench/run
+
+# A quarter of an hour; as root also as an ordinary user, which it adds.
+compat: build
+	@tools/deps test compat
+	@BAWN_BIN=$(CURDIR)/build/src/cmd /usr/bin/python3 tests/compat/run.py \
+		--doc doc/compatibility.md
 
 install: build
 	@meson install -C build

@@ -255,13 +255,19 @@ static int make_special(struct mounts *m, enum plan_op op, const char *dst,
 			uint64_t size, struct diag *err)
 {
 	AUTO(fd) int dir = -1;
+	AUTO(fd) int shm = -1;
 	int r = place_dir(&m->place, dst, 0755, &dir);
 
 	if (r != 0)
 		return r;
 	if (op == PLAN_PROC)
 		return special_proc(dir, m->blank_fd, err);
-	return special_dev(dir, size, err);
+	r = special_dev(dir, size, err);
+	if (r != 0)
+		return r;
+	/* A project may lie in there. */
+	shm = openat(dir, "shm", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return shm == -1 ? neg_errno() : place_add_own(&m->place, shm);
 }
 
 int mounts_early(struct mounts *m, struct diag *reterr)

@@ -20,6 +20,7 @@ enum var_kind {
 	VAR_CHAIN,   /* of URLs and words, separated by "," or "|" */
 	VAR_WORDS,   /* host patterns, separated by "," or blanks */
 	VAR_FILE,
+	VAR_DIR,
 };
 
 static const struct {
@@ -28,6 +29,7 @@ static const struct {
 } vars[CLIENTS_VAR_MAX_] = {
 	[CLIENTS_NPM_REGISTRY] = { "npm_config_registry", VAR_URL },
 	[CLIENTS_NPM_CAFILE] = { "npm_config_cafile", VAR_FILE },
+	[CLIENTS_NPM_NODEDIR] = { "npm_config_nodedir", VAR_DIR },
 	[CLIENTS_PIP_INDEX] = { "PIP_INDEX_URL", VAR_URL },
 	[CLIENTS_PIP_EXTRA] = { "PIP_EXTRA_INDEX_URL", VAR_URLS },
 	[CLIENTS_PIP_TRUSTED] = { "PIP_TRUSTED_HOST", VAR_WORDS },
@@ -50,6 +52,12 @@ bool clients_var_is_file(enum clients_var v)
 {
 	ASSERT((unsigned)v < CLIENTS_VAR_MAX_);
 	return vars[v].kind == VAR_FILE;
+}
+
+bool clients_var_is_dir(enum clients_var v)
+{
+	ASSERT((unsigned)v < CLIENTS_VAR_MAX_);
+	return vars[v].kind == VAR_DIR;
 }
 
 /* Printable ASCII; with @blank also spaces. */
@@ -161,6 +169,7 @@ static bool clean(struct arena *a, enum var_kind kind, struct str value,
 		*ret = arena_str(a, value);
 		return !find_byte(value, '@') && ret->ptr;
 	case VAR_FILE:
+	case VAR_DIR:
 		*ret = arena_str(a, value);
 		return value.ptr[0] == '/' && ret->ptr;
 	}
@@ -238,6 +247,7 @@ void clients_parse_npmrc(struct arena *a, struct str text,
 	static const struct key_row rows[] = {
 		{ "registry", CLIENTS_NPM_REGISTRY },
 		{ "cafile", CLIENTS_NPM_CAFILE },
+		{ "nodedir", CLIENTS_NPM_NODEDIR },
 	};
 	struct str line, key, value;
 	bool indented;

@@ -18,6 +18,7 @@
 enum clients_var {
 	CLIENTS_NPM_REGISTRY,
 	CLIENTS_NPM_CAFILE,
+	CLIENTS_NPM_NODEDIR, /* node's headers, for packages with C in them */
 	CLIENTS_PIP_INDEX,
 	CLIENTS_PIP_EXTRA,
 	CLIENTS_PIP_TRUSTED,
@@ -33,6 +34,7 @@ enum clients_var {
 
 const char *clients_var_name(enum clients_var v); /* "GOPROXY" */
 bool clients_var_is_file(enum clients_var v);
+bool clients_var_is_dir(enum clients_var v);
 
 struct clients_config {
 	struct str value[CLIENTS_VAR_MAX_]; /* .ptr NULL: not said */

@@ -37,21 +37,24 @@
 /* ---- the key ---- */
 
 static const char *const home_files[] = {
-	".npmrc",
-	".config/pip/pip.conf",
-	".pip/pip.conf",
-	".config/go/env",
-	".cargo/config.toml",
-	".cargo/config",
-	".cargo/registry/index",
-	".m2/settings.xml",
-	".gradle/init.gradle",
+	".npmrc",           ".yarnrc",
+	".yarnrc.yml",      ".config/pip/pip.conf",
+	".pip/pip.conf",    ".config/uv/uv.toml",
+	".config/go/env",   ".cargo/config.toml",
+	".cargo/config",    ".cargo/registry/index",
+	".m2/settings.xml", ".gradle/init.gradle",
+	".gradle/init.d",   ".gemrc",
+	".bundle/config",
 };
 
 static const char *const etc_files[] = {
-	"/etc/npmrc",
-	"/usr/etc/npmrc",
-	"/etc/pip.conf",
+	"/etc/npmrc",      "/usr/etc/npmrc", "/etc/pip.conf",
+	"/etc/uv/uv.toml", "/etc/gemrc",
+};
+
+/* One that was installed since is asked as well. */
+static const char *const clients[] = {
+	"npm", "yarn", "pip", "go", "cargo", "mvn", "gradle", "gem",
 };
 
 static const enum open_env variables[] = {
@@ -89,6 +92,21 @@ static void mix_file(uint64_t key[2], const char *path)
 	mix(key, id, sizeof(id));
 }
 
+/* The first @client on the PATH. */
+static void mix_client(uint64_t key[2], struct str path, const char *client)
+{
+	char file[PATH_SIZE] = "";
+	struct str dir;
+
+	while (str_cut(&path, ':', &dir)) {
+		(void)snprintf(file, sizeof(file), "%.*s/%s", STR_ARG(dir),
+			       client);
+		if (access(file, X_OK) == 0)
+			break;
+	}
+	mix_file(key, file);
+}
+
 static void make_key(const struct open_request *q, uint64_t ret[2])
 {
 	char path[PATH_SIZE];
@@ -106,6 +124,8 @@ static void make_key(const struct open_request *q, uint64_t ret[2])
 	}
 	for (size_t i = 0; i < N_ELEMS(etc_files); i++)
 		mix_file(ret, etc_files[i]);
+	for (size_t i = 0; i < N_ELEMS(clients); i++)
+		mix_client(ret, q->env[OPEN_PATH], clients[i]);
 }
 
 /* ---- answers ---- */

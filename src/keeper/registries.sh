@@ -9,6 +9,8 @@
 # does not: a jail that could talk to it could talk to everybody.
 set -u
 PATH=$PATH:/usr/local/bin:/usr/bin:/bin
+# Asked for a setting, a shim must not fetch the client itself.
+export COREPACK_ENABLE_NETWORK=0
 cd / || exit 1
 
 # URLs in any text on stdin; "host[:port]" on stdout.
@@ -24,6 +26,18 @@ npm_hosts() {
 	npm config get registry | hosts_of
 	# "@scope:registry = ..." is listed only when somebody set it.
 	npm config ls | grep -E '^[^;]*registry *=' | hosts_of
+	# A package with C in it is built against node's headers, which npm
+	# fetches from where this node says, unless they are said to be here.
+	[ -d "$(npm config get nodedir)" ] ||
+		{ npm config get disturl; node -p process.release.headersUrl; } |
+		hosts_of
+}
+
+# Whatever npm's registry is, yarn has one of its own; pnpm has not.
+yarn_hosts() {
+	command -v yarn >/dev/null || return 0
+	yarn config get registry | hosts_of
+	yarn config get npmRegistryServer | hosts_of # version 2 and later
 }
 
 pip_hosts() {
@@ -41,6 +55,8 @@ PY
 		"$pip" config list | grep -E 'index-url|find-links' |
 			hosts_of && break
 	done
+	grep -hE '(url|index) *=' "${XDG_CONFIG_HOME:-$HOME/.config}/uv/uv.toml" \
+		/etc/uv/uv.toml | hosts_of
 }
 
 go_hosts() {
@@ -90,12 +106,42 @@ maven_hosts() {
 		grep -oE '<url>[^<]*' | hosts_of
 }
 
+# What mavenCentral(), google() and the plugin portal are is a string in it.
+gradle_hosts() {
+	command -v gradle >/dev/null || return 0
+	gradle=$(readlink -f "$(command -v gradle)")
+	lib=${gradle%/bin/gradle}/lib
+	for jar in "$lib"/gradle-core-api-*.jar; do
+		unzip -p "$jar" \
+			org/gradle/api/artifacts/ArtifactRepositoryContainer.class
+	done | grep -aoE 'https://[a-z0-9./-]+' | hosts_of
+	for jar in "$lib"/plugins/gradle-plugin-use-*.jar; do
+		unzip -p "$jar" '*.class'
+	done | grep -aoE 'https://[a-z0-9.-]+/m2' | hosts_of
+	grep -hoE 'https?://[^"'"'"']+' "$HOME"/.gradle/init.gradle \
+		"$HOME"/.gradle/init.d/*.gradle | hosts_of
+}
+
+gem_hosts() {
+	command -v gem >/dev/null || return 0
+	gem sources --list | hosts_of
+	# The index of the default source is on another host, which the
+	# client's own code names.
+	source=$(ruby -e 'require "rubygems/source"
+		puts $LOADED_FEATURES.grep(%r{/rubygems/source\.rb$})')
+	grep -ohE '"index\.[a-z.]+"' "$source" | tr -d '"'
+	bundle config list --parseable | grep '^mirror' | hosts_of
+}
+
 {
 	npm_hosts
+	yarn_hosts
 	pip_hosts
 	go_hosts
 	cargo_hosts
 	maven_hosts
+	gradle_hosts
+	gem_hosts
 } </dev/null 2>/dev/null | tr 'A-Z' 'a-z' |
 	grep -E '^([a-z0-9-]+\.)*[a-z][a-z0-9-]*(:[0-9]+)?$' | sort -u
 exit 0

@@ -406,6 +406,17 @@ static void client_urls(void)
 	CHECK_STR(env_of(&m, "PIP_CERT"), STR("/srv/ca.pem"));
 	CHECK_EQ(bound(&m, "/srv/ca.pem"), READ);
 	CHECK_STR(env_of(&m, "GOPROXY"), STR("https://g.test"));
+	/* Node's headers are shown where a tool's directory would be. */
+	put_dir(m.root, "/srv/node/include");
+	put(m.root, "/home/u/.npmrc", "nodedir=/srv/node\n");
+	CHECK_EQ(build(&m, "version: 1\n"), 0);
+	CHECK_STR(env_of(&m, "npm_config_nodedir"), STR("/srv/node"));
+	CHECK_EQ(bound(&m, "/srv/node"), READ);
+	put(m.root, "/home/u/.npmrc", "nodedir=/home/u/.ssh\n");
+	put_dir(m.root, "/home/u/.ssh");
+	CHECK_EQ(build(&m, "version: 1\n"), 0);
+	CHECK_STR(env_of(&m, "npm_config_nodedir"), STR(""));
+	CHECK_EQ(bound(&m, "/home/u/.ssh"), NOT);
 	machine_done(&m);
 }
 

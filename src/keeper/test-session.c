@@ -230,8 +230,9 @@ static void format_open(const struct world *w, const char *build,
 {
 	(void)snprintf(dst, size,
 		       "{\"build\":\"%s\",\"cwd\":\"%s\",\"argv\":[\"true\"],"
-		       "\"argc\":1,\"env\":{\"HOME\":\"%s\"}%s}",
-		       build, w->proj, w->home, more);
+		       "\"argc\":1,\"env\":{\"HOME\":\"%s\","
+		       "\"PATH\":\"/none:%s:/bin\"}%s}",
+		       build, w->proj, w->home, w->top, more);
 }
 
 static void send_open(const struct world *w, int fd, const char *more)
@@ -867,6 +868,13 @@ static void presets(void)
 	CHECK_EQ(receive(&w, c), MSG_GRANT);
 	(void)snprintf(path, sizeof(path), "%s/asked", w.home);
 	CHECK_EQ(stat(path, &st) == 0 && st.st_size == 2, 1);
+	(void)close(c);
+	/* A client that was installed since has something to say. */
+	save(&w, "yarn", "#!/bin/sh\n", 0755);
+	c = connect_client(&w);
+	open_with_preset(&w, c);
+	CHECK_EQ(receive(&w, c), MSG_GRANT);
+	CHECK_EQ(stat(path, &st) == 0 && st.st_size == 4, 1);
 	(void)close(c);
 	world_done(&w);
 }

@@ -527,6 +527,35 @@ static int load_client(struct plan_work *w, const struct client_file *f,
 	return w->arena->failed ? -ENOMEM : 0;
 }
 
+/*
+ * What a variable names has to be seen, or the variable is left out (*ret).  A
+ * trust store is public; a directory is shown as one of the PATH would be.
+ */
+static int show_named(struct plan_work *w, enum clients_var var,
+		      struct str value, bool *ret)
+{
+	char *path, *real = NULL;
+	int r;
+
+	*ret = true;
+	if (!w->defaults ||
+	    (!clients_var_is_file(var) && !clients_var_is_dir(var)))
+		return 0;
+	path = arena_cstr(w->arena, value);
+	if (!path)
+		return -ENOMEM;
+	if (clients_var_is_file(var)) {
+		r = yard_add_path(&w->yard, path, false, NULL);
+		*ret = r == 0;
+		return r == YARD_MISSING ? 0 : r;
+	}
+	r = host_real(w->arena, w->in->host, path, &real, NULL);
+	*ret = false;
+	if (r != 0)
+		return r == -ENOMEM ? r : 0;
+	return show(w, real, ret);
+}
+
 int plan_add_clients(struct plan_work *w)
 {
 	struct clients_config c = { 0 };
@@ -543,21 +572,14 @@ int plan_add_clients(struct plan_work *w)
 		r = load_client(w, &client_files[i], &c);
 	for (unsigned v = 0; v < CLIENTS_VAR_MAX_ && r == 0; v++) {
 		enum clients_var var = (enum clients_var)v;
+		bool seen;
 
 		if (!c.value[v].ptr)
 			continue;
-		/* A trust store: public, and useless when it is not seen. */
-		if (clients_var_is_file(var) && w->defaults) {
-			const char *path = arena_cstr(w->arena, c.value[v]);
-
-			r = path ? yard_add_path(&w->yard, path, false, NULL)
-				 : -ENOMEM;
-			if (r == YARD_MISSING) {
-				r = 0;
-				continue;
-			}
-		}
-		env_list_set(&w->env, clients_var_name(var), c.value[v]);
+		r = show_named(w, var, c.value[v], &seen);
+		if (r == 0 && seen)
+			env_list_set(&w->env, clients_var_name(var),
+				     c.value[v]);
 	}
 	return r;
 }
