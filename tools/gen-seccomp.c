@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writes the jail's system call filter as C, when bawn is built:
+ * Writes the jail's system call filters as C, when bawn is built:
  *
  *   gen-seccomp x86_64|aarch64 > jail-filter.h
  *
@@ -22,6 +22,10 @@
  * are ints to the kernel, which ignores what is above (a filter that does not
  * was CVE-2019-10063 elsewhere).
  *
+ * There are two: the usual one, and the one of `nested: true`, in which inner
+ * sandboxes can be made.  The second is the first with the rows of some calls
+ * replaced: what gives way is what stands in nested_rows[], nothing else.
+ *
  * libseccomp knows the numbers of each architecture.  The program is written
  * here, since its generator can neither look at 32 bits only, nor allow some
  * values and refuse the rest, nor be told numbers it does not know for another
@@ -38,6 +42,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
@@ -68,9 +73,12 @@
 #define CREATING (0100 | 020000000) /* O_CREAT, __O_TMPFILE */
 #define MPTCP    262
 /* Typing into, and reading from, a terminal; loading line disciplines. */
-#define TIOCSTI_           0x5412
-#define TIOCLINUX_         0x541c
-#define TIOCSETD_          0x5423
+#define TIOCSTI_   0x5412
+#define TIOCLINUX_ 0x541c
+#define TIOCSETD_  0x5423
+/* Options of sockets that are netfilter's begin here, linux/netfilter_*. */
+#define NETFILTER_OPTIONS  64
+#define IP6T_SET_COUNTERS  65
 
 #define ADDR_NO_RANDOMIZE_ 0x0040000
 #define NEW_LISTENER       (1u << 3)
@@ -87,8 +95,9 @@ struct row {
 		enum {
 			COND_NONE,
 			COND_EQ,
-			COND_ANY
-		} op; /* = value, & value */
+			COND_ANY,
+			COND_GE
+		} op; /* = value, & value, >= value */
 		unsigned arg;
 		uint32_t value;
 	} conds[MAX_CONDS];
@@ -111,6 +120,14 @@ struct row {
 #define ANY(a, v)                            \
 	{                                    \
 		COND_ANY, (a), (uint32_t)(v) \
+	}
+#define GE(a, v)                            \
+	{                                   \
+		COND_GE, (a), (uint32_t)(v) \
+	}
+#define ALLOW(name)                              \
+	{                                        \
+		.call = (name), .act = ACT_ALLOW \
 	}
 #define NOTIFY_IF(name, ...)                                                 \
 	{                                                                    \
@@ -236,12 +253,53 @@ static const struct row rows[] = {
 	ERRNO("personality", EPERM),
 };
 
+/*
+ * In the filter of `nested: true` these stand in the place of the rows of the
+ * same calls above.
+ */
+static const struct row nested_rows[] = {
+	/* what sandboxes are made with: bubblewrap's, Chromium's */
+	ALLOW("mount"),
+	ALLOW("umount2"),
+	ALLOW("pivot_root"),
+	ALLOW("chroot"),
+	ALLOW("clone"),
+	NOTIFY_IF("unshare", ANY(0, CLONE_NEWTIME)),
+	/* the new mount API can do more, and who misses it takes the old one */
+	ERRNO("fsopen", ENOSYS),
+	ERRNO("fsconfig", ENOSYS),
+	ERRNO("fsmount", ENOSYS),
+	ERRNO("fspick", ENOSYS),
+	ERRNO("move_mount", ENOSYS),
+	ERRNO("open_tree", ENOSYS),
+	ERRNO("open_tree_attr", ENOSYS),
+	ERRNO("mount_setattr", ENOSYS),
+	/*
+	 * Who is root in a user namespace may give a file capabilities, for
+	 * that namespace's root.  On an idmapped workspace that one is the
+	 * owner, so started by root the file would be set-id root by another
+	 * name.  Which attribute is meant cannot be seen here.
+	 */
+	ERRNO("setxattr", EOPNOTSUPP),
+	ERRNO("lsetxattr", EOPNOTSUPP),
+	ERRNO("fsetxattr", EOPNOTSUPP),
+	ERRNO("setxattrat", EOPNOTSUPP),
+	/* iptables of a namespace of one's own, by any socket */
+	ERRNO_IF("setsockopt", EPERM, EQ(1, IPPROTO_IP),
+		 GE(2, NETFILTER_OPTIONS)),
+	ERRNO_IF("setsockopt", EPERM, EQ(1, IPPROTO_IPV6),
+		 EQ(2, NETFILTER_OPTIONS)),
+	ERRNO_IF("setsockopt", EPERM, EQ(1, IPPROTO_IPV6),
+		 EQ(2, IP6T_SET_COUNTERS)),
+};
+
 /* Newer than Debian 12's libseccomp; the same everywhere. */
 static const struct {
 	const char *call;
 	int nr;
 } newer[] = {
 	{ "fchmodat2", 452 },
+	{ "setxattrat", 463 },
 	{ "open_tree_attr", 467 },
 };
 
@@ -253,10 +311,16 @@ struct call {
 	bool notifies;
 };
 
-static struct call calls[N_ELEMS(rows)];
+static struct call calls[N_ELEMS(rows) + N_ELEMS(nested_rows)];
 static size_t n_calls;
 static struct sock_filter insns[MAX_INSNS];
 static size_t n_insns;
+
+/* Judged by its number alone. */
+static bool is_constant(const struct call *c)
+{
+	return c->first->conds[0].op == COND_NONE;
+}
 
 static int number(uint32_t arch, const char *name)
 {
@@ -274,23 +338,44 @@ static int compare(const void *a, const void *b)
 	return x->nr < y->nr ? -1 : x->nr > y->nr;
 }
 
-static void collect(uint32_t arch)
+static bool is_replaced(const char *name)
 {
-	for (size_t i = 0; i < N_ELEMS(rows);) {
-		struct call c = { .first = &rows[i] };
-		int nr = number(arch, rows[i].call);
+	for (size_t i = 0; i < N_ELEMS(nested_rows); i++) {
+		if (strcmp(nested_rows[i].call, name) == 0)
+			return true;
+	}
+	return false;
+}
 
-		for (; i < N_ELEMS(rows) &&
-		       strcmp(rows[i].call, c.first->call) == 0;
+static void collect_rows(uint32_t arch, const struct row *table, size_t n,
+			 bool without_replaced)
+{
+	for (size_t i = 0; i < n;) {
+		struct call c = { .first = &table[i] };
+		int nr = number(arch, table[i].call);
+
+		for (; i < n && strcmp(table[i].call, c.first->call) == 0;
 		     i++) {
-			c.notifies |= rows[i].act == ACT_NOTIFY;
+			c.notifies |= table[i].act == ACT_NOTIFY;
 			c.n++;
 		}
 		if (nr < 0)
 			continue; /* not on this architecture */
+		if (without_replaced && is_replaced(c.first->call))
+			continue;
+		if (is_constant(&c) && c.first->act == ACT_ALLOW)
+			continue; /* as what is not named */
 		c.nr = (unsigned)nr;
 		calls[n_calls++] = c;
 	}
+}
+
+static void collect(uint32_t arch, bool nested)
+{
+	n_calls = n_insns = 0;
+	collect_rows(arch, rows, N_ELEMS(rows), nested);
+	if (nested)
+		collect_rows(arch, nested_rows, N_ELEMS(nested_rows), false);
 	qsort(calls, n_calls, sizeof(calls[0]), compare);
 }
 
@@ -334,7 +419,9 @@ static void emit_row(const struct row *r)
 	size_t jumps[MAX_CONDS], n = 0;
 
 	for (; n < MAX_CONDS && r->conds[n].op != COND_NONE; n++) {
-		unsigned test = r->conds[n].op == COND_EQ ? BPF_JEQ : BPF_JSET;
+		unsigned test = r->conds[n].op == COND_EQ    ? BPF_JEQ
+				: r->conds[n].op == COND_ANY ? BPF_JSET
+							     : BPF_JGE;
 
 		emit_load(offsetof(struct seccomp_data, args) +
 			  8 * r->conds[n].arg);
@@ -344,12 +431,6 @@ static void emit_row(const struct row *r)
 	emit_return(action(r));
 	while (n-- > 0)
 		insns[jumps[n]].jf = (uint8_t)(n_insns - jumps[n] - 1);
-}
-
-/* Judged by its number alone. */
-static bool is_constant(const struct call *c)
-{
-	return c->first->conds[0].op == COND_NONE;
 }
 
 /* How many calls from @first on make one leaf: constant, and end alike. */
@@ -412,7 +493,7 @@ static void emit_tree(const size_t *leaves, size_t n)
 
 static void emit_program(uint32_t arch)
 {
-	size_t leaves[N_ELEMS(rows)] = { 0 }, n = 0;
+	size_t leaves[N_ELEMS(calls)] = { 0 }, n = 0;
 
 	emit_load(offsetof(struct seccomp_data, arch));
 	(void)emit(BPF_JMP | BPF_JEQ | BPF_K, arch, 1, 0);
@@ -430,14 +511,19 @@ static void emit_program(uint32_t arch)
 	emit_tree(leaves, n);
 }
 
-static void print(void)
+static void print_program(const char *name)
 {
-	printf("/* generated by gen-seccomp */\n"
-	       "static const struct sock_filter jail_filter[] = {\n");
+	printf("static const struct sock_filter %s[] = {\n", name);
 	for (size_t i = 0; i < n_insns; i++)
 		printf("\t{ 0x%02x, %u, %u, 0x%08x },\n", insns[i].code,
 		       insns[i].jt, insns[i].jf, insns[i].k);
-	printf("};\n\nstatic const struct seccomp_rare jail_rare[] = {\n");
+	printf("};\n\n");
+}
+
+/* Of the usual filter: the other asks of no call that this one does not. */
+static void print_rare(void)
+{
+	printf("static const struct seccomp_rare jail_rare[] = {\n");
 	for (size_t i = 0; i < n_calls; i++) {
 		if (calls[i].notifies)
 			printf("\t{ %u, %d, \"%s\" },\n", calls[i].nr,
@@ -459,9 +545,14 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < N_ELEMS(targets) && argc == 2; i++) {
 		if (strcmp(argv[1], targets[i].name) != 0)
 			continue;
-		collect(targets[i].arch);
+		printf("/* generated by gen-seccomp */\n");
+		collect(targets[i].arch, true);
 		emit_program(targets[i].arch);
-		print();
+		print_program("nested_filter");
+		collect(targets[i].arch, false);
+		emit_program(targets[i].arch);
+		print_program("jail_filter");
+		print_rare();
 		return 0;
 	}
 	fprintf(stderr, "usage: gen-seccomp x86_64|aarch64\n");

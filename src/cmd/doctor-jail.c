@@ -187,7 +187,7 @@ static void try_seccomp(struct probe_result *r)
 {
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 
-	int e = seccomp_enter(false);
+	int e = seccomp_enter(SECCOMP_JAIL, false);
 
 	if (e < 0) {
 		errno = -e;
@@ -204,7 +204,7 @@ static void try_listener(struct probe_result *r)
 	int fd;
 
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	fd = seccomp_enter(true);
+	fd = seccomp_enter(SECCOMP_JAIL, true);
 	if (fd < 0)
 		errno = -fd;
 	probe_set(r, fd >= 0);
@@ -215,7 +215,7 @@ static void try_sync_wake_up(struct probe_result *r)
 	int fd;
 
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	fd = seccomp_enter(true);
+	fd = seccomp_enter(SECCOMP_JAIL, true);
 	probe_set(r, fd >= 0 && ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
 				      SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) == 0);
 }

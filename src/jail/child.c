@@ -37,6 +37,16 @@ static noreturn_fn own_stack void over(struct child *c, const char *what)
 	_exit(FAILED);
 }
 
+/*
+ * By its name, once more: with covers (cover.h) the directory that init went to
+ * may be another one, or the same in a mount under another.
+ */
+static void take_directory(struct child *c)
+{
+	if (chdir(c->plan->cwd) == -1)
+		over(c, "its directory");
+}
+
 static void default_signals(void)
 {
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
@@ -161,6 +171,7 @@ static own_stack int child_main(void *arg)
 	default_signals();
 	take_streams(c);
 	take_limits(c);
+	take_directory(c);
 	c->ready_ns = clock_mono_ns();
 	if (prove_all(c->plan, &c->unproven) != 0)
 		_exit(FAILED);

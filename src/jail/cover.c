@@ -13,12 +13,26 @@
  * What is at the path may be swapped between the question of what it is and the
  * mount.  The descriptor holds the thing that was asked about; the watcher
  * (hide.h) sees what came in its place.
+ *
+ * Pinning.  A cover belongs to a place in one mount.  Who may make mount
+ * namespaces (`nested: true`) can have a second mount of a directory, though of
+ * none in which something is covered: the kernel refuses to copy a mount without
+ * the mounts on it that it locked.  But a directory with a covered file could be
+ * moved into one that was copied before, and be open there.  So each directory
+ * of its file system above what is covered becomes a mount point of itself, which
+ * nobody can move.  Read-only ones cannot be moved anyway.
  */
 #include "jail/cover.h"
 
+#include <limits.h>
+#include <linux/stat.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include "jail/mounts.h"
@@ -28,17 +42,74 @@
 #define AS_GIVEN    (RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS)
 
 struct work {
-	int user_ns, mnt_ns;
+	const struct cover_place *place;
 	const char *const *paths;
 	size_t n, missing;
 	int error; /* -errno, or 0 */
 };
 
+/*
+ * @path becomes a mount point of itself, if it can be moved otherwise, and is of
+ * the file system @like is of.
+ */
+static int pin_dir(const char *path, const struct stat *like)
+{
+	struct mount_attr a = { .propagation = MS_PRIVATE };
+	AUTO(fd) int dir = -1;
+	AUTO(fd) int copy = -1;
+	struct statx st = { 0 };
+	struct statfs fs;
+	int r = sys_openat2(AT_FDCWD, path, O_PATH | O_NOFOLLOW, AS_GIVEN);
+
+	if (r < 0)
+		return r;
+	dir = r;
+	if (statx(dir, "", AT_EMPTY_PATH, 0, &st) == -1 ||
+	    fstatfs(dir, &fs) == -1)
+		return neg_errno();
+	if (st.stx_attributes & STATX_ATTR_MOUNT_ROOT ||
+	    fs.f_flags & ST_RDONLY ||
+	    makedev(st.stx_dev_major, st.stx_dev_minor) != like->st_dev)
+		return 0;
+	r = sys_open_tree(dir, "");
+	if (r < 0)
+		return r;
+	copy = r;
+	r = sys_mount_setattr(copy, true, &a);
+	return r == 0 ? sys_move_mount(copy, dir, "") : r;
+}
+
+static int pin_above(const char *path)
+{
+	size_t end = (size_t)(strrchr(path, '/') - path);
+	char dir[PATH_MAX];
+	struct stat like;
+	int r = 0;
+
+	if (end == 0)
+		return 0; /* in the root, which is read-only */
+	if (end >= sizeof(dir))
+		return -ENAMETOOLONG;
+	memcpy(dir, path, end);
+	dir[end] = '\0';
+	if (lstat(dir, &like) == -1)
+		return neg_errno();
+	for (size_t i = 1; i <= end && r == 0; i++) {
+		if (path[i] != '/')
+			continue;
+		memcpy(dir, path, i);
+		dir[i] = '\0';
+		r = pin_dir(dir, &like);
+	}
+	return r;
+}
+
 static int cover_one(const char *path)
 {
 	struct mount_attr a = { .attr_set =
 					MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
-					MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC };
+					MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+				.propagation = MS_PRIVATE };
 	AUTO(fd) int target = -1;
 	AUTO(fd) int blank = -1;
 	struct stat st;
@@ -67,13 +138,16 @@ static own_stack int work(void *arg)
 {
 	struct work *w = arg;
 
-	if (setns(w->user_ns, CLONE_NEWUSER) == -1 ||
-	    setns(w->mnt_ns, CLONE_NEWNS) == -1) {
+	if (setns(w->place->user_ns, CLONE_NEWUSER) == -1 ||
+	    setns(w->place->mnt_ns, CLONE_NEWNS) == -1) {
 		w->error = neg_errno();
 		_exit(1);
 	}
 	for (size_t i = 0; i < w->n; i++) {
-		int r = cover_one(w->paths[i]);
+		int r = w->place->pin ? pin_above(w->paths[i]) : 0;
+
+		if (r == 0)
+			r = cover_one(w->paths[i]);
 
 		if (is_missing(r))
 			w->missing++;
@@ -83,13 +157,11 @@ static own_stack int work(void *arg)
 	_exit(0);
 }
 
-int cover_paths(int user_ns, int mnt_ns, const char *const *paths, size_t n,
-		size_t *ret_missing)
+int cover_paths(const struct cover_place *place, const char *const *paths,
+		size_t n, size_t *ret_missing)
 {
 	static _Alignas(16) char stack[STACK_BYTES];
-	struct work w = {
-		.user_ns = user_ns, .mnt_ns = mnt_ns, .paths = paths, .n = n
-	};
+	struct work w = { .place = place, .paths = paths, .n = n };
 	sigset_t all, before;
 	int status;
 	pid_t pid;

@@ -4,11 +4,20 @@
 
 #include "base/base.h"
 
+struct cover_place {
+	int user_ns, mnt_ns; /* the jail's, opened before its init hid itself */
+	/*
+	 * Keep the directories above from being moved, since in a jail with
+	 * mount namespaces below a file could be led out from under its cover.
+	 */
+	bool pin;
+};
+
 /*
- * @user_ns, @mnt_ns: the jail's, opened before its init hid itself.  Paths are
- * absolute as the jail sees them; symlinks are not followed.  Those that are
+ * Paths are absolute as the jail sees them; symlinks are not followed.  Those that are
  * not there are counted in *ret_missing.  0 or -errno: of the first that could
  * not be covered, the others are.
  */
-must_check int cover_paths(int user_ns, int mnt_ns, const char *const *paths,
-			   size_t n, size_t *ret_missing);
+must_check int cover_paths(const struct cover_place *place,
+			   const char *const *paths, size_t n,
+			   size_t *ret_missing);

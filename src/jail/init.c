@@ -387,11 +387,19 @@ static void enter_landlock(struct init *in)
 		fail(in, EOPNOTSUPP,
 		     "the kernel has no Landlock: boot it with landlock in "
 		     "the list of lsm=");
-	r = landlock_new(in->landlock_abi);
+	/* In a domain that handles files nobody may mount, however nested. */
+	r = in->plan.nested ? landlock_new_scopes(in->landlock_abi)
+			    : landlock_new(in->landlock_abi);
+	if (r == -EOPNOTSUPP) {
+		in->landlock_abi = 0;
+		return;
+	}
 	if (r < 0)
 		fail_errno(in, r, "Landlock");
 	ruleset = r;
-	r = mounts_allow(&in->mounts, ruleset, in->landlock_abi, &err);
+	r = in->plan.nested ? 0
+			    : mounts_allow(&in->mounts, ruleset,
+					   in->landlock_abi, &err);
 	if (r != 0)
 		fail(in, r, err.text);
 	r = landlock_enter(ruleset);
@@ -441,11 +449,12 @@ static void lock_up(struct init *in)
 			 strerror(-r));
 		fail(in, r, err.text);
 	}
-	r = prove_bare(&err);
+	r = prove_bare(&in->plan, &err);
 	if (r != 0)
 		fail(in, r, err.text);
 	step(in, "privileges");
-	in->listener = seccomp_enter(true);
+	in->listener = seccomp_enter(
+		in->plan.nested ? SECCOMP_NESTED : SECCOMP_JAIL, true);
 	if (in->listener < 0)
 		fail_errno(in, in->listener, "the system call filter");
 	step(in, "filter");
@@ -471,6 +480,8 @@ static void format_ready(const struct init *in, struct buf *b)
 	json_kint(&w, "landlock", in->landlock_abi);
 	json_kbool(&w, "seccomp", true);
 	json_kbool(&w, "idmap", in->idmapped);
+	if (in->plan.nested)
+		json_kbool(&w, "nested", true);
 	json_close(&w, '}');
 	json_kuint(&w, "sockets", in->mounts.n_listeners);
 	if (in->conf.steps)

@@ -50,6 +50,7 @@ struct jail {
 	pid_t holder;      /* of the map's namespace, dying; 0: none */
 	bool offered;      /* the plan was sent */
 	bool idmapped;     /* the owner's mounts */
+	bool nested;       /* the plan's */
 	bool reaped;
 };
 
@@ -395,6 +396,7 @@ int jail_configure(struct jail *j, const struct plan *p, struct str plan_json,
 {
 	int r;
 
+	j->nested = p->nested;
 	r = open_namespaces(j, reterr);
 	if (r != 0)
 		return explain_end(j, r, reterr);
@@ -455,15 +457,18 @@ int jail_signal(struct jail *j, int sig)
 
 int jail_cover_all(struct jail *j, const char *const *paths, size_t n)
 {
+	struct cover_place place = { j->user_ns, j->mnt_ns, j->nested };
 	size_t missing;
 
-	return cover_paths(j->user_ns, j->mnt_ns, paths, n, &missing);
+	return cover_paths(&place, paths, n, &missing);
 }
 
 int jail_cover(struct jail *j, const char *path)
 {
+	/* No pin: directories that suddenly cannot be moved would surprise. */
+	struct cover_place place = { j->user_ns, j->mnt_ns, false };
 	size_t missing = 0;
-	int r = cover_paths(j->user_ns, j->mnt_ns, &path, 1, &missing);
+	int r = cover_paths(&place, &path, 1, &missing);
 
 	return r == 0 && missing == 1 ? 1 : r;
 }

@@ -111,6 +111,10 @@ void jail_kill(struct jail *j);
  * followed.  0; 1 = there is no such path in the jail; -errno.
  */
 must_check int jail_cover(struct jail *j, const char *path);
-/* The same for many; 0 when all that are visible were covered. */
+/*
+ * The same for many, before the command starts; 0 when all that are visible
+ * were covered.  In a nested plan the directories above them cannot be moved
+ * from then on.
+ */
 must_check int jail_cover_all(struct jail *j, const char *const *paths,
 			      size_t n);

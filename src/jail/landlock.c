@@ -7,6 +7,8 @@
 
 #include "jail/missing.h"
 
+#define LANDLOCK_SCOPES 6 /* the ABI that brought them */
+
 /* The attribute of ABI 6; older kernels take its beginning. */
 struct attr {
 	uint64_t fs, net, scoped;
@@ -45,19 +47,29 @@ int landlock_abi(void)
 	return r > 0 ? (int)r : 0;
 }
 
-int landlock_new(int abi)
+static int new_ruleset(int abi, uint64_t fs)
 {
-	struct attr a = { .fs = rights(abi) };
-	size_t size = abi >= 6   ? sizeof(a)
-		      : abi >= 4 ? offsetof(struct attr, scoped)
-				 : offsetof(struct attr, net);
+	struct attr a = { .fs = fs };
+	size_t size = abi >= LANDLOCK_SCOPES ? sizeof(a)
+		      : abi >= 4             ? offsetof(struct attr, scoped)
+					     : offsetof(struct attr, net);
 	long r;
 
-	if (abi >= 6)
+	if (abi >= LANDLOCK_SCOPES)
 		a.scoped = LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET |
 			   LANDLOCK_SCOPE_SIGNAL;
 	r = syscall(SYS_landlock_create_ruleset, &a, size, 0);
 	return r == -1 ? neg_errno() : (int)r;
+}
+
+int landlock_new(int abi)
+{
+	return new_ruleset(abi, rights(abi));
+}
+
+int landlock_new_scopes(int abi)
+{
+	return abi >= LANDLOCK_SCOPES ? new_ruleset(abi, 0) : -EOPNOTSUPP;
 }
 
 int landlock_allow(int ruleset, int abi, const char *path, bool writable)

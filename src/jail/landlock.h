@@ -13,6 +13,11 @@ int landlock_abi(void);
 /* A ruleset that handles all that @abi offers.  A descriptor or -errno. */
 must_check int landlock_new(int abi);
 /*
+ * One that handles no files, for a domain in which mounts can be made: only
+ * what @abi offers of scopes.  -EOPNOTSUPP: it offers none.
+ */
+must_check int landlock_new_scopes(int abi);
+/*
  * Allow what is below @path, in the current root: reading and executing, with
  * @writable everything.  -ENOENT when it is not there.
  */

@@ -25,9 +25,12 @@
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS      _IOW('!', 4, uint64_t)
 #endif
 
-/* Numbers that are the same everywhere: 6.6, 6.15 */
+/* Numbers that are the same everywhere: 6.6, 6.13, 6.15 */
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
+#endif
+#ifndef SYS_setxattrat
+#define SYS_setxattrat 463
 #endif
 #ifndef SYS_open_tree_attr
 #define SYS_open_tree_attr 467

@@ -363,7 +363,7 @@ int mounts_do(struct mounts *m, const struct plan *p, int *sources,
 		diag_set(reterr, 0, 0, "a plan without /proc and /dev");
 		return -EINVAL;
 	}
-	return 0;
+	return p->nested ? special_nested(m->blank_fd, reterr) : 0;
 }
 
 int mounts_enter(struct mounts *m, struct diag *reterr)
@@ -378,6 +378,10 @@ int mounts_enter(struct mounts *m, struct diag *reterr)
 		r = neg_errno();
 	if (r == 0)
 		r = sys_mount_setattr(m->root_fd, false, &read_only);
+	/* So that what is covered later is covered in namespaces below too. */
+	if (r == 0 && m->plan->nested &&
+	    mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) == -1)
+		r = neg_errno();
 	if (r == 0 && chdir("/") == -1)
 		r = neg_errno();
 	return r == 0 ? 0 : fail(reterr, "cannot enter the jail", r);

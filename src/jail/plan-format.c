@@ -181,6 +181,7 @@ void plan_format(const struct plan *p, struct buf *b)
 	}
 	for (size_t i = 0; i < plan_n_ids; i++)
 		json_kuint(w, plan_ids[i].name, get_number(p, &plan_ids[i]));
+	json_kbool(w, "nested", p->nested);
 
 	json_key(w, "mounts");
 	json_open(w, '[');

@@ -411,10 +411,18 @@ static int read_lists(struct reader *r, const struct json *j, struct plan *p)
 	return 0;
 }
 
-/* Strings, ids, lists; mounts, classes, cidrs, limits. */
+static int read_nested(struct reader *r, const struct json *j, struct plan *p)
+{
+	if (!json_is(j, JSON_BOOL))
+		return refuse(r, "nested", "not true or false");
+	p->nested = j->boolean;
+	return 0;
+}
+
+/* Strings, ids, lists; nested, mounts, classes, cidrs, limits. */
 static size_t n_members(void)
 {
-	return plan_n_strings + plan_n_ids + plan_n_lists + 4;
+	return plan_n_strings + plan_n_ids + plan_n_lists + 5;
 }
 
 static int read_plan(struct reader *r, const struct json *j, struct plan *p)
@@ -427,6 +435,8 @@ static int read_plan(struct reader *r, const struct json *j, struct plan *p)
 	e = read_strings(r, j, p);
 	if (e == 0)
 		e = read_ids(r, j, p);
+	if (e == 0)
+		e = read_nested(r, json_find(j, "nested"), p);
 	if (e == 0)
 		e = read_mounts(r, json_find(j, "mounts"), p);
 	if (e == 0)

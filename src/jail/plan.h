@@ -101,6 +101,8 @@ struct plan {
 	 * idmapped mount.  Equal to host_uid when no mapping is needed.
 	 */
 	uint32_t owner_uid, owner_gid;
+	/* Sandboxes may be made inside, for which some walls give way. */
+	bool nested;
 	struct plan_mount *mounts;
 	size_t n_mounts;
 	/*

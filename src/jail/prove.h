@@ -17,7 +17,7 @@
 /* The network as the command will see it, before anything is recorded. */
 must_check int prove_net(const struct plan *p, struct diag *reterr);
 /* Without capabilities, before the filter. */
-must_check int prove_bare(struct diag *reterr);
+must_check int prove_bare(const struct plan *p, struct diag *reterr);
 /*
  * In the command's process, right before exec: everything.  @n_fds: how many
  * descriptors, from 0 on, are to be open.

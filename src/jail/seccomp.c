@@ -7,7 +7,7 @@
 
 #include "jail/missing.h"
 
-#include "jail/jail-filter.h" /* generated: jail_filter[], jail_rare[] */
+#include "jail/jail-filter.h" /* generated: *_filter[], jail_rare[] */
 
 const struct seccomp_rare *seccomp_rare_find(int nr)
 {
@@ -18,12 +18,18 @@ const struct seccomp_rare *seccomp_rare_find(int nr)
 	return NULL;
 }
 
-int seccomp_enter(bool want_listener)
+/* The kernel copies; the casts drop const for the C type. */
+#define PROGRAM(name)                                              \
+	{                                                          \
+		.len = (unsigned short)N_ELEMS(name),              \
+		.filter = (struct sock_filter *)(uintptr_t)(name), \
+	}
+
+int seccomp_enter(enum seccomp_kind kind, bool want_listener)
 {
-	struct sock_fprog prog = {
-		.len = (unsigned short)N_ELEMS(jail_filter),
-		/* The kernel copies; the cast drops const for the C type. */
-		.filter = (struct sock_filter *)(uintptr_t)jail_filter,
+	struct sock_fprog programs[] = {
+		[SECCOMP_JAIL] = PROGRAM(jail_filter),
+		[SECCOMP_NESTED] = PROGRAM(nested_filter),
 	};
 	unsigned long flags =
 		want_listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER |
@@ -31,11 +37,13 @@ int seccomp_enter(bool want_listener)
 			      : 0;
 	long r;
 
-	r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
+	r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags,
+		    &programs[kind]);
 	if (r == -1 && errno == EINVAL && want_listener) {
 		/* Before 5.19: a signal may interrupt a call that waits. */
 		flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
-		r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
+		r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags,
+			    &programs[kind]);
 	}
 	return r == -1 ? neg_errno() : (int)r;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * seccomp: the jail's system call filter, made when bawn is built
+ * seccomp: the jail's system call filters, made when bawn is built
  * (tools/gen-seccomp.c has the table and the reasons).
  */
 #pragma once
@@ -17,9 +17,15 @@ struct seccomp_rare {
 /* NULL: not one of them.  Sorted by nr. */
 const struct seccomp_rare *seccomp_rare_find(int nr);
 
+/* Which filter: the second lets sandboxes be made inside. */
+enum seccomp_kind {
+	SECCOMP_JAIL,
+	SECCOMP_NESTED,
+};
+
 /*
- * Enter the filter; needs no_new_privs.  With @want_listener the result is the
+ * Enter a filter; needs no_new_privs.  With @want_listener the result is the
  * notification descriptor (seccomp_unotify(2)), else 0.  Without a listener the
  * rare calls fail with ENOSYS.  -errno.
  */
-must_check int seccomp_enter(bool want_listener);
+must_check int seccomp_enter(enum seccomp_kind kind, bool want_listener);

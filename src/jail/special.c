@@ -9,6 +9,12 @@
  * made below ours, so none of what namespaces open in the kernel is reachable
  * even if the system call filter had a hole.
  *
+ * With `nested: true` they can be made, as many as NESTED_NAMESPACES of each
+ * kind.  There the kernel lets a process mount a /proc of its own only when one
+ * without covers is in sight of its mount namespace, else it could look behind
+ * ours.  So there is one more, where no path leads; what a fresh /proc shows is
+ * in doc/THREAT-MODEL.md.
+ *
  * The kernel refuses a new /proc when the one we have is partly covered (it
  * would uncover it), as container engines do.  That is said with its remedy.
  *
@@ -79,15 +85,16 @@ static int bind_over(int src_dir, const char *src, int dir, const char *name,
 	return r;
 }
 
-static int no_more_namespaces(int proc)
+static int limit_namespaces(int proc, const char *kind, const char *max)
 {
-	AUTO(fd)
-	int fd = openat(proc, "sys/user/max_user_namespaces",
-			O_WRONLY | O_CLOEXEC);
+	char path[64];
+	AUTO(fd) int fd = -1;
 
+	(void)snprintf(path, sizeof(path), "sys/user/max_%s_namespaces", kind);
+	fd = openat(proc, path, O_WRONLY | O_CLOEXEC);
 	if (fd == -1)
 		return neg_errno();
-	return fd_write_full(fd, "0", 1);
+	return fd_write_full(fd, max, strlen(max));
 }
 
 #define QUIET (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
@@ -140,7 +147,7 @@ int special_proc(int dir_fd, int blank_fd, struct diag *reterr)
 		return r;
 	}
 	mount = r;
-	r = no_more_namespaces(mount);
+	r = limit_namespaces(mount, "user", "0");
 	if (r != 0) {
 		diag_set(reterr, 0, 0, "cannot forbid nested namespaces: %s",
 			 strerror(-r));
@@ -155,6 +162,55 @@ int special_proc(int dir_fd, int blank_fd, struct diag *reterr)
 			diag_set(reterr, 0, 0, "cannot restrict /proc/%s: %s",
 				 proc_parts[i].name, strerror(-r));
 	}
+	return r;
+}
+
+/* All that the jail's processes may have at once, at any depth. */
+#define NESTED_NAMESPACES "256"
+
+static int allow_namespaces(int proc)
+{
+	static const struct {
+		const char *kind, *max;
+	} kinds[] = {
+		{ "user", NESTED_NAMESPACES },
+		{ "mnt", NESTED_NAMESPACES },
+		{ "pid", NESTED_NAMESPACES },
+		{ "net", NESTED_NAMESPACES },
+		{ "ipc", NESTED_NAMESPACES },
+		{ "uts", NESTED_NAMESPACES },
+		{ "cgroup", NESTED_NAMESPACES },
+		{ "time", "0" }, /* nobody's sandbox needs one */
+	};
+
+	for (size_t i = 0; i < N_ELEMS(kinds); i++) {
+		int r = limit_namespaces(proc, kinds[i].kind, kinds[i].max);
+
+		if (r != 0 && r != -ENOENT) /* a kernel without that kind */
+			return r;
+	}
+	return 0;
+}
+
+int special_nested(int blank_fd, struct diag *reterr)
+{
+	AUTO(fd) int mount = -1;
+	int r = special_new("proc", NULL, 0, QUIET);
+
+	mount = r < 0 ? -1 : r;
+	if (r >= 0)
+		r = allow_namespaces(mount);
+	if (r == 0 && (mkdirat(blank_fd, "nested", 0100) == -1 ||
+		       mkdirat(blank_fd, "nested/proc", 0) == -1))
+		r = neg_errno();
+	if (r == 0)
+		r = sys_move_mount(mount, blank_fd, "nested/proc");
+	if (r == 0)
+		r = bind_over(blank_fd, "dir", blank_fd, "nested",
+			      QUIET | MOUNT_ATTR_RDONLY);
+	if (r != 0)
+		diag_set(reterr, 0, 0, "cannot allow nested namespaces: %s",
+			 strerror(-r));
 	return r;
 }
 

@@ -20,5 +20,10 @@ must_check int special_tmpfs(uint64_t size, unsigned mode, unsigned attr);
  * seen.  0, -errno with @reterr.
  */
 must_check int special_proc(int dir_fd, int blank_fd, struct diag *reterr);
+/*
+ * Let namespaces be made below the jail's, a bounded number of them.
+ * @blank_fd as above.  Again 0 or -errno with @reterr.
+ */
+must_check int special_nested(int blank_fd, struct diag *reterr);
 /* @shm_size in bytes, 0 = the kernel's default. */
 must_check int special_dev(int dir_fd, uint64_t shm_size, struct diag *reterr);

@@ -11,6 +11,7 @@ static const char whole[] =
 	"\"home\":\"/home/u\",\"hostname\":\"bawn\","
 	"\"inside_uid\":0,\"inside_gid\":1000,\"host_uid\":1001,"
 	"\"host_gid\":1002,\"owner_uid\":0,\"owner_gid\":1004,"
+	"\"nested\":true,"
 	"\"mounts\":["
 	"{\"op\":\"bind\",\"dst\":\"/usr\",\"src\":\"/usr\",\"optional\":true},"
 	"{\"op\":\"bind\",\"dst\":\"/home/u/p\",\"src\":\"/srv/p\","
@@ -61,6 +62,7 @@ static void test_values(void)
 	CHECK_EQ(p.host_uid, 1001);
 	CHECK_EQ(p.host_gid, 1002);
 	CHECK_EQ(p.owner_gid, 1004);
+	CHECK_EQ(p.nested, true);
 	CHECK_EQ(p.n_mounts, 10);
 	CHECK_EQ(p.mounts[0].optional, true);
 	CHECK_EQ(p.mounts[0].writable, false);
@@ -88,6 +90,9 @@ static const struct change changes[] = {
 	{ "\"cwd\":", "\"home\":\"/a\",\"cwd\":", 1 },
 	{ "\"hostname\":\"bawn\"", "\"hostname\":7", 1 },
 	{ "\"hostname\":\"bawn\"", "\"hostname\":\"b\\u0000\"", 1 },
+	{ "\"nested\":true,", "", 1 },
+	{ "\"nested\":true", "\"nested\":1", 1 },
+	{ "\"nested\":true", "\"nested\":false", 0 },
 	{ "\"limits\":{", "\"limits\":{\"luck\":1,", 1 },
 	{ "\"memory\":8589934592,", "", 1 },
 	/* paths */

@@ -8,6 +8,7 @@
 #include <linux/filter.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -64,12 +65,13 @@ static bool step(const struct sock_filter *f, const struct seccomp_data *d,
 	return false;
 }
 
-static uint32_t run(const struct seccomp_data *d)
+static uint32_t run_program(const struct sock_filter *program, size_t n,
+			    const struct seccomp_data *d)
 {
 	uint32_t a = 0;
 
-	for (size_t pc = 0; pc < N_ELEMS(jail_filter); pc++) {
-		const struct sock_filter *f = &jail_filter[pc];
+	for (size_t pc = 0; pc < n; pc++) {
+		const struct sock_filter *f = &program[pc];
 
 		if (BPF_CLASS(f->code) == BPF_RET)
 			return f->k;
@@ -81,6 +83,11 @@ static uint32_t run(const struct seccomp_data *d)
 			return BAD;
 	}
 	return BAD;
+}
+
+static uint32_t run(const struct seccomp_data *d)
+{
+	return run_program(jail_filter, N_ELEMS(jail_filter), d);
 }
 
 static uint32_t ask(int nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
@@ -269,6 +276,90 @@ static void test_odds(void)
 	CHECK_EQ(ask(SYS_personality, 0x440000, 0, 0, 0), ERR(EPERM));
 }
 
+/* `nested: true`: what stands in nested_rows[] of the generator, no more. */
+static uint32_t ask_nested(int nr, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+	struct seccomp_data d = { .nr = nr,
+				  .arch = ARCH,
+				  .args = { a0, a1, a2 } };
+
+	return run_program(nested_filter, N_ELEMS(nested_filter), &d);
+}
+
+static void test_nested_gives_way(void)
+{
+	static const int allowed[] = { SYS_mount, SYS_umount2, SYS_pivot_root,
+				       SYS_chroot, SYS_clone };
+	static const int missing[] = { SYS_fsopen,        SYS_fsconfig,
+				       SYS_fsmount,       SYS_fspick,
+				       SYS_move_mount,    SYS_open_tree,
+				       SYS_mount_setattr, SYS_open_tree_attr };
+	static const int attributes[] = { SYS_setxattr, SYS_lsetxattr,
+					  SYS_fsetxattr, SYS_setxattrat };
+
+	for (size_t i = 0; i < N_ELEMS(allowed); i++) {
+		CHECK_EQ(ask_nested(allowed[i], 0, 0, 0), ALLOW);
+		CHECK_EQ(ask_nested(allowed[i], UINT64_MAX, UINT64_MAX, 0),
+			 ALLOW);
+	}
+	for (size_t i = 0; i < N_ELEMS(missing); i++)
+		CHECK_EQ(ask_nested(missing[i], 0, 0, 0), ERR(ENOSYS));
+	for (size_t i = 0; i < N_ELEMS(attributes); i++) {
+		CHECK_EQ(ask_nested(attributes[i], 0, 0, 0), ERR(EOPNOTSUPP));
+		CHECK_EQ(ask(attributes[i], 0, 0, 0, 0), ALLOW);
+	}
+	CHECK_EQ(ask_nested(SYS_unshare, CLONE_NEWUSER, 0, 0), ALLOW);
+	CHECK_EQ(ask_nested(SYS_unshare, CLONE_NEWUSER | CLONE_NEWTIME, 0, 0),
+		 NOTIFY);
+	/* netfilter's options, of any socket; the others stay */
+	CHECK_EQ(ask_nested(SYS_setsockopt, 3, IPPROTO_IP, 64), ERR(EPERM));
+	CHECK_EQ(ask_nested(SYS_setsockopt, 3, IPPROTO_IP, 64 | HIGH),
+		 ERR(EPERM));
+	CHECK_EQ(ask_nested(SYS_setsockopt, 3, IPPROTO_IP, 128), ERR(EPERM));
+	CHECK_EQ(ask_nested(SYS_setsockopt, 3, IPPROTO_IP, 63), ALLOW);
+	CHECK_EQ(ask_nested(SYS_setsockopt, 3, IPPROTO_IPV6, 64), ERR(EPERM));
+	CHECK_EQ(ask_nested(SYS_setsockopt, 3, IPPROTO_IPV6, 65), ERR(EPERM));
+	CHECK_EQ(ask_nested(SYS_setsockopt, 3, IPPROTO_IPV6, 66), ALLOW);
+	CHECK_EQ(ask_nested(SYS_setsockopt, 3, SOL_SOCKET, 64), ALLOW);
+}
+
+static bool gives_way(int nr)
+{
+	static const int calls[] = {
+		SYS_mount,          SYS_umount2,       SYS_pivot_root,
+		SYS_chroot,         SYS_clone,         SYS_unshare,
+		SYS_fsopen,         SYS_fsconfig,      SYS_fsmount,
+		SYS_fspick,         SYS_move_mount,    SYS_open_tree,
+		SYS_open_tree_attr, SYS_mount_setattr, SYS_setxattr,
+		SYS_lsetxattr,      SYS_fsetxattr,     SYS_setxattrat,
+	};
+
+	for (size_t i = 0; i < N_ELEMS(calls); i++) {
+		if (calls[i] == nr)
+			return true;
+	}
+	return false;
+}
+
+static void test_nested_keeps_the_rest(void)
+{
+	static const uint64_t values[] = { 0, 1,  2,         3,
+					   4, 16, S_ISUID,   O_CREAT,
+					   8, 38, UINT64_MAX };
+	struct seccomp_data d = { .nr = SYS_getpid, .arch = OTHER_ARCH };
+
+	CHECK_EQ(run_program(nested_filter, N_ELEMS(nested_filter), &d),
+		 SECCOMP_RET_KILL_PROCESS);
+	for (int nr = -1; nr <= LAST_CALL; nr++) {
+		for (size_t i = 0; i < N_ELEMS(values) && !gives_way(nr); i++) {
+			uint64_t v = values[i];
+
+			CHECK_EQ(ask_nested(nr, v, v, v), ask(nr, v, v, v, 0));
+			CHECK_EQ(ask_nested(nr, 2, v, v), ask(nr, 2, v, v, 0));
+		}
+	}
+}
+
 static void test_rest_is_allowed(void)
 {
 	static const int calls[] = {
@@ -311,6 +402,8 @@ int main(void)
 		{ "socket families and protocols", test_sockets },
 		{ "terminals, listeners, personalities", test_odds },
 		{ "the rest is allowed", test_rest_is_allowed },
+		{ "nested: what gives way", test_nested_gives_way },
+		{ "nested: the rest stays", test_nested_keeps_the_rest },
 	};
 
 	return test_main(tests, N_ELEMS(tests));

@@ -95,6 +95,21 @@ static void set_limits(struct plan_work *w)
 	};
 }
 
+/* Weaker walls are never in force without a word. */
+static void set_nested(struct plan_work *w)
+{
+	const struct policy_value *v =
+		&w->in->rules->policy.value[POLICY_NESTED];
+
+	w->plan->nested = v->number != 0;
+	if (w->plan->nested)
+		plan_notice(w,
+			    "%.*s:%u: nested: true: sandboxes may be made "
+			    "inside; Landlock guards no files, and namespaces "
+			    "are not forbidden",
+			    STR_ARG(v->origin.file), v->origin.line);
+}
+
 /* ---- the network's part ---- */
 
 static int set_classes(struct plan_work *w)
@@ -287,6 +302,7 @@ static int begin(struct plan_work *w)
 	w->plan->policy_hash = arena_cstr(w->arena, str_of(w->in->rules->hash));
 	w->plan->hostname = arena_cstr(w->arena, STR("bawn"));
 	w->plan->home = arena_cstr(w->arena, home);
+	set_nested(w);
 	set_ids(w);
 	set_limits(w);
 	return w->arena->failed ? -ENOMEM : 0;

@@ -11,6 +11,7 @@
  *   --allow RANGE   TCP port 80 to this range is taken, and answered with "ok"
  *   --deny RANGE    none of it is taken, whatever else is said
  *   --listen PATH   a socket of the plan; what connects is answered with "ok"
+ *   --nested        the plan lets sandboxes be made inside
  *   --tty           the command gets a pty, copied to stdout
  *   --leak          start with foreign descriptors open
  *   --refused FILE  the calls the listener refused, one name a line
@@ -49,7 +50,7 @@
 struct opts {
 	const char *project, *refused, *allow, *deny;
 	struct option_list see, hide, cover, listen;
-	bool tty, leak, plan, steps;
+	bool nested, tty, leak, plan, steps;
 	uint32_t time;
 };
 
@@ -68,6 +69,8 @@ static const struct option table[] = {
 	  .target = offsetof(struct opts, deny) },
 	{ "listen", 0, "PATH", "a socket of the plan", OPTION_LIST,
 	  .target = offsetof(struct opts, listen) },
+	{ "nested", 0, NULL, "sandboxes inside", OPTION_FLAG,
+	  .target = offsetof(struct opts, nested) },
 	{ "tty", 0, NULL, "a pty", OPTION_FLAG,
 	  .target = offsetof(struct opts, tty) },
 	{ "leak", 0, NULL, "foreign descriptors are open", OPTION_FLAG,
@@ -240,6 +243,7 @@ static bool make_plan(struct plan *p, const struct opts *o, const char *project)
 		.mounts = mounts,
 		.classes = classes,
 		.cidrs = cidrs,
+		.nested = o->nested,
 	};
 	set_ids(p, &st);
 	add_system(p);
