@@ -31,14 +31,15 @@ static size_t count_lines(struct str s)
 static int load(struct arena *a, struct str text, struct policy *ret,
 		struct diag *d)
 {
-	const struct policy_doc *docs[2] = { 0 };
+	struct policy_stack in = { 0 };
 	int r;
 
-	law(policy_builtin(a, &docs[0]) == 0);
-	r = policy_parse(a, text, STR("user"), STR("f"), &docs[1], d);
+	law(policy_builtin(a, &in.builtin) == 0);
+	r = policy_parse(a, text, STR("user"), STR("f"), &in.layer[POLICY_USER],
+			 d);
 	law(r == 0 || r == 1);
 	if (r == 0)
-		law(policy_effective(a, docs, 2, ret, d) == 0);
+		law(policy_effective(a, &in, ret, NULL, NULL, d) == 0);
 	return r;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "cmd/bawn-policy.h"
+#include "cmd/policy-here.h"
 #include "policy/policy.h"
 #include "policy/user-file.h"
 
@@ -90,17 +91,17 @@ static int load(struct arena *a, const char *path, struct buf *text,
 	return BAWN_EXIT_OK;
 }
 
-/* An exit code.  @user may be NULL. */
+/* An exit code. */
 static int join(struct arena *a, const char *path,
 		const struct policy_doc *user, struct policy *ret)
 {
-	const struct policy_doc *docs[2] = { NULL, user };
+	struct policy_stack in = { .layer = { [POLICY_USER] = user } };
 	struct net_policy net;
 	struct diag d = { 0 };
-	int r = policy_builtin(a, &docs[0]);
+	int r = policy_builtin(a, &in.builtin);
 
 	if (r == 0)
-		r = policy_effective(a, docs, user ? 2 : 1, ret, &d);
+		r = policy_effective(a, &in, ret, NULL, NULL, &d);
 	if (r == 0)
 		r = policy_net(a, ret, NULL, NULL, &net, &d);
 	if (r < 0)
@@ -167,56 +168,15 @@ static int print(const struct policy *p, bool json)
 	return policy_put(&out);
 }
 
-/* An exit code; *ret stays NULL where there is no user's layer. */
-static int load_user(struct arena *a, const struct policy_opts *o,
-		     struct buf *text, char **ret_path,
-		     const struct policy_doc **ret)
-{
-	AUTO(bytes) char *cwd = o->policy ? getcwd(NULL, 0) : NULL;
-	struct user_file_query q = { .home = getenv("HOME"),
-				     .profile = o->profile,
-				     .policy = o->policy,
-				     .cwd = cwd };
-	struct diag d = { 0 };
-	int r;
-
-	if (!o->policy && (!q.home || q.home[0] != '/')) {
-		cmd_error("HOME is not set; name the file with --policy");
-		return BAWN_EXIT_TROUBLE;
-	}
-	r = user_file_path(a, &q, ret_path, &d);
-	if (r < 0)
-		return policy_trouble("bawn policy", r);
-	if (r > 0) {
-		policy_say(o->policy ? o->policy : o->profile, &d);
-		return BAWN_EXIT_REFUSED;
-	}
-	if (!o->policy && !o->profile && access(*ret_path, F_OK) == -1 &&
-	    errno == ENOENT)
-		return BAWN_EXIT_OK;
-	return load(a, *ret_path, text, ret);
-}
-
 static int verb_show(const struct policy_opts *o, int argc, char *const argv[])
 {
-	AUTO(arena) struct arena a = ARENA_NULL;
-	AUTO(buf) struct buf text = BUF_NULL;
-	const struct policy_doc *user = NULL;
-	char *path = NULL;
-	struct policy p;
+	AUTO(policy_here) struct policy_here *h = NULL;
 	int code;
 
 	(void)argc;
 	(void)argv;
-	if (o->policy && o->profile) {
-		cmd_error("--policy and --profile exclude each other");
-		return BAWN_EXIT_USAGE;
-	}
-	arena_init(&a, POLICY_ARENA_MAX);
-	code = load_user(&a, o, &text, &path, &user);
-	if (code == BAWN_EXIT_OK)
-		code = join(&a, path, user, &p);
-	return code == BAWN_EXIT_OK ? print(&p, o->json) : code;
+	code = policy_here_new(&h, o);
+	return code == BAWN_EXIT_OK ? print(&h->entry->policy, o->json) : code;
 }
 
 static int verb_keys(const struct policy_opts *o, int argc, char *const argv[])

@@ -48,13 +48,27 @@ static int put(struct env *e, const char *assignment)
 	return 0;
 }
 
-static bool passes(const struct plan *p, struct str name)
+/* @patterns: with a space between. */
+static bool fits_one(struct str patterns, struct str name)
 {
-	for (size_t i = 0; i < p->n_env_pass; i++) {
-		if (glob_match(str_of(p->env_pass[i]), name))
+	struct str pattern;
+
+	while (str_cut(&patterns, ' ', &pattern)) {
+		if (glob_match(pattern, name))
 			return true;
 	}
 	return false;
+}
+
+static bool passes(const struct plan *p, struct str name)
+{
+	bool passed = false;
+
+	for (size_t i = 0; i < p->n_env_pass && !passed; i++)
+		passed = glob_match(str_of(p->env_pass[i]), name);
+	for (size_t i = 0; i < p->n_env_only && passed; i++)
+		passed = fits_one(str_of(p->env_only[i]), name);
+	return passed;
 }
 
 int run_env_build(struct arena *a, const struct plan *p, char *const environ_[],

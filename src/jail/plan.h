@@ -21,15 +21,16 @@
  */
 #define PLAN_ROOT_UID 61837u
 /* And this to itself: what programs expect of a user. */
-#define PLAN_INSIDE_UID  1000u
+#define PLAN_INSIDE_UID   1000u
 
-#define PLAN_MAX_BYTES   ((size_t)4 * 1024 * 1024) /* as JSON */
-#define PLAN_MAX_MOUNTS  512u
-#define PLAN_MAX_GLOBS   256u
-#define PLAN_MAX_ENV     1024u
-#define PLAN_MAX_CLASSES 64u
-#define PLAN_MAX_CIDRS   256u
-#define PLAN_MAX_PORTS   64u /* of one class or CIDR */
+#define PLAN_MAX_BYTES    ((size_t)4 * 1024 * 1024) /* as JSON */
+#define PLAN_MAX_MOUNTS   512u
+#define PLAN_MAX_GLOBS    256u
+#define PLAN_MAX_ENV      1024u
+#define PLAN_MAX_ENV_ONLY 4u
+#define PLAN_MAX_CLASSES  64u
+#define PLAN_MAX_CIDRS    256u
+#define PLAN_MAX_PORTS    64u /* of one class or CIDR */
 
 enum plan_op {
 	PLAN_BIND = 1, /* src (file or directory) at dst, recursively */
@@ -113,6 +114,9 @@ struct plan {
 	size_t n_hide;
 	char **env_pass; /* names, with * patterns */
 	size_t n_env_pass;
+	/* Each: patterns with a space between; a name has to fit one of each. */
+	char **env_only;
+	size_t n_env_only;
 	char **env_set; /* "K=V" */
 	size_t n_env_set;
 	struct plan_class *classes;

@@ -27,6 +27,7 @@ static const char whole[] =
 	"{\"op\":\"dev\",\"dst\":\"/dev\",\"size\":65536},"
 	"{\"op\":\"socket\",\"dst\":\"/tmp/s\",\"src\":\"/run/s\"}],"
 	"\"hide\":[\"/home/u/p/**/.env\"],\"env_pass\":[\"LC_*\"],"
+	"\"env_only\":[\"LC_* TZ\"],"
 	"\"env_set\":[\"A=b\"],"
 	"\"classes\":[{\"v4\":\"198.18.0.0/16\",\"v6\":\"fd18::/64\","
 	"\"ports\":[80,443]}],"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keeper/grant.h"
 
+#include <stdio.h>
+
 #include "base/json.h"
 #include "base/log.h"
 #include "base/path.h"
@@ -11,6 +13,7 @@
 #include "keeper/session.h"
 #include "keeper/state.h"
 #include "ledger/record.h"
+#include "policy/schema.h"
 
 #define CHANNEL_MAX ((size_t)4096) /* bytes of MSG_CHANNEL */
 
@@ -59,6 +62,23 @@ static void notice_git_hosts(struct grant *g, struct plan_notices *notices)
 		notices->n++;
 }
 
+static int get_rules(struct session *s, struct str home, struct diag *reterr)
+{
+	struct keeper *k = s->keeper;
+	char *cwd = NULL, *project = NULL;
+	struct rules_query q = { .host = &k->host,
+				 .request = &s->request,
+				 .home = home,
+				 .state_dir = k->config->state_dir };
+	int r = plan_locate(&s->arena, &k->host, s->request.cwd, home, &cwd,
+			    &project, reterr);
+
+	if (r != 0)
+		return r;
+	q.project = s->project = project;
+	return rules_get(&k->rules, &q, &s->rules, reterr);
+}
+
 static int load_rules(struct session *s, struct grant *g, struct diag *reterr)
 {
 	struct keeper *k = s->keeper;
@@ -74,7 +94,7 @@ static int load_rules(struct session *s, struct grant *g, struct diag *reterr)
 		return -ENOMEM;
 	s->request.env[OPEN_HOME] = home;
 	if (!s->rules)
-		r = rules_get(&k->rules, &s->request, home, &s->rules, reterr);
+		r = get_rules(s, home, reterr);
 	if (r != 0 || !s->rules)
 		return r < 0 ? r : GRANT_FAILED;
 	if (s->rules->has_preset && !preset_ready(&k->preset, &s->request))
@@ -110,6 +130,33 @@ static int format_grant(const struct session *s, struct grant *g,
 	return 0;
 }
 
+static void add_notice(struct grant *g, struct plan_notices *n,
+		       const char *text)
+{
+	char *copy = arena_cstr(&g->arena, str_of(text));
+
+	if (copy && n->n < PLAN_MAX_NOTICES)
+		n->text[n->n++] = copy;
+}
+
+/* What a layer says without effect: one line, the first of them. */
+static void tell_unheard(const struct session *s, struct grant *g,
+			 struct plan_notices *n)
+{
+	const struct policy_unheard *u = s->rules->unheard;
+	char key[64], text[400];
+
+	if (s->rules->n_unheard == 0)
+		return;
+	schema_key_name(u->key, key, sizeof(key));
+	(void)snprintf(text, sizeof(text),
+		       "%.*s:%u: %s is not heard from the %.*s's layer",
+		       STR_ARG(u->origin.file), (unsigned)u->origin.line,
+		       u->key == POLICY_NETWORK_ALLOW ? "connect" : key,
+		       STR_ARG(u->origin.layer));
+	add_notice(g, n, text);
+}
+
 int grant_make(struct session *s, struct grant *g, struct diag *reterr)
 {
 	const struct keeper_config *c = s->keeper->config;
@@ -122,6 +169,7 @@ int grant_make(struct session *s, struct grant *g, struct diag *reterr)
 		return r;
 	in = (struct plan_input){
 		.rules = s->rules,
+		.project = s->project,
 		.request = &s->request,
 		.session = s->id,
 		.state_dir = c->state_dir,
@@ -131,6 +179,7 @@ int grant_make(struct session *s, struct grant *g, struct diag *reterr)
 		.gid = c->gid,
 		.plan_only = s->request.plan_only,
 	};
+	tell_unheard(s, g, &notices);
 	r = plan_build(&g->arena, &in, &plan, &notices, reterr);
 	if (r != 0)
 		return r > 0 ? GRANT_REFUSED : r;

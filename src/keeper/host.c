@@ -151,14 +151,20 @@ bool host_is_file(const struct host *h, const char *path)
 	return host_stat(h, path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+int host_open(const struct host *h, const char *path, int flags)
+{
+	/* O_NONBLOCK: a FIFO in this place must not hold us up. */
+	return open_in(h, path,
+		       (uint64_t)flags | O_RDONLY | O_NONBLOCK | O_NOCTTY);
+}
+
 int host_load(const struct host *h, const char *path, struct buf *b)
 {
 	AUTO(fd) int fd = -1;
 	struct stat st;
 	int r;
 
-	/* O_NONBLOCK: a FIFO in this place must not hold us up. */
-	r = open_in(h, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	r = host_open(h, path, 0);
 	if (r < 0)
 		return r;
 	fd = r;

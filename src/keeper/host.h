@@ -29,6 +29,11 @@ must_check int host_stat(const struct host *h, const char *path,
 			 struct stat *ret);
 bool host_is_dir(const struct host *h, const char *path);
 bool host_is_file(const struct host *h, const char *path);
+/*
+ * For reading, never blocking; with O_NOFOLLOW in @flags not through a link at
+ * its end.  A descriptor or -errno.
+ */
+must_check int host_open(const struct host *h, const char *path, int flags);
 /* A regular file of at most the free room of @b. */
 must_check int host_load(const struct host *h, const char *path, struct buf *b);
 /*

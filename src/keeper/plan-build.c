@@ -66,6 +66,7 @@ int plan_hide(struct plan_work *w, const char *path)
 	if (w->n_hide == PLAN_MAX_GLOBS)
 		return plan_refuse(w, "more than %u paths to hide",
 				   PLAN_MAX_GLOBS);
+	w->hide_why[w->n_hide] = w->yard.why;
 	w->hide[w->n_hide++] = glob;
 	return 0;
 }
@@ -202,6 +203,63 @@ static int set_env_pass(struct plan_work *w)
 	return w->plan->env_pass ? 0 : -ENOMEM;
 }
 
+/* A layer's patterns in one text. */
+static int add_env_only(struct plan_work *w, const struct policy_value *v)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+
+	buf_init(&b, PLAN_MAX_BYTES);
+	for (size_t i = 0; i < v[POLICY_ENV_PASS].n; i++)
+		buf_printf(&b, "%s%.*s", b.len > 0 ? " " : "",
+			   STR_ARG(v[POLICY_ENV_PASS].items[i].text));
+	for (size_t i = 0; i < v[POLICY_ENV_SET].n; i++)
+		buf_printf(&b, "%s%.*s", b.len > 0 ? " " : "",
+			   STR_ARG(v[POLICY_ENV_SET].items[i].text));
+	w->plan->env_only[w->plan->n_env_only] =
+		arena_cstr(w->arena, buf_str(&b));
+	return b.failed || !w->plan->env_only[w->plan->n_env_only++] ? -ENOMEM
+								     : 0;
+}
+
+static int set_env_only(struct plan_work *w)
+{
+	const struct policy *p = &w->in->rules->policy;
+	int r = 0;
+
+	w->plan->env_only =
+		arena_array(w->arena, p->n_narrow + 1, sizeof(char *));
+	if (!w->plan->env_only)
+		return -ENOMEM;
+	for (size_t i = 0; i < p->n_narrow && r == 0; i++) {
+		if (p->narrow[i].value[POLICY_ENV_PASS].set)
+			r = add_env_only(w, p->narrow[i].value);
+	}
+	return r;
+}
+_Static_assert(POLICY_LAYER_MAX_ <= PLAN_MAX_ENV_ONLY, "one for each");
+
+/* A word of the command line is the user's, and clear; so is the refusal. */
+static int check_env_set(struct plan_work *w)
+{
+	const struct open_request *q = w->request;
+	struct origin o;
+
+	for (size_t i = 0; i < q->n_set; i++) {
+		char name[64];
+
+		if (policy_env_allows(&w->in->rules->policy, STR("user"),
+				      q->set[i], &o))
+			continue;
+		str_sanitise(q->set[i], name, sizeof(name));
+		return plan_refuse(w,
+				   "-e %s: the %.*s's layer does not let this "
+				   "variable in (%.*s:%u)",
+				   name, STR_ARG(o.layer), STR_ARG(o.file),
+				   (unsigned)o.line);
+	}
+	return 0;
+}
+
 static const char *shell(const struct plan_work *w)
 {
 	struct str s = w->request->env[OPEN_SHELL];
@@ -237,8 +295,12 @@ static int set_env_policy(struct plan_work *w)
 		&w->in->rules->policy.value[POLICY_ENV_SET];
 
 	for (size_t i = 0; i < v->n; i++) {
-		const char *name = arena_cstr(w->arena, v->items[i].text);
+		const struct policy_item *item = &v->items[i];
+		const char *name = arena_cstr(w->arena, item->text);
 
+		if (!policy_env_allows(&w->in->rules->policy,
+				       item->origin.layer, item->text, NULL))
+			continue;
 		if (name)
 			env_list_set(&w->env, name, v->items[i].value);
 	}
@@ -294,8 +356,10 @@ static int begin(struct plan_work *w)
 	if (r == 0)
 		r = env_list_init(&w->env, w->arena);
 	w->hide = arena_array(w->arena, PLAN_MAX_GLOBS, sizeof(char *));
+	w->hide_why =
+		arena_array(w->arena, PLAN_MAX_GLOBS, sizeof(*w->hide_why));
 	w->home = arena_cstr(w->arena, home);
-	if (r != 0 || !w->hide || !w->home)
+	if (r != 0 || !w->hide || !w->hide_why || !w->home)
 		return -ENOMEM;
 	w->defaults = str_eq(read->origin.layer, STR("builtin"));
 	w->plan->session = arena_cstr(w->arena, str_of(w->in->session));
@@ -308,21 +372,51 @@ static int begin(struct plan_work *w)
 	return w->arena->failed ? -ENOMEM : 0;
 }
 
-typedef int (*part_fn)(struct plan_work *w);
-
-static const part_fn parts[] = {
-	plan_find_project, set_classes,           set_cidrs,
-	plan_add_system,   plan_add_policy_files, plan_add_git,
-	plan_add_home,     plan_add_toolchains,   plan_add_path,
-	set_env_base,      plan_add_clients,      plan_add_etc,
-	plan_add_ca,       plan_add_sockets,      plan_add_hidden,
-	set_env_pass,      set_env_policy,
+struct part {
+	int (*add)(struct plan_work *w);
+	const char *what; /* for explanations */
 };
+
+static const struct part parts[] = {
+	{ plan_find_project, "the project" },
+	{ plan_set_layers, "the layers" },
+	{ set_classes, "the network" },
+	{ set_cidrs, "the network" },
+	{ plan_add_system, "every session has it" },
+	{ plan_add_policy_files, "the base system" },
+	{ plan_add_git, "the repository of this worktree or submodule" },
+	{ plan_add_home, "the private home" },
+	{ plan_add_toolchains, "an installed tool" },
+	{ plan_add_path, "a directory of PATH" },
+	{ set_env_base, "the environment" },
+	{ plan_add_clients, "a certificate file of a package client" },
+	{ plan_add_etc, "made for the session" },
+	{ plan_add_ca, "certificates" },
+	{ plan_add_sockets, "network.sockets" },
+	{ plan_add_hidden, "files.hide" },
+	{ set_env_pass, "the environment" },
+	{ set_env_only, "the environment" },
+	{ check_env_set, "the environment" },
+	{ set_env_policy, "the environment" },
+};
+
+static void set_trace(const struct plan_work *w, const struct plan_reason *why)
+{
+	if (!w->in->trace)
+		return;
+	*w->in->trace = (struct plan_trace){
+		.mounts = why,
+		.hide = w->hide_why,
+		.layers = w->yard.layers,
+		.n_layers = w->yard.n_layers,
+	};
+}
 
 int plan_build(struct arena *a, const struct plan_input *in, struct plan *ret,
 	       struct plan_notices *notices, struct diag *reterr)
 {
 	struct plan plan = { 0 };
+	struct plan_reason *why = NULL;
 	struct plan_work w = { .arena = a,
 			       .in = in,
 			       .request = in->request,
@@ -333,10 +427,13 @@ int plan_build(struct arena *a, const struct plan_input *in, struct plan *ret,
 
 	w.yard.home_fd = -1;
 	r = begin(&w);
-	for (size_t i = 0; i < N_ELEMS(parts) && r == 0; i++)
-		r = parts[i](&w);
+	for (size_t i = 0; i < N_ELEMS(parts) && r == 0; i++) {
+		w.yard.why = (struct plan_reason){ .what = parts[i].what };
+		r = parts[i].add(&w);
+	}
 	if (r == 0)
-		r = yard_finish(&w.yard, &plan.mounts, &plan.n_mounts, reterr);
+		r = yard_finish(&w.yard, &plan.mounts, &why, &plan.n_mounts,
+				reterr);
 	if (w.yard.home_fd != -1)
 		(void)close(w.yard.home_fd);
 	if (r == YARD_FULL && reterr->text[0] == '\0')
@@ -344,6 +441,7 @@ int plan_build(struct arena *a, const struct plan_input *in, struct plan *ret,
 				PLAN_MAX_MOUNTS);
 	if (r != 0)
 		return r;
+	set_trace(&w, why);
 	plan.hide = w.hide;
 	plan.n_hide = w.n_hide;
 	if (a->failed)

@@ -46,7 +46,7 @@ static int add_tops(struct plan_work *w)
 	for (size_t i = 0; i < N_ELEMS(tops); i++) {
 		int r = yard_add_path(&w->yard, tops[i], false, NULL);
 
-		if (r != 0 && r != YARD_MISSING)
+		if (r != 0 && r != YARD_MISSING && r != YARD_REFUSED)
 			return r;
 	}
 	return 0;
@@ -100,6 +100,100 @@ static int expand(struct plan_work *w, enum policy_key key,
 	return policy_expand(w->arena, key, item, &vars, ret, reterr);
 }
 
+/* ---- what other layers say about files ---- */
+
+/*
+ * The rules of one list, as far as they are paths here: what is not there, or
+ * hangs on a variable that is not set, allows nothing.
+ */
+static int add_rules(struct plan_work *w, const struct policy_value *v,
+		     enum policy_key key, struct files_layer *l)
+{
+	for (size_t i = 0; i < v[key].n; i++) {
+		struct files_rule *rule = &l->rules[l->n];
+		struct diag why = { 0 };
+		struct str text;
+		char *real = NULL;
+		const char *path;
+		int r = expand(w, key, &v[key].items[i], &text, &why);
+
+		if (r < 0)
+			return r;
+		if (r > 0)
+			continue;
+		path = arena_cstr(w->arena, text);
+		if (!path)
+			return -ENOMEM;
+		r = host_real(w->arena, w->in->host, path, &real, NULL);
+		if (r == -ENOMEM)
+			return r;
+		if (r != 0)
+			continue;
+		rule->path = str_of(real);
+		rule->write = key == POLICY_FILES_WRITE;
+		rule->origin = v[key].items[i].origin;
+		l->n++;
+	}
+	return 0;
+}
+
+static int set_layer(struct plan_work *w, const struct policy_value *v,
+		     struct files_layer *l)
+{
+	const struct policy_value *read = &v[POLICY_FILES_READ];
+	const struct policy_value *write = &v[POLICY_FILES_WRITE];
+	int r;
+
+	l->has_read = read->set;
+	l->has_write = write->set;
+	l->read = read->origin;
+	l->write = write->origin;
+	l->rules = arena_array(w->arena, read->n + write->n + 1,
+			       sizeof(*l->rules));
+	if (!l->rules)
+		return -ENOMEM;
+	r = add_rules(w, v, POLICY_FILES_READ, l);
+	return r != 0 ? r : add_rules(w, v, POLICY_FILES_WRITE, l);
+}
+
+int plan_set_layers(struct plan_work *w)
+{
+	const struct policy *p = &w->in->rules->policy;
+	struct files_layer *layers =
+		arena_array(w->arena, p->n_narrow + 1, sizeof(*layers));
+	size_t n = 0;
+
+	if (!layers)
+		return -ENOMEM;
+	for (size_t i = 0; i < p->n_narrow; i++) {
+		const struct policy_value *v = p->narrow[i].value;
+		int r;
+
+		if (!v[POLICY_FILES_READ].set && !v[POLICY_FILES_WRITE].set)
+			continue;
+		r = set_layer(w, v, &layers[n++]);
+		if (r != 0)
+			return r;
+	}
+	w->yard.layers = layers;
+	w->yard.n_layers = n;
+	return 0;
+}
+
+/* The layer that leaves nothing of @real, for a notice. */
+static const struct origin *refuser(const struct plan_work *w, const char *real,
+				    bool writable)
+{
+	static struct origin origin;
+
+	for (size_t i = 0; i < w->yard.n_layers; i++) {
+		if (!files_layer_allows(&w->yard.layers[i], str_of(real),
+					writable, &origin))
+			break;
+	}
+	return &origin;
+}
+
 /* 1: the line of the policy is put in front. */
 static int refuse_item(struct plan_work *w, const struct policy_item *item,
 		       const char *why)
@@ -122,7 +216,12 @@ static int guard(struct plan_work *w, const struct policy_item *item,
 			return refuse_item(w, item,
 					   "bawn's own files are there");
 		if (above) {
-			int r = plan_hide(w, own[i]);
+			int r;
+
+			w->yard.why = (struct plan_reason){
+				.what = "bawn's own files"
+			};
+			r = plan_hide(w, own[i]);
 
 			if (r != 0)
 				return r;
@@ -135,6 +234,12 @@ static int guard(struct plan_work *w, const struct policy_item *item,
 				   "private in a session; name what is needed "
 				   "below it");
 	return 0;
+}
+
+static void because(struct plan_work *w, const char *what,
+		    const struct policy_item *item)
+{
+	w->yard.why = (struct plan_reason){ what, item->origin };
 }
 
 static int add_item(struct plan_work *w, const struct policy_item *item,
@@ -168,8 +273,20 @@ static int add_item(struct plan_work *w, const struct policy_item *item,
 	r = guard(w, item, real, writable);
 	if (r != 0)
 		return r;
+	because(w, writable ? "files.write" : "files.read", item);
 	r = yard_add_path(&w->yard, path, writable, NULL);
-	return r == YARD_MISSING ? 0 : r;
+	if (r == YARD_REFUSED && !builtin) {
+		const struct origin *o = refuser(w, real, writable);
+
+		plan_notice(w,
+			    "%.*s:%u: %.*s: the %.*s's layer refuses it "
+			    "(%.*s:%u)",
+			    STR_ARG(item->origin.file),
+			    (unsigned)item->origin.line, STR_ARG(item->text),
+			    STR_ARG(o->layer), STR_ARG(o->file),
+			    (unsigned)o->line);
+	}
+	return r == YARD_MISSING || r == YARD_REFUSED ? 0 : r;
 }
 
 static int add_items(struct plan_work *w, enum policy_key key)
@@ -182,14 +299,26 @@ static int add_items(struct plan_work *w, enum policy_key key)
 	return r;
 }
 
+/* What narrows the next session is not this one's to change. */
+static int keep_policy(struct plan_work *w)
+{
+	const char *path = w->in->rules->source[POLICY_PROJECT].path;
+
+	return path ? yard_cover(&w->yard, path, path) : 0;
+}
+
 int plan_add_policy_files(struct plan_work *w)
 {
 	int r = add_items(w, POLICY_FILES_READ);
 
 	if (r == 0)
 		r = add_items(w, POLICY_FILES_WRITE);
+	w->yard.why = (struct plan_reason){ .what = "the base system" };
 	if (r == 0)
 		r = add_tops(w);
+	w->yard.why.what = "the project's policy is not a session's to change";
+	if (r == 0)
+		r = keep_policy(w);
 	if (r == 0 && !yard_sees(&w->yard, w->plan->cwd, false))
 		r = plan_refuse(w,
 				"the policy (files) shows nothing of %s, "
@@ -216,6 +345,8 @@ int plan_add_hidden(struct plan_work *w)
 		if (w->n_hide == PLAN_MAX_GLOBS)
 			return refuse_item(w, &v->items[i],
 					   "too many paths to hide");
+		because(w, "files.hide", &v->items[i]);
+		w->hide_why[w->n_hide] = w->yard.why;
 		w->hide[w->n_hide] = arena_cstr(w->arena, text);
 		if (!w->hide[w->n_hide++])
 			return -ENOMEM;
@@ -224,6 +355,41 @@ int plan_add_hidden(struct plan_work *w)
 }
 
 /* ---- sockets ---- */
+
+/* Every layer that lists sockets has to list @path. */
+static bool sockets_agree(struct plan_work *w, const struct policy_item *item,
+			  struct str path)
+{
+	const struct policy *p = &w->in->rules->policy;
+
+	for (size_t i = 0; i < p->n_narrow; i++) {
+		const struct policy_value *v =
+			&p->narrow[i].value[POLICY_NETWORK_SOCKETS];
+		bool found = !v->set;
+
+		for (size_t k = 0; k < v->n && !found; k++) {
+			struct diag why = { 0 };
+			struct str text;
+
+			found = expand(w, POLICY_NETWORK_SOCKETS, &v->items[k],
+				       &text, &why) == 0 &&
+				str_eq(text, path);
+		}
+		if (!found) {
+			plan_notice(w,
+				    "%.*s:%u: %.*s: the %.*s's layer refuses "
+				    "it (%.*s:%u)",
+				    STR_ARG(item->origin.file),
+				    (unsigned)item->origin.line,
+				    STR_ARG(item->text),
+				    STR_ARG(v->origin.layer),
+				    STR_ARG(v->origin.file),
+				    (unsigned)v->origin.line);
+			return false;
+		}
+	}
+	return true;
+}
 
 static int add_socket(struct plan_work *w, const struct policy_item *item)
 {
@@ -253,6 +419,8 @@ static int add_socket(struct plan_work *w, const struct policy_item *item)
 	}
 	if (st.st_uid != w->in->uid)
 		return refuse_item(w, item, "the socket is another user's");
+	if (!sockets_agree(w, item, text))
+		return 0;
 	if (str_eq(w->request->env[OPEN_SSH_AUTH_SOCK], text) ||
 	    str_eq(item->text, STR("$SSH_AUTH_SOCK")))
 		env_list_set(&w->env, "SSH_AUTH_SOCK", text);

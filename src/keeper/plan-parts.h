@@ -19,6 +19,7 @@ struct plan_work {
 	const char *project; /* without links */
 	const char *user;    /* inside */
 	char **hide;         /* PLAN_MAX_GLOBS */
+	struct plan_reason *hide_why;
 	size_t n_hide;
 	bool defaults; /* files.read is the built-in one */
 };
@@ -42,6 +43,7 @@ must_check int plan_find_project(struct plan_work *w);
 must_check int plan_add_git(struct plan_work *w);
 
 /* plan-files.c: what the policy names, the base system. */
+must_check int plan_set_layers(struct plan_work *w);
 must_check int plan_add_system(struct plan_work *w);
 must_check int plan_add_policy_files(struct plan_work *w);
 must_check int plan_add_hidden(struct plan_work *w);

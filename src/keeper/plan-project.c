@@ -31,22 +31,6 @@
 
 #define MAX_DEPTH 128u /* directories looked at for a ".git" */
 
-/* @path, which is to be a directory, without links. */
-static int real_dir(struct plan_work *w, const char *path, const char *what,
-		    char **ret)
-{
-	mode_t mode = 0;
-	int r = host_real(w->arena, w->in->host, path, ret, &mode);
-
-	if (r == -ENOMEM)
-		return r;
-	if (r != 0)
-		return plan_refuse(w, "%s %s: %s", what, path, strerror(-r));
-	if (!S_ISDIR(mode))
-		return plan_refuse(w, "%s %s is not a directory", what, path);
-	return 0;
-}
-
 const char *plan_find_top(struct arena *a, const struct host *host,
 			  const char *cwd, const char *home)
 {
@@ -64,6 +48,69 @@ const char *plan_find_top(struct arena *a, const struct host *host,
 		dir = path_dirname(dir);
 	}
 	return NULL;
+}
+
+struct look {
+	struct arena *arena;
+	const struct host *host;
+	struct diag *err;
+};
+
+static int refuse(const struct look *l, const char *what, const char *path,
+		  const char *why)
+{
+	char text[sizeof(l->err->text)];
+
+	(void)snprintf(text, sizeof(text), "%s %s%s", what, path, why);
+	diag_set(l->err, 0, 0, "%s", text);
+	return 1;
+}
+
+/* @path, which is to be a directory, without links. */
+static int real_dir(const struct look *l, struct str path, const char *what,
+		    char **ret)
+{
+	const char *given = arena_cstr(l->arena, path);
+	char why[64];
+	mode_t mode = 0;
+	int r;
+
+	if (!given)
+		return -ENOMEM;
+	r = host_real(l->arena, l->host, given, ret, &mode);
+	if (r == -ENOMEM)
+		return r;
+	if (r != 0) {
+		(void)snprintf(why, sizeof(why), ": %s", strerror(-r));
+		return refuse(l, what, given, why);
+	}
+	return S_ISDIR(mode) ? 0
+			     : refuse(l, what, given, " is not a directory");
+}
+
+static int locate(const struct look *l, struct str cwd, struct str home,
+		  char **ret_cwd, char **ret_home, char **ret_project)
+{
+	const char *top;
+	int r = real_dir(l, cwd, "the working directory", ret_cwd);
+
+	if (r == 0)
+		r = real_dir(l, home, "the home directory", ret_home);
+	if (r != 0)
+		return r;
+	top = plan_find_top(l->arena, l->host, *ret_cwd, *ret_home);
+	*ret_project = top ? arena_cstr(l->arena, str_of(top)) : *ret_cwd;
+	return l->arena->failed ? -ENOMEM : 0;
+}
+
+int plan_locate(struct arena *a, const struct host *host, struct str cwd,
+		struct str home, char **ret_cwd, char **ret_project,
+		struct diag *reterr)
+{
+	struct look l = { a, host, reterr };
+	char *real_home = NULL;
+
+	return locate(&l, cwd, home, ret_cwd, &real_home, ret_project);
 }
 
 static int refuse_as_project(struct plan_work *w, const char *project,
@@ -92,21 +139,20 @@ static int refuse_as_project(struct plan_work *w, const char *project,
 
 int plan_find_project(struct plan_work *w)
 {
-	const char *cwd_given = arena_cstr(w->arena, w->request->cwd);
-	char *cwd = NULL, *home = NULL;
-	const char *top;
+	struct look l = { w->arena, w->in->host, w->reterr };
+	char *cwd = NULL, *home = NULL, *project = NULL;
 	struct stat st;
-	int r;
+	int r = locate(&l, w->request->cwd, str_of(w->home), &cwd, &home,
+		       &project);
 
-	if (!cwd_given)
-		return -ENOMEM;
-	r = real_dir(w, cwd_given, "the working directory", &cwd);
-	if (r == 0)
-		r = real_dir(w, w->home, "the home directory", &home);
 	if (r != 0)
 		return r;
-	top = plan_find_top(w->arena, w->in->host, cwd, home);
-	w->project = top ? top : cwd;
+	w->project = project;
+	if (strcmp(project, w->in->project) != 0)
+		return plan_refuse(w,
+				   "%s has become another project in this "
+				   "very moment; try again",
+				   cwd);
 	r = refuse_as_project(w, w->project, home);
 	if (r == 0)
 		r = host_stat(w->in->host, w->project, &st);
@@ -257,5 +303,10 @@ int plan_add_git(struct plan_work *w)
 		return 0;
 	}
 	r = yard_add_path(&w->yard, dir, true, NULL);
-	return r == YARD_MISSING ? 0 : r;
+	if (r == YARD_REFUSED)
+		plan_notice(w,
+			    "the policy (files.write) does not show %s, the "
+			    "repository of %s; git will not work in here",
+			    dir, w->project);
+	return r == YARD_MISSING || r == YARD_REFUSED ? 0 : r;
 }

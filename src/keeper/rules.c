@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An entry carries the identity of the descriptor that was read, so that text
- * and identity belong together even when the file is replaced in between.
- * Editors save by rename, so a new inode is the usual sign; a file written in
- * place changes its times.
+ * Theory of operation
+ *
+ * What decides is the identity of four files and whether the project's text was
+ * accepted; an entry carries them as they were when its text was read, through
+ * one descriptor each, so that text and identity belong together even when a
+ * file is replaced in between.  Editors save by rename, so a new inode is the
+ * usual sign; a file written in place changes its times.
+ *
+ * The user's file is found as `bawn policy` finds it, on this machine; the
+ * others are looked for where plans are made from, below the host's root.
  */
 #include "keeper/rules.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "policy/user-file.h"
 
-#define IDENTITY_LEN 7
 #define FRESH_NS     (100 * NS_PER_MS)
 #define NET_ARENA    ((size_t)16 * 1024 * 1024)
 #define NET_JSON_MAX ((size_t)4 * 1024 * 1024)
@@ -25,6 +32,8 @@ static void entry_free(struct rules_entry *e)
 	arena_done(&e->net_arena);
 	buf_done(&e->net_buf);
 	free(e->file);
+	for (size_t i = 0; i < POLICY_LAYER_MAX_; i++)
+		free(e->source[i].path);
 	free(e);
 }
 DEFINE_AUTO(rules_entry, struct rules_entry, entry_free);
@@ -46,15 +55,24 @@ void rules_done(struct rules *r)
 	}
 }
 
+/* ---- where the layers are ---- */
+
+/* Paths of this query's files; NULL: there is none. */
+struct files {
+	char *path[POLICY_LAYER_MAX_];
+	struct stat st[POLICY_LAYER_MAX_];
+};
+
 /* The file of the user's layer; *ret_must: it was asked for by name. */
-static int find_file(struct arena *a, const struct open_request *q,
-		     struct str home, char **ret, bool *ret_must,
-		     struct diag *reterr)
+static int find_user(struct arena *a, const struct rules_query *q, char **ret,
+		     bool *ret_must, struct diag *reterr)
 {
+	const struct open_request *req = q->request;
 	struct user_file_query query = {
-		.home = arena_cstr(a, home),
-		.profile = q->profile.len ? arena_cstr(a, q->profile) : NULL,
-		.policy = q->policy.len ? arena_cstr(a, q->policy) : NULL,
+		.home = arena_cstr(a, q->home),
+		.profile =
+			req->profile.len ? arena_cstr(a, req->profile) : NULL,
+		.policy = req->policy.len ? arena_cstr(a, req->policy) : NULL,
 		.cwd = "/", /* the client has made it absolute */
 	};
 
@@ -64,9 +82,63 @@ static int find_file(struct arena *a, const struct open_request *q,
 	return user_file_path(a, &query, ret, reterr);
 }
 
-static void take_identity(const struct stat *st, uint64_t ret[IDENTITY_LEN])
+static int look_at_user(struct arena *a, const struct rules_query *q,
+			struct files *f, struct diag *reterr)
 {
-	uint64_t id[IDENTITY_LEN] = {
+	char **path = &f->path[POLICY_USER];
+	bool must;
+	int r = find_user(a, q, path, &must, reterr);
+
+	if (r != 0)
+		return r;
+	if (stat(*path, &f->st[POLICY_USER]) == -1 && !must &&
+	    (errno == ENOENT || errno == ENOTDIR))
+		*path = NULL;
+	return 0;
+}
+
+/* Where nothing is, nothing is said; what cannot be looked at is refused. */
+static int look_at(const struct rules_query *q, struct files *f,
+		   enum policy_layer layer, struct diag *reterr)
+{
+	int r;
+
+	if (!f->path[layer])
+		return -ENOMEM;
+	r = host_stat(q->host, f->path[layer], &f->st[layer]);
+	if (r == -ENOENT || r == -ENOTDIR) {
+		f->path[layer] = NULL;
+		return 0;
+	}
+	if (r != 0 && r != -ELOOP) {
+		diag_set(reterr, 0, 0, "%s: %s", f->path[layer], strerror(-r));
+		return 1;
+	}
+	return 0;
+}
+
+static int look(struct arena *a, const struct rules_query *q, struct files *f,
+		struct diag *reterr)
+{
+	int r;
+
+	f->path[POLICY_ORG] = arena_cstr(a, STR(RULES_ORG_FILE));
+	f->path[POLICY_TEAM] = arena_cstr(a, STR(RULES_TEAM_FILE));
+	f->path[POLICY_PROJECT] =
+		arena_printf(a, "%s/%s", q->project, RULES_PROJECT_NAME);
+	r = look_at(q, f, POLICY_ORG, reterr);
+	if (r == 0)
+		r = look_at(q, f, POLICY_TEAM, reterr);
+	if (r == 0)
+		r = look_at(q, f, POLICY_PROJECT, reterr);
+	return r != 0 ? r : look_at_user(a, q, f, reterr);
+}
+
+/* ---- identity ---- */
+
+static void take_identity(const struct stat *st, uint64_t ret[RULES_IDENTITY])
+{
+	uint64_t id[RULES_IDENTITY] = {
 		st->st_dev,
 		st->st_ino,
 		(uint64_t)st->st_size,
@@ -79,18 +151,75 @@ static void take_identity(const struct stat *st, uint64_t ret[IDENTITY_LEN])
 	memcpy(ret, id, sizeof(id));
 }
 
-static void find_presets(struct rules_entry *e)
+/*
+ * So young that it could change once more without its times saying so; it is
+ * read again the next time.
+ */
+static bool is_fresh(const struct stat *st)
 {
-	const struct policy_value *v = &e->policy.value[POLICY_NETWORK_ALLOW];
+	uint64_t changed = (uint64_t)st->st_ctim.tv_sec * NS_PER_S +
+			   (uint64_t)st->st_ctim.tv_nsec;
 
-	for (size_t i = 0; i < v->n; i++) {
-		if (v->items[i].rule)
+	return clock_utc_ns() < changed + FRESH_NS;
+}
+
+static bool is_same(const struct rules_source *s, const char *path,
+		    const struct stat *st)
+{
+	uint64_t id[RULES_IDENTITY];
+
+	if (!s->path || !path)
+		return !s->path && !path;
+	take_identity(st, id);
+	return strcmp(s->path, path) == 0 &&
+	       memcmp(s->identity, id, sizeof(id)) == 0;
+}
+
+static bool is_accepted(const struct rules_query *q,
+			const struct rules_entry *e)
+{
+	return e->project_hash[0] != '\0' &&
+	       accept_has(q->state_dir, str_of(q->project), e->project_hash);
+}
+
+static struct rules_entry *find_kept(struct rules *r,
+				     const struct rules_query *q,
+				     const struct files *f)
+{
+	for (size_t i = 0; i < RULES_KEPT; i++) {
+		struct rules_entry *e = r->kept[i];
+		bool same = e != NULL;
+
+		for (size_t k = 0; same && k < POLICY_LAYER_MAX_; k++)
+			same = is_same(&e->source[k], f->path[k], &f->st[k]);
+		if (same && e->accepted == is_accepted(q, e))
+			return e;
+	}
+	return NULL;
+}
+
+/* ---- reading ---- */
+
+static void find_in(struct rules_entry *e, const struct policy_value *v)
+{
+	for (size_t i = 0; i < v[POLICY_NETWORK_ALLOW].n; i++) {
+		const struct policy_item *item =
+			&v[POLICY_NETWORK_ALLOW].items[i];
+
+		if (item->rule)
 			continue;
-		if (str_eq(v->items[i].text, STR(PRESET_NAME)))
+		if (str_eq(item->text, STR(PRESET_NAME)))
 			e->has_preset = true;
 		else
 			e->has_git_hosts = true;
 	}
+}
+
+static void find_presets(struct rules_entry *e)
+{
+	find_in(e, e->policy.value);
+	for (size_t i = 0; i < e->policy.n_narrow; i++)
+		find_in(e, e->policy.narrow[i].value);
 }
 
 /* 1: @d has the place; it gets the file's name in front. */
@@ -106,84 +235,106 @@ static int name_file(struct diag *d, const char *file)
 	return 1;
 }
 
-static int parse(struct rules_entry *e, struct str text, bool has_file,
-		 struct diag *reterr)
+/* A project's file is the repository's: no link leads out of it. */
+static int open_layer(const struct rules_query *q, enum policy_layer layer,
+		      const char *path)
 {
-	const struct policy_doc *docs[2] = { NULL, NULL };
+	int fd;
+
+	if (layer != POLICY_USER)
+		return host_open(q->host, path,
+				 layer == POLICY_PROJECT ? O_NOFOLLOW : 0);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return fd == -1 ? neg_errno() : fd;
+}
+
+static const char *why_not(enum policy_layer layer, int r)
+{
+	if (r == -ENOENT || r == -ENOTDIR)
+		return "no such file";
+	if (r == -ELOOP && layer == POLICY_PROJECT)
+		return "a symbolic link; a project's policy is a file of its "
+		       "own";
+	return strerror(-r);
+}
+
+static int read_layer(const struct rules_query *q, enum policy_layer layer,
+		      const char *path, struct rules_entry *e,
+		      struct diag *reterr)
+{
+	struct rules_source *src = &e->source[layer];
+	AUTO(buf) struct buf text = BUF_NULL;
+	AUTO(fd) int fd = -1;
+	struct stat st;
 	int r;
 
-	r = policy_builtin(&e->arena, &docs[0]);
-	if (r == 0 && has_file)
-		r = policy_parse(&e->arena, text, STR("user"), str_of(e->file),
-				 &docs[1], reterr);
+	src->path = strdup(path);
+	if (!src->path)
+		return -ENOMEM;
+	r = open_layer(q, layer, path);
+	if (r >= 0) {
+		fd = r;
+		r = user_file_load(fd, layer != POLICY_PROJECT, &text, &st,
+				   reterr);
+	}
+	if (r < 0)
+		diag_set(reterr, 0, 0, "%s", why_not(layer, r));
+	if (r != 0)
+		return name_file(reterr, path);
+	if (is_fresh(&st))
+		memset(src->identity, 0xff, sizeof(src->identity));
+	else
+		take_identity(&st, src->identity);
+	if (layer == POLICY_PROJECT)
+		r = accept_hash(buf_str(&text), e->project_hash);
 	if (r == 0)
-		r = policy_effective(&e->arena, docs, has_file ? 2 : 1,
-				     &e->policy, reterr);
-	if (r > 0)
-		return name_file(reterr, e->file);
+		r = policy_parse(&e->arena, buf_str(&text),
+				 str_of(policy_layer_name(layer)),
+				 str_of(src->path), &e->stack.layer[layer],
+				 reterr);
+	return r > 0 ? name_file(reterr, path) : r;
+}
+
+static int read_all(struct rules_entry *e, const struct rules_query *q,
+		    const struct files *f, struct diag *reterr)
+{
+	int r = policy_builtin(&e->arena, &e->stack.builtin);
+
+	for (unsigned i = 0; i < POLICY_LAYER_MAX_ && r == 0; i++) {
+		if (f->path[i])
+			r = read_layer(q, (enum policy_layer)i, f->path[i], e,
+				       reterr);
+	}
+	if (r != 0)
+		return r;
+	e->accepted = e->stack.accepted = is_accepted(q, e);
+	r = policy_effective(&e->arena, &e->stack, &e->policy, e->unheard,
+			     &e->n_unheard, reterr);
 	return r != 0 ? r : policy_hash(&e->policy, e->hash);
 }
 
-/*
- * So young that it could change once more without its times saying so; it is
- * read again the next time.
- */
-static bool is_fresh(const struct stat *st)
-{
-	uint64_t changed = (uint64_t)st->st_ctim.tv_sec * NS_PER_S +
-			   (uint64_t)st->st_ctim.tv_nsec;
-
-	return clock_utc_ns() < changed + FRESH_NS;
-}
-
-/* @file "": the built-in default alone. */
-static int entry_new(const char *file, struct rules_entry **ret,
-		     struct diag *reterr)
+static int entry_new(const struct rules_query *q, const struct files *f,
+		     struct rules_entry **ret, struct diag *reterr)
 {
 	AUTO(rules_entry) struct rules_entry *e = calloc(1, sizeof(*e));
-	AUTO(buf) struct buf text = BUF_NULL;
-	bool has_file = file[0] != '\0';
-	struct stat st;
-	int r = 0;
+	const char *user = f->path[POLICY_USER];
+	int r;
 
 	if (!e)
 		return -ENOMEM;
 	e->refs = 1;
-	arena_init(&e->arena, POLICY_ARENA_MAX);
+	arena_init(&e->arena, POLICY_LAYER_MAX_ * POLICY_ARENA_MAX);
 	arena_init(&e->net_arena, NET_ARENA);
 	buf_init(&e->net_buf, NET_JSON_MAX);
-	e->file = strdup(file);
+	e->file = strdup(user ? user : "");
 	if (!e->file)
 		return -ENOMEM;
-	if (has_file)
-		r = user_file_read(file, &text, &st, reterr);
-	if (r < 0)
-		diag_set(reterr, 0, 0, "%s", strerror(-r));
-	if (r != 0)
-		return name_file(reterr, file);
-	if (has_file && is_fresh(&st))
-		memset(e->identity, 0xff, sizeof(e->identity)); /* nobody's */
-	else if (has_file)
-		take_identity(&st, e->identity);
-	r = parse(e, buf_str(&text), has_file, reterr);
+	r = read_all(e, q, f, reterr);
 	if (r != 0)
 		return r;
 	find_presets(e);
 	*ret = TAKE(e);
 	return 0;
-}
-
-static struct rules_entry *find_kept(struct rules *r, const char *file,
-				     const uint64_t identity[IDENTITY_LEN])
-{
-	for (size_t i = 0; i < RULES_KEPT; i++) {
-		struct rules_entry *e = r->kept[i];
-
-		if (e && strcmp(e->file, file) == 0 &&
-		    memcmp(e->identity, identity, sizeof(e->identity)) == 0)
-			return e;
-	}
-	return NULL;
 }
 
 /* In the place of the one that was not used for longest. */
@@ -205,28 +356,21 @@ static void keep(struct rules *r, struct rules_entry *e)
 	r->kept[place] = e;
 }
 
-int rules_get(struct rules *r, const struct open_request *q, struct str home,
+int rules_get(struct rules *r, const struct rules_query *q,
 	      struct rules_entry **ret, struct diag *reterr)
 {
 	AUTO(arena) struct arena a = ARENA_NULL;
-	uint64_t identity[IDENTITY_LEN] = { 0 };
-	struct rules_entry *e = NULL;
-	char none[] = "", *file = NULL;
-	struct stat st;
-	bool must;
+	struct files f = { 0 };
+	struct rules_entry *e;
 	int got;
 
 	arena_init(&a, (size_t)64 * 1024);
-	got = find_file(&a, q, home, &file, &must, reterr);
+	got = look(&a, q, &f, reterr);
 	if (got != 0)
 		return got;
-	if (stat(file, &st) == 0)
-		take_identity(&st, identity);
-	else if (!must && (errno == ENOENT || errno == ENOTDIR))
-		file = none;
-	e = find_kept(r, file, identity);
+	e = find_kept(r, q, &f);
 	if (!e) {
-		got = entry_new(file, &e, reterr);
+		got = entry_new(q, &f, &e, reterr);
 		if (got != 0)
 			return got;
 		if (e->has_git_hosts) {

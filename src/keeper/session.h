@@ -70,6 +70,7 @@ struct session {
 	struct open_request request;
 	struct str argv; /* in one line, quoted */
 	struct rules_entry *rules;
+	const char *project; /* in the arena */
 	uint64_t started_ns; /* UTC */
 	uint64_t resolvers_version;
 	pid_t pid;          /* of its init, once it runs */

@@ -111,19 +111,32 @@ static void machine_done(struct machine *m)
 static int build(struct machine *m, const char *policy)
 {
 	static const struct preset none = PRESET_NULL;
+	char *cwd = NULL, *project = NULL;
+	struct rules_query query;
 	struct plan_input in;
+	int r;
 
 	rules_unref(m->entry);
 	m->entry = NULL;
 	(void)unlink(m->policy);
 	put("", m->policy, policy);
 	m->q.policy = str_of(m->policy);
-	must(rules_get(&m->rules, &m->q, m->q.env[OPEN_HOME], &m->entry,
-		       &m->why) == 0 &&
+	m->why = (struct diag){ 0 };
+	r = plan_locate(&m->arena, &m->host, m->q.cwd, m->q.env[OPEN_HOME],
+			&cwd, &project, &m->why);
+	if (r != 0)
+		return r;
+	query = (struct rules_query){ .host = &m->host,
+				      .request = &m->q,
+				      .home = m->q.env[OPEN_HOME],
+				      .project = project,
+				      .state_dir = m->state };
+	must(rules_get(&m->rules, &query, &m->entry, &m->why) == 0 &&
 		     rules_compile(m->entry, &none, NULL, &m->why) == 0,
 	     m->why.text);
 	in = (struct plan_input){
 		.rules = m->entry,
+		.project = project,
 		.request = &m->q,
 		.session = "0",
 		.state_dir = m->state,

@@ -200,7 +200,7 @@ static int add_tool(struct plan_work *w, const struct tool *t)
 
 		r = path ? yard_add_path(&w->yard, path, false, NULL) : -ENOMEM;
 		any |= r == 0;
-		if (r != 0 && r != YARD_MISSING)
+		if (r != 0 && r != YARD_MISSING && r != YARD_REFUSED)
 			return r;
 	}
 	r = 0;
@@ -262,7 +262,7 @@ static int show(struct plan_work *w, const char *real, bool *ret)
 	    is_deep(w, real))
 		r = yard_add_path(&w->yard, real, false, NULL);
 	*ret = yard_sees(&w->yard, real, false);
-	return r == YARD_MISSING ? 0 : r;
+	return r == YARD_MISSING || r == YARD_REFUSED ? 0 : r;
 }
 
 struct path_list {
@@ -547,7 +547,7 @@ static int show_named(struct plan_work *w, enum clients_var var,
 	if (clients_var_is_file(var)) {
 		r = yard_add_path(&w->yard, path, false, NULL);
 		*ret = r == 0;
-		return r == YARD_MISSING ? 0 : r;
+		return r == YARD_MISSING || r == YARD_REFUSED ? 0 : r;
 	}
 	r = host_real(w->arena, w->in->host, path, &real, NULL);
 	*ret = false;

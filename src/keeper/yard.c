@@ -47,7 +47,8 @@ static int add_item(struct yard *y, const struct yard_item *it)
 		y->items = more;
 		y->size *= 2;
 	}
-	y->items[y->n++] = *it;
+	y->items[y->n] = *it;
+	y->items[y->n++].why = y->why;
 	return 0;
 }
 
@@ -149,12 +150,55 @@ static int add_links(struct yard *y, const char *path)
 	return a->failed ? -ENOMEM : 0;
 }
 
-int yard_add_path(struct yard *y, const char *path, bool writable,
-		  char **ret_real)
+/* @real is there, and every layer agrees. */
+static int add_real(struct yard *y, char *real, bool is_dir, bool writable)
 {
 	struct yard_item it = { .m = { .op = PLAN_BIND,
 				       .writable = writable,
-				       .optional = !writable } };
+				       .optional = !writable },
+				.is_dir = is_dir };
+
+	if (yard_sees(y, real, writable))
+		return 0;
+	it.m.src = real;
+	it.m.dst = real;
+	return add_item(y, &it);
+}
+
+/* What of @real the layers leave. */
+static int add_allowed(struct yard *y, char *real, bool is_dir, bool writable)
+{
+	struct files_rule rule = { .path = str_of(real), .write = writable };
+	struct files_rule *left = NULL;
+	size_t n = 0;
+	int r = files_join(y->arena, &rule, 1, y->layers, y->n_layers, &left,
+			   &n);
+
+	if (r != 0)
+		return r < 0 ? r : YARD_FULL;
+	for (size_t i = 0; i < n && r == 0; i++) {
+		char *path = arena_cstr(y->arena, left[i].path), *again = NULL;
+		mode_t mode = 0;
+
+		if (!path)
+			return -ENOMEM;
+		if (strcmp(path, real) == 0) {
+			r = add_real(y, path, is_dir, left[i].write);
+			continue;
+		}
+		/* A layer's own path, which had been followed to its end. */
+		r = host_real(y->arena, y->host, path, &again, &mode);
+		if (r != 0 && r != -ENOMEM)
+			r = 0;
+		else if (r == 0 && strcmp(again, path) == 0)
+			r = add_real(y, path, S_ISDIR(mode), left[i].write);
+	}
+	return r != 0 || n > 0 ? r : YARD_REFUSED;
+}
+
+int yard_add_path(struct yard *y, const char *path, bool writable,
+		  char **ret_real)
+{
 	mode_t mode = 0;
 	char *real = NULL;
 	int r = host_real(y->arena, y->host, path, &real, &mode);
@@ -170,12 +214,9 @@ int yard_add_path(struct yard *y, const char *path, bool writable,
 		if (r != 0)
 			return r;
 	}
-	if (yard_sees(y, real, writable))
-		return 0;
-	it.m.src = real;
-	it.m.dst = real;
-	it.is_dir = S_ISDIR(mode);
-	return add_item(y, &it);
+	if (y->n_layers > 0)
+		return add_allowed(y, real, S_ISDIR(mode), writable);
+	return add_real(y, real, S_ISDIR(mode), writable);
 }
 
 /* ---- files of ours ---- */
@@ -314,7 +355,7 @@ static bool is_redundant(const struct yard *y, const struct yard_item *it)
 
 	if (it->m.op == PLAN_SYMLINK)
 		return is_host(up);
-	return is_host(it) && is_host(up) &&
+	return is_host(it) && is_host(up) && !it->covers &&
 	       (up->m.writable || !it->m.writable);
 }
 
@@ -381,9 +422,11 @@ static int make_points(struct yard *y, struct diag *reterr)
 	return 0;
 }
 
-int yard_finish(struct yard *y, struct plan_mount **ret, size_t *ret_n,
+int yard_finish(struct yard *y, struct plan_mount **ret,
+		struct plan_reason **ret_why, size_t *ret_n,
 		struct diag *reterr)
 {
+	struct plan_reason *why;
 	struct plan_mount *out;
 	size_t n = 0;
 	int r = place_covers(y);
@@ -398,13 +441,17 @@ int yard_finish(struct yard *y, struct plan_mount **ret, size_t *ret_n,
 	if (r != 0)
 		return r;
 	out = arena_array(y->arena, y->n + 1, sizeof(*out));
-	if (!out)
+	why = arena_array(y->arena, y->n + 1, sizeof(*why));
+	if (!out || !why)
 		return -ENOMEM;
 	for (size_t i = 0; i < y->n; i++) {
-		if (y->items[i].m.op != PLAN_OP_MAX_)
-			out[n++] = y->items[i].m;
+		if (y->items[i].m.op == PLAN_OP_MAX_)
+			continue;
+		why[n] = y->items[i].why;
+		out[n++] = y->items[i].m;
 	}
 	*ret = out;
+	*ret_why = why;
 	*ret_n = n;
 	return 0;
 }

@@ -14,11 +14,19 @@
 #include "base/base.h"
 #include "jail/plan.h"
 #include "keeper/host.h"
+#include "policy/files-join.h"
+
+/* Why something is in a plan. */
+struct plan_reason {
+	const char *what;     /* "the private home", "files.read" */
+	struct origin origin; /* of the policy's line; an empty layer: none */
+};
 
 #define YARD_MAX_LINKS 40u /* followed in one path, as the kernel does */
 
 struct yard_item {
 	struct plan_mount m;
+	struct plan_reason why;
 	bool is_dir; /* PLAN_BIND: what src is */
 	bool covers; /* PLAN_FILE and the like: takes a host file's place */
 };
@@ -30,6 +38,10 @@ struct yard {
 	int home_fd;          /* its directory on the host; -1: plan only */
 	uid_t home_uid;       /* owner of what is made in it */
 	gid_t home_gid;
+	/* What of the host's files may be added at all; paths without links. */
+	const struct files_layer *layers;
+	size_t n_layers;
+	struct plan_reason why; /* of what is added from now on */
 	struct yard_item *items;
 	size_t n, size;
 };
@@ -37,14 +49,16 @@ struct yard {
 enum yard_result {
 	YARD_MISSING = 1, /* no such path on the host */
 	YARD_FULL,
+	YARD_REFUSED, /* a layer allows nothing of it */
 };
 
 must_check int yard_init(struct yard *y, struct arena *a,
 			 const struct host *host);
 
 /*
- * A file or directory of the host, with its links.  *ret_real (may be NULL) is
- * its path without links.  0, < 0, enum yard_result.
+ * A file or directory of the host, with its links, or what of it every layer
+ * allows.  *ret_real (may be NULL) is its path without links.  0, < 0, enum
+ * yard_result.
  */
 must_check int yard_add_path(struct yard *y, const char *path, bool writable,
 			     char **ret_real);
@@ -68,8 +82,9 @@ bool yard_sees(const struct yard *y, const char *path, bool writable);
 
 /*
  * Sort, drop what is covered by a parent, make mount points in the private
- * home.  *ret is an array in the arena.  0, < 0, 1 = a mount point cannot be
+ * home.  *ret and *ret_why are arrays in the arena.  0, < 0, 1 = a mount point cannot be
  * made (@reterr).
  */
 must_check int yard_finish(struct yard *y, struct plan_mount **ret,
-			   size_t *ret_n, struct diag *reterr);
+			   struct plan_reason **ret_why, size_t *ret_n,
+			   struct diag *reterr);

@@ -3,7 +3,8 @@
  * Theory of operation
  *
  *   policy  = { "allow": [*rule], "deny": [*rule], "dns": [*endpoint],
- *               "fallback": origin }
+ *               "fallback": origin, "layers": [*layer] }
+ *   layer   = { "allow": [*rule], *origin-member }
  *   rule    = { ("host": name / "*." name) / ("cidr": cidr),
  *               "ports": [*port], ["connect": endpoint,] ["preset": true,]
  *               *origin-member }
@@ -91,6 +92,16 @@ void net_format(const struct net_policy *p, struct buf *b)
 	json_open(&w, '{');
 	format_origin(&w, &p->fallback);
 	json_close(&w, '}');
+	json_key(&w, "layers");
+	json_open(&w, '[');
+	for (size_t i = 0; i < p->n_layers; i++) {
+		json_open(&w, '{');
+		format_rules(&w, "allow", p->layers[i].allow,
+			     p->layers[i].n_allow);
+		format_origin(&w, &p->layers[i].origin);
+		json_close(&w, '}');
+	}
+	json_close(&w, ']');
 	json_close(&w, '}');
 }
 
@@ -237,15 +248,47 @@ static int read_dns(struct reader *rd, const struct json *list,
 	return 0;
 }
 
+static int read_layer(struct reader *rd, const struct json *m,
+		      struct net_layer *to)
+{
+	if (m->type != JSON_OBJECT)
+		return refuse(rd, "a layer is not an object");
+	JSON_EACH (it, m) {
+		if (!str_eq(it->key, STR("allow")) &&
+		    !read_origin_member(rd, it, &to->origin))
+			return refuse(rd, "a layer has no such member");
+	}
+	return read_rules(rd, json_find(m, "allow"), true, &to->allow,
+			  &to->n_allow);
+}
+
+static int read_layers(struct reader *rd, const struct json *list,
+		       struct net_policy *p)
+{
+	if (!json_is(list, JSON_ARRAY) || list->kids.n > NET_MAX_LAYERS)
+		return refuse(rd, "layers are not a list, or too many");
+	p->layers =
+		arena_array(rd->arena, list->kids.n + 1, sizeof(p->layers[0]));
+	if (!p->layers)
+		return -ENOMEM;
+	JSON_EACH (it, list) {
+		int r = read_layer(rd, it, &p->layers[p->n_layers++]);
+
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
 static int read_policy(struct reader *rd, const struct json *j,
 		       struct net_policy *p)
 {
 	const struct json *fallback = json_find(j, "fallback");
 	int r;
 
-	if (!json_is(j, JSON_OBJECT) || j->kids.n != 4 ||
+	if (!json_is(j, JSON_OBJECT) || j->kids.n != 5 ||
 	    !json_is(fallback, JSON_OBJECT))
-		return refuse(rd, "not allow, deny, dns and fallback");
+		return refuse(rd, "not allow, deny, dns, fallback and layers");
 	JSON_EACH (it, fallback) {
 		if (!read_origin_member(rd, it, &p->fallback))
 			return refuse(rd, "fallback has no such member");
@@ -254,6 +297,8 @@ static int read_policy(struct reader *rd, const struct json *j,
 	if (r != 0)
 		return r;
 	r = read_rules(rd, json_find(j, "deny"), false, &p->deny, &p->n_deny);
+	if (r == 0)
+		r = read_layers(rd, json_find(j, "layers"), p);
 	if (r != 0)
 		return r;
 	return read_dns(rd, json_find(j, "dns"), p);

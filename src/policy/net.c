@@ -165,6 +165,16 @@ static struct net_verdict verdict_of(const struct net_policy *p,
 	};
 }
 
+/* The part of @p that one layer has said. */
+static struct net_policy alone(const struct net_policy *p, size_t layer)
+{
+	return (struct net_policy){
+		.allow = p->layers[layer].allow,
+		.n_allow = p->layers[layer].n_allow,
+		.fallback = p->layers[layer].origin,
+	};
+}
+
 static bool more_specific(const struct net_rule *a, const struct net_rule *b)
 {
 	if (!b)
@@ -188,6 +198,16 @@ struct net_verdict net_decide_name(const struct net_policy *p, struct str name,
 	}
 	if (!allow && !deny && port != 0)
 		deny = name_denied(p, name, port);
+	if (!allow && !deny) {
+		for (size_t i = 0; i < p->n_layers; i++) {
+			struct net_policy one = alone(p, i);
+			struct net_verdict v =
+				net_decide_name(&one, name, port);
+
+			if (v.verdict == VERDICT_DENY)
+				return v;
+		}
+	}
 	return verdict_of(p, allow, deny);
 }
 
@@ -272,6 +292,16 @@ struct net_verdict net_decide_addr(const struct net_policy *p,
 	}
 	if (!allow && !deny)
 		deny = addr_denied(p, addr, port);
+	if (!allow && !deny) {
+		for (size_t i = 0; i < p->n_layers; i++) {
+			struct net_policy one = alone(p, i);
+			struct net_verdict v =
+				net_decide_addr(&one, addr, port);
+
+			if (v.verdict == VERDICT_DENY)
+				return v;
+		}
+	}
 	return verdict_of(p, allow, deny);
 }
 
@@ -311,27 +341,40 @@ bool net_may_dial(const struct net_policy *p, const struct net_rule *rule,
 	return false;
 }
 
-static void hint_remove(struct buf *b, const struct origin *o)
+bool net_layer_is_own(struct str layer)
 {
-	buf_printf(b, "remove the network.deny rule at %.*s:%u",
-		   STR_ARG(o->file), o->line);
+	return !str_eq(layer, STR("organisation")) &&
+	       !str_eq(layer, STR("team"));
 }
 
 void net_hint(struct buf *b, const struct net_verdict *v, struct str host,
 	      const struct in6_addr *addr, uint16_t port)
 {
+	const struct origin *o = v ? &v->origin : NULL;
 	char text[NET_ADDR_TEXT];
 
+	if (v && v->verdict == VERDICT_DENY && !net_layer_is_own(o->layer)) {
+		buf_printf(b,
+			   "no change of yours: the %.*s's layer decides "
+			   "(%.*s:%u)",
+			   STR_ARG(o->layer), STR_ARG(o->file), o->line);
+		return;
+	}
 	if (v && v->verdict == VERDICT_DENY && v->rule) {
-		hint_remove(b, &v->origin);
+		buf_printf(b, "remove the network.deny rule at %.*s:%u",
+			   STR_ARG(o->file), o->line);
 		return;
 	}
 	if (host.len > 0) {
-		buf_printf(b, "network.allow: - {host: %.*s, ", STR_ARG(host));
+		buf_printf(b, "network.allow: - {host: %.*s", STR_ARG(host));
 	} else {
 		net_cidr_format(addr, 128, text);
 		/* Quoted: in YAML a flow value must not end in a colon. */
-		buf_printf(b, "network.allow: - {cidr: \"%s\", ", text);
+		buf_printf(b, "network.allow: - {cidr: \"%s\"", text);
 	}
-	buf_printf(b, "ports: [%u]}", port);
+	if (port != 0)
+		buf_printf(b, ", ports: [%u]", port);
+	buf_addc(b, '}');
+	if (o && str_eq(o->layer, STR("project")))
+		buf_printf(b, " in %.*s", STR_ARG(o->file));
 }

@@ -54,9 +54,20 @@ struct net_resolver {
 	uint16_t port;
 };
 
+/* One layer's own list, to say who refused what no rule of all allows. */
+struct net_layer {
+	struct net_rule *allow;
+	size_t n_allow;
+	struct origin origin; /* of the list, or of what stands in its place */
+};
+#define NET_MAX_LAYERS 8u
+
 struct net_policy {
-	struct net_rule *allow, *deny;
+	struct net_rule *allow, *deny; /* what all layers agree on */
 	size_t n_allow, n_deny;
+	/* In the order in which they are asked; none = there is one only. */
+	struct net_layer *layers;
+	size_t n_layers;
 	struct net_resolver dns[8];
 	size_t n_dns;           /* 0 = the host's */
 	struct origin fallback; /* what decides when no rule matches */
@@ -144,11 +155,33 @@ void net_format(const struct net_policy *p, struct buf *b);
 must_check int net_parse(struct arena *a, struct str json,
 			 struct net_policy *ret, struct diag *reterr);
 
+/* False: a layer that the user cannot change, "organisation" or "team". */
+bool net_layer_is_own(struct str layer);
+
 /*
- * Appends, on one line, what would let the request through: the policy line to
- * add, as "network.allow: - {host: api.example, ports: [8443]}", or, when @v
- * was decided by a deny rule, the line to remove.  @v may be NULL; with an
- * empty @host the line is about @addr.
+ * What both lists allow: for each rule of @x and each of @y the names or
+ * addresses and ports they have in common, in the order of @x.  A pin
+ * (`connect`) comes from @y before @x.  Origins are those of @x.
+ *
+ * *ret is in @a.  0, -ENOMEM, or 1: more than NET_MAX_RULES.
+ */
+must_check int net_intersect(struct arena *a, const struct net_rule *x,
+			     size_t n_x, const struct net_rule *y, size_t n_y,
+			     struct net_rule **ret, size_t *ret_n);
+/*
+ * @was, narrowed by @now: what both allow, what either denies, and nothing that
+ * @was did not have.  Borrows from both.  0, -ENOMEM, 1: too many rules.
+ */
+must_check int net_narrow(struct arena *a, const struct net_policy *was,
+			  const struct net_policy *now, struct net_policy *ret);
+
+/*
+ * Appends, on one line, the narrowest change of the user's that would let the
+ * request through: the policy line to add, as "network.allow: - {host:
+ * api.example, ports: [8443]}", or, when @v was decided by a deny rule, the
+ * line to remove; or that there is none, since another layer decides.  @v may
+ * be NULL; with an empty @host the line is about @addr.  @port 0: the default
+ * ports.
  */
 void net_hint(struct buf *b, const struct net_verdict *v, struct str host,
 	      const struct in6_addr *addr, uint16_t port);

@@ -22,7 +22,8 @@
 #include "policy/yaml-parse.h"
 
 #define ORIGIN_COLUMN 48u
-#define ITEM_MAX      ((size_t)64 * 1024) /* bytes of one entry as JSON */
+#define ITEM_MAX      ((size_t)64 * 1024)       /* bytes of one entry as JSON */
+#define NARROW_MAX    ((size_t)4 * 1024 * 1024) /* of one layer's lists */
 
 /* The text of a scalar key. */
 static void format_scalar(const struct schema_row *row, uint64_t v, char *dst,
@@ -268,6 +269,41 @@ static void show_section(const struct policy *p, enum schema_section s,
 		show_origin(b, begin, origin);
 }
 
+/* What another layer has written, as comments: it only takes away. */
+static void show_narrow(struct buf *b, const struct policy_narrow *n)
+{
+	AUTO(buf) struct buf text = BUF_NULL;
+	struct str rest, line;
+	char name[64];
+
+	buf_init(&text, NARROW_MAX);
+	for (unsigned i = 0; i < POLICY_KEY_MAX_; i++) {
+		const struct schema_row *row = &policy_schema[i];
+
+		if (!n->value[i].set || row->join != JOIN_AGREE)
+			continue;
+		schema_key_name((enum policy_key)i, name, sizeof(name));
+		buf_printf(&text, "%s, only:\n", name);
+		for (size_t k = 0; k < n->value[i].n; k++) {
+			size_t begin = text.len;
+
+			show_item(&text, row->type, &n->value[i].items[k]);
+			show_origin(&text, begin, &n->value[i].items[k].origin);
+		}
+	}
+	if (text.failed)
+		b->failed = true;
+	if (text.len == 0 || text.failed)
+		return;
+	buf_printf(b, "# narrowed by the %s's layer:\n",
+		   policy_layer_name(n->layer));
+	rest = buf_str(&text);
+	while (str_cut(&rest, '\n', &line)) {
+		if (line.len > 0)
+			buf_printf(b, "#   %.*s\n", STR_ARG(line));
+	}
+}
+
 void policy_show(const struct policy *p, struct buf *b)
 {
 	enum schema_section last = SECTION_MAX_;
@@ -281,6 +317,8 @@ void policy_show(const struct policy *p, struct buf *b)
 		if (p->value[i].set)
 			show_value(b, row, &p->value[i]);
 	}
+	for (size_t i = 0; i < p->n_narrow; i++)
+		show_narrow(b, &p->narrow[i]);
 }
 
 /* For programs. */
@@ -404,31 +442,64 @@ static void json_policy_value(struct json_out *w, const struct schema_row *row,
 	json_close(w, '}');
 }
 
-static void json_policy(const struct policy *p, struct buf *b, struct arena *a)
+/* Only keys of @join; 0: all. */
+static bool is_shown(const struct schema_row *row, const struct policy_value *v,
+		     enum schema_join join, bool canonical)
+{
+	if (!v->set || (join != 0 && row->join != join))
+		return false;
+	/* Given or not: an empty list gives nothing; as a condition it does. */
+	return join != 0 || !canonical || !schema_is_list(row->type) ||
+	       v->n > 0;
+}
+
+static void json_values(struct json_out *w, const struct policy_value *v,
+			enum schema_join join, struct arena *a)
 {
 	enum schema_section last = SECTION_MAX_;
-	struct json_out w = JSON_OUT(b);
 
-	json_open(&w, '{');
 	for (unsigned i = 0; i < POLICY_KEY_MAX_; i++) {
 		const struct schema_row *row = &policy_schema[i];
 
 		if (row->section != last) {
 			if (schema_section_is_map(last))
-				json_close(&w, '}');
+				json_close(w, '}');
 			last = row->section;
 			if (schema_section_is_map(last)) {
-				json_key(&w, schema_section_name(last));
-				json_open(&w, '{');
+				json_key(w, schema_section_name(last));
+				json_open(w, '{');
 			}
 		}
-		/* An empty list and none are the same. */
-		if (p->value[i].set &&
-		    (!a || !schema_is_list(row->type) || p->value[i].n > 0))
-			json_policy_value(&w, row, &p->value[i], a);
+		if (is_shown(row, &v[i], join, a != NULL))
+			json_policy_value(w, row, &v[i], a);
 	}
 	if (schema_section_is_map(last))
-		json_close(&w, '}');
+		json_close(w, '}');
+}
+
+static void json_policy(const struct policy *p, struct buf *b, struct arena *a)
+{
+	struct json_out w = JSON_OUT(b);
+
+	json_open(&w, '{');
+	json_values(&w, p->value, 0, a);
+	if (p->n_narrow > 0) {
+		json_key(&w, "narrowed");
+		json_open(&w, '[');
+		for (size_t i = 0; i < p->n_narrow; i++) {
+			const struct policy_narrow *n = &p->narrow[i];
+
+			json_open(&w, '{');
+			json_kstr(&w, "layer",
+				  str_of(policy_layer_name(n->layer)));
+			json_values(&w, n->value, JOIN_AGREE, a);
+			/* says as much as an empty network.allow */
+			json_kbool(&w, "closed",
+				   n->value[POLICY_NETWORK_DEFAULT].set);
+			json_close(&w, '}');
+		}
+		json_close(&w, ']');
+	}
 	json_close(&w, '}');
 }
 

@@ -10,10 +10,9 @@
 
 #include "policy/net.h"
 
-#define POLICY_MAX_BYTES  ((size_t)256 * 1024)       /* of one text */
-#define POLICY_ARENA_MAX  ((size_t)32 * 1024 * 1024) /* enough for any text */
-#define POLICY_HASH_TEXT  65u /* SHA-256 in hex, terminated */
-#define POLICY_MAX_LAYERS 8u
+#define POLICY_MAX_BYTES ((size_t)256 * 1024)       /* of one text */
+#define POLICY_ARENA_MAX ((size_t)32 * 1024 * 1024) /* enough for any text */
+#define POLICY_HASH_TEXT 65u /* SHA-256 in hex, terminated */
 
 /* Every key, in the order in which it is shown; rows of policy_schema[]. */
 enum policy_key {
@@ -64,10 +63,55 @@ struct policy_value {
 /* One layer's text. */
 struct policy_doc;
 
-/* What is in force.  A limit that is not set is none. */
+/*
+ * Who speaks, in the order in which they are asked.  The first that refuses
+ * is the one that an explanation names: nobody below it could change that.
+ */
+enum policy_layer {
+	POLICY_ORG,
+	POLICY_TEAM,
+	POLICY_USER,
+	POLICY_PROJECT,
+	POLICY_LAYER_MAX_,
+};
+/* "organisation"; what stands in origin.layer. */
+const char *policy_layer_name(enum policy_layer layer);
+
+/* The texts that one policy is made of; NULL where there is none. */
+struct policy_stack {
+	const struct policy_doc *builtin; /* always */
+	const struct policy_doc *layer[POLICY_LAYER_MAX_];
+	bool accepted; /* the user has accepted this text of POLICY_PROJECT */
+};
+
+/* What a layer says that takes away from what another gives. */
+struct policy_narrow {
+	enum policy_layer layer;
+	const struct policy_value *value; /* by enum policy_key */
+};
+
+/*
+ * What is in force.  A limit that is not set is none.
+ *
+ * value: what is given.  Deny rules and hidden paths are those of all layers,
+ * a limit is the smallest.  The lists that give something (files.read,
+ * files.write, env.pass, network.allow, network.sockets) are the user's, or the
+ * built-in ones, and hold only where each entry of @narrow agrees: where it has
+ * written that list (.set), the thing has to be on it.  files-join.h and
+ * policy_net() do that.
+ */
 struct policy {
 	struct policy_value value[POLICY_KEY_MAX_];
+	struct policy_narrow narrow[POLICY_LAYER_MAX_];
+	size_t n_narrow;
 };
+
+/* Something that a layer says and may not say; it counts for nothing. */
+struct policy_unheard {
+	enum policy_key key; /* POLICY_NETWORK_ALLOW: `connect` of that rule */
+	struct origin origin;
+};
+#define POLICY_MAX_UNHEARD 16u
 
 /*
  * Read one text.  @layer ("user"), @file: for origins and messages.
@@ -82,14 +126,29 @@ must_check int policy_parse(struct arena *a, struct str text, struct str layer,
 must_check int policy_builtin(struct arena *a, const struct policy_doc **ret);
 
 /*
- * Join layers.  docs[0] is the built-in default; it supplies each section
- * (nested, workspace, files, env, network, limits) that docs[1], the user's layer,
- * lacks, and its env.pass always counts.  @n is 1 or 2 in this version.
+ * Join layers.  The built-in default supplies each section (nested,
+ * workspace, files, env, network, limits) that the user's layer lacks, and its env.pass
+ * always counts.  In any other layer what is not written constrains nothing.
+ *
+ * An accepted project's lists are added to the user's, so that what it asks
+ * for is given, as far as organisation and team agree.
+ *
+ * @ret_unheard (may be NULL): up to POLICY_MAX_UNHEARD.
  * 0; -ENOMEM; 1 = together they exceed a limit.
  */
-must_check int policy_effective(struct arena *a,
-				const struct policy_doc *const *docs, size_t n,
-				struct policy *ret, struct diag *reterr);
+must_check int policy_effective(struct arena *a, const struct policy_stack *in,
+				struct policy *ret,
+				struct policy_unheard *ret_unheard,
+				size_t *ret_n_unheard, struct diag *reterr);
+
+/*
+ * Do the other layers let a variable in that @layer ("user", as in an origin)
+ * brings?  A layer that has written env.pass lets in what fits it or what it
+ * sets itself; it is not asked about what a higher layer brings.  False:
+ * *ret_origin (may be NULL) is the list that lacks it.
+ */
+bool policy_env_allows(const struct policy *p, struct str layer,
+		       struct str name, struct origin *ret_origin);
 
 /* A host that a preset stands for on this machine. */
 struct policy_preset_host {
@@ -106,7 +165,8 @@ typedef bool (*policy_preset_fn)(void *ctx, struct str name,
 				 size_t *ret_n);
 
 /*
- * The network part.  @preset NULL: presets stand for nothing.
+ * The network part: each rule of network.allow as far as every layer agrees.
+ * @preset NULL: presets stand for nothing.
  * 0; -ENOMEM; 1 = beyond a limit, or no such preset; @reterr may be NULL.
  */
 must_check int policy_net(struct arena *a, const struct policy *p,

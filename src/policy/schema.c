@@ -21,6 +21,7 @@ const struct schema_row policy_schema[POLICY_KEY_MAX_] = {
 	[POLICY_VERSION] = {
 		.section = SECTION_VERSION,
 		.type = SCHEMA_VERSION,
+		.join = JOIN_SMALLEST,
 		.min = 1, .max = 1,
 		.help = "of the language; every policy has it",
 	},
@@ -28,18 +29,21 @@ const struct schema_row policy_schema[POLICY_KEY_MAX_] = {
 	[POLICY_NESTED] = {
 		.section = SECTION_NESTED,
 		.type = SCHEMA_BOOL,
+		.join = JOIN_SMALLEST,
 		.help = "sandboxes of the program's own may work inside, at "
 			"the cost that doc/THREAT-MODEL.md states",
 	},
 	[POLICY_WORKSPACE] = {
 		.section = SECTION_WORKSPACE,
 		.type = SCHEMA_CHOICE,
+		.join = JOIN_SMALLEST,
 		.choices = workspaces, .later = workspaces_later,
 		.help = "live: the session works on the project in place",
 	},
 	[POLICY_FILES_READ] = {
 		.section = SECTION_FILES, .name = "read",
 		.type = SCHEMA_PATHS,
+		.join = JOIN_AGREE,
 		.max = 128,
 		.help = "may be read and executed; what is named nowhere does "
 			"not exist in the jail",
@@ -47,18 +51,21 @@ const struct schema_row policy_schema[POLICY_KEY_MAX_] = {
 	[POLICY_FILES_WRITE] = {
 		.section = SECTION_FILES, .name = "write",
 		.type = SCHEMA_PATHS,
+		.join = JOIN_AGREE,
 		.max = 128,
 		.help = "may be read and changed",
 	},
 	[POLICY_FILES_HIDE] = {
 		.section = SECTION_FILES, .name = "hide",
 		.type = SCHEMA_GLOBS,
+		.join = JOIN_SUM,
 		.max = 256,
 		.help = "may not be seen; wins over read and write",
 	},
 	[POLICY_ENV_PASS] = {
 		.section = SECTION_ENV, .name = "pass",
 		.type = SCHEMA_NAMES,
+		.join = JOIN_AGREE,
 		.max = 256,
 		.beside = true,
 		.help = "variables that the session inherits, beside the "
@@ -67,42 +74,51 @@ const struct schema_row policy_schema[POLICY_KEY_MAX_] = {
 	[POLICY_ENV_SET] = {
 		.section = SECTION_ENV, .name = "set",
 		.type = SCHEMA_ASSIGN,
+		.join = JOIN_PROVIDE,
 		.max = 256,
 		.help = "variables with fixed values",
 	},
 	[POLICY_NETWORK_DEFAULT] = {
 		.section = SECTION_NETWORK, .name = "default",
 		.type = SCHEMA_CHOICE,
+		.join = JOIN_SMALLEST,
 		.choices = defaults, .later = defaults_later,
 		.help = "what happens where no rule matches",
 	},
 	[POLICY_NETWORK_DENY] = {
 		.section = SECTION_NETWORK, .name = "deny",
 		.type = SCHEMA_DENY,
+		.join = JOIN_SUM,
 		.max = 512,
 		.help = "wins over allow",
 	},
 	[POLICY_NETWORK_ALLOW] = {
 		.section = SECTION_NETWORK, .name = "allow",
 		.type = SCHEMA_ALLOW,
+		.join = JOIN_AGREE,
 		.max = 512,
 		.help = "what the session may reach",
 	},
 	[POLICY_NETWORK_DNS] = {
 		.section = SECTION_NETWORK, .name = "dns",
 		.type = SCHEMA_RESOLVERS,
+		.join = JOIN_HIGHEST,
 		.min = 1, .max = 8,
+		.trusted = true,
 		.help = "resolvers to ask instead of the host's",
 	},
 	[POLICY_NETWORK_CA] = {
 		.section = SECTION_NETWORK, .name = "ca",
 		.type = SCHEMA_PATHS,
+		.join = JOIN_PROVIDE,
 		.max = 32,
+		.trusted = true,
 		.help = "certificate files that are trusted besides the host's",
 	},
 	[POLICY_NETWORK_SOCKETS] = {
 		.section = SECTION_NETWORK, .name = "sockets",
 		.type = SCHEMA_SOCKETS,
+		.join = JOIN_AGREE,
 		.max = 16,
 		.help = "Unix sockets of the host that the session may connect "
 			"to",
@@ -110,24 +126,28 @@ const struct schema_row policy_schema[POLICY_KEY_MAX_] = {
 	[POLICY_LIMITS_MEMORY] = {
 		.section = SECTION_LIMITS, .name = "memory",
 		.type = SCHEMA_SIZE,
+		.join = JOIN_SMALLEST,
 		.min = 16 * MIB, .max = 1024 * TIB,
 		.help = "of all processes together",
 	},
 	[POLICY_LIMITS_CPU] = {
 		.section = SECTION_LIMITS, .name = "cpu",
 		.type = SCHEMA_CPU,
+		.join = JOIN_SMALLEST,
 		.min = 10, .max = 1024000, /* thousandths */
 		.help = "CPUs, in parts too",
 	},
 	[POLICY_LIMITS_PROCESSES] = {
 		.section = SECTION_LIMITS, .name = "processes",
 		.type = SCHEMA_COUNT,
+		.join = JOIN_SMALLEST,
 		.min = 8, .max = 4194304, /* what the kernel's pid_max may be */
 		.help = "processes and threads at once",
 	},
 	[POLICY_LIMITS_DISK] = {
 		.section = SECTION_LIMITS, .name = "disk",
 		.type = SCHEMA_SIZE,
+		.join = JOIN_SMALLEST,
 		.min = MIB, .max = 1024 * TIB,
 		.help = "of private directories, and of one file in the "
 			"workspace",
@@ -135,6 +155,7 @@ const struct schema_row policy_schema[POLICY_KEY_MAX_] = {
 	[POLICY_LIMITS_TIME] = {
 		.section = SECTION_LIMITS, .name = "time",
 		.type = SCHEMA_TIME,
+		.join = JOIN_SMALLEST,
 		.min = 1, .max = 365 * UINT64_C(86400), /* seconds */
 		.help = "from start to end",
 	},

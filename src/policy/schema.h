@@ -41,15 +41,26 @@ enum schema_section {
 	SECTION_MAX_,
 };
 
+/* How the layers' values become one, see policy-join.c. */
+enum schema_join {
+	JOIN_AGREE = 1, /* the user's, where each other list has it too */
+	JOIN_SUM,       /* of all */
+	JOIN_SMALLEST,  /* number; of a choice the strictest stands first */
+	JOIN_PROVIDE,   /* of all; for the same name the highest layer's */
+	JOIN_HIGHEST,   /* of the highest layer that has written it */
+};
+
 struct schema_row {
 	enum schema_section section;
 	const char *name; /* within the section; NULL = the section itself */
 	enum schema_type type;
+	enum schema_join join;
 	uint64_t min, max; /* of the number, or of the entries of a list */
 	const char *const *choices; /* SCHEMA_CHOICE: NULL-terminated */
 	const char *const *later;   /* choices that are not in this version */
 	const char *help;
-	bool beside; /* the built-in entries count always, beside a layer's */
+	bool beside;  /* the built-in entries count always, beside a layer's */
+	bool trusted; /* heard from the organisation's and the user's layer */
 };
 
 extern const struct schema_row policy_schema[POLICY_KEY_MAX_];

@@ -631,6 +631,10 @@ static void test_class_ranges(void)
 
 static void test_round_trip(void)
 {
+	struct net_layer layers[2] = {
+		{ .origin = { STR("organisation"), STR("o.yaml"), 3 } },
+		{ .origin = { STR("user"), STR("u.yaml"), 4 } },
+	};
 	AUTO(arena) struct arena a = ARENA_NULL;
 	AUTO(buf) struct buf one = BUF_NULL, two = BUF_NULL;
 	struct diag d = { 0 };
@@ -652,6 +656,10 @@ static void test_round_trip(void)
 	DENY(&w, "::/0", PORTS(25));
 	w.p.dns[w.p.n_dns++] =
 		(struct net_resolver){ addr_of("127.0.0.1"), 5353 };
+	w.p.layers = layers;
+	w.p.n_layers = N_ELEMS(layers);
+	layers[0].allow = w.p.allow;
+	layers[0].n_allow = 2;
 
 	net_format(&w.p, &one);
 	CHECK_EQ(one.failed, 0);
@@ -665,9 +673,12 @@ static void test_round_trip(void)
 	CHECK_EQ(back.deny[0].n_ports, 0);
 	CHECK_EQ(back.fallback.line, 30);
 	CHECK_EQ(back.allow[0].origin.line, 7);
+	CHECK_EQ(back.n_layers, 2);
+	CHECK_EQ(back.layers[0].n_allow, 2);
+	CHECK_EQ(back.layers[1].origin.line, 4);
 }
 
-#define REST ",\"deny\":[],\"dns\":[],\"fallback\":{}}"
+#define REST ",\"deny\":[],\"dns\":[],\"fallback\":{},\"layers\":[]}"
 
 static const struct {
 	int want;
@@ -680,14 +691,28 @@ static const struct {
 	{ 1, "[]" },
 	{ 1, "{}" },
 	{ 1, "{\"allow\":[]}" },
-	{ 1, "{\"allow\":{},\"deny\":[],\"dns\":[],\"fallback\":{}}" },
-	{ 1, "{\"allow\":[],\"deny\":[],\"dns\":[],\"fallback\":[]}" },
+	{ 1, "{\"allow\":[],\"deny\":[],\"dns\":[],\"fallback\":{}}" },
+	{ 0, "{\"allow\":[],\"deny\":[],\"dns\":[],\"fallback\":{},"
+	     "\"layers\":[{\"allow\":[],\"layer\":\"user\"}]}" },
 	{ 1, "{\"allow\":[],\"deny\":[],\"dns\":[],\"fallback\":{},"
-	     "\"x\":1}" },
+	     "\"layers\":[{\"layer\":\"user\"}]}" },
+	{ 1, "{\"allow\":[],\"deny\":[],\"dns\":[],\"fallback\":{},"
+	     "\"layers\":[{\"allow\":[],\"x\":1}]}" },
+	{ 1, "{\"allow\":[],\"deny\":[],\"dns\":[],\"fallback\":{},"
+	     "\"layers\":[1]}" },
+	{ 1, "{\"allow\":[],\"deny\":[],\"dns\":[],\"fallback\":{},"
+	     "\"layers\":{}}" },
+	{ 1, "{\"allow\":{},\"deny\":[],\"dns\":[],\"fallback\":{},"
+	     "\"layers\":[]}" },
+	{ 1, "{\"allow\":[],\"deny\":[],\"dns\":[],\"fallback\":[],"
+	     "\"layers\":[]}" },
+	{ 1, "{\"allow\":[],\"deny\":[],\"dns\":[],\"fallback\":{},"
+	     "\"layers\":[],\"x\":1}" },
 	{ 1, "{\"allow\":[],\"deny\":[],\"dns\":[],\"fallback\":{"
-	     "\"x\":1}}" },
+	     "\"x\":1},\"layers\":[]}" },
 	{ 1, "{\"allow\":[],\"deny\":[],\"dns\":[\"a\"],"
-	     "\"fallback\":{}}" },
+	     "\"fallback\":{},"
+	     "\"layers\":[]}" },
 	{ 1, "{\"allow\":[1]" REST },
 	{ 1, "{\"allow\":[{}]" REST },
 	{ 1, "{\"allow\":[{\"ports\":[1]}]" REST },
@@ -714,7 +739,8 @@ static const struct {
 	{ 1, "{\"allow\":[{\"host\":\"a.b\",\"ports\":[1],"
 	     "\"line\":-1}]" REST },
 	{ 1, "{\"allow\":[],\"deny\":[{\"host\":\"a.b\",\"ports\":[1],"
-	     "\"connect\":\"1.1.1.1:1\"}],\"dns\":[],\"fallback\":{}}" },
+	     "\"connect\":\"1.1.1.1:1\"}],\"dns\":[],\"fallback\":{},"
+	     "\"layers\":[]}" },
 };
 
 static void test_refuses_json(void)

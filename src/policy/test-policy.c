@@ -18,17 +18,17 @@ static void auto_world(struct world *w)
 /* @text NULL: no user layer. */
 static bool load(struct world *w, const char *text)
 {
-	const struct policy_doc *docs[2] = { 0 };
+	struct policy_stack in = { 0 };
 	struct diag d = { 0 };
 	int r;
 
 	arena_init(&w->arena, POLICY_ARENA_MAX);
-	r = policy_builtin(&w->arena, &docs[0]);
+	r = policy_builtin(&w->arena, &in.builtin);
 	if (r == 0 && text)
 		r = policy_parse(&w->arena, str_of(text), STR("user"),
-				 STR("f.yaml"), &docs[1], &d);
+				 STR("f.yaml"), &in.layer[POLICY_USER], &d);
 	if (r == 0)
-		r = policy_effective(&w->arena, docs, text ? 2 : 1, &w->p, &d);
+		r = policy_effective(&w->arena, &in, &w->p, NULL, NULL, &d);
 	if (r != 0) {
 		printf("# %s: %u:%u: %s\n", text, d.line, d.column, d.text);
 		test_failures++;
@@ -490,18 +490,19 @@ static void test_out_of_memory(void)
 
 	for (size_t max = 0; max < 120000; max += 97) {
 		AUTO(arena) struct arena a = ARENA_NULL;
-		const struct policy_doc *docs[2] = { 0 };
+		struct policy_stack in = { 0 };
 		struct net_policy net;
 		struct policy p;
 		int r;
 
 		arena_init(&a, max);
-		r = policy_builtin(&a, &docs[0]);
+		r = policy_builtin(&a, &in.builtin);
 		if (r == 0)
 			r = policy_parse(&a, str_of(full), STR("user"),
-					 STR("f"), &docs[1], NULL);
+					 STR("f"), &in.layer[POLICY_USER],
+					 NULL);
 		if (r == 0)
-			r = policy_effective(&a, docs, 2, &p, NULL);
+			r = policy_effective(&a, &in, &p, NULL, NULL, NULL);
 		if (r == 0)
 			r = policy_net(&a, &p, NULL, NULL, &net, NULL);
 		if (r != 0)

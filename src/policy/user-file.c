@@ -57,24 +57,17 @@ int user_file_path(struct arena *a, const struct user_file_query *q, char **ret,
 	return *ret ? 0 : -ENOMEM;
 }
 
-int user_file_read(const char *path, struct buf *b, struct stat *ret_stat,
+int user_file_load(int fd, bool guarded, struct buf *b, struct stat *ret_stat,
 		   struct diag *reterr)
 {
-	AUTO(fd) int fd = -1;
 	struct stat st;
 	int r;
 
-	/* Not blocking: a FIFO must not hold us until its other end comes. */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd == -1 && (errno == ENOENT || errno == ENOTDIR)) {
-		diag_set(reterr, 0, 0, "no such file");
-		return USER_FILE_E_NONE;
-	}
-	if (fd == -1 || fstat(fd, &st) == -1)
+	if (fstat(fd, &st) == -1)
 		return neg_errno();
 	if (!S_ISREG(st.st_mode))
 		return refuse(reterr, "not a regular file");
-	if (st.st_mode & S_IWOTH)
+	if (guarded && (st.st_mode & S_IWOTH))
 		return refuse(reterr, "anybody may write this file; chmod o-w");
 	if (st.st_size > (off_t)POLICY_MAX_BYTES)
 		return refuse(reterr, "larger than 256 KiB");
@@ -88,4 +81,20 @@ int user_file_read(const char *path, struct buf *b, struct stat *ret_stat,
 	if (ret_stat)
 		*ret_stat = st;
 	return 0;
+}
+
+int user_file_read(const char *path, struct buf *b, struct stat *ret_stat,
+		   struct diag *reterr)
+{
+	AUTO(fd) int fd = -1;
+
+	/* Not blocking: a FIFO must not hold us until its other end comes. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd == -1 && (errno == ENOENT || errno == ENOTDIR)) {
+		diag_set(reterr, 0, 0, "no such file");
+		return USER_FILE_E_NONE;
+	}
+	if (fd == -1)
+		return neg_errno();
+	return user_file_load(fd, true, b, ret_stat, reterr);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * user-file: find and read the text of the user's layer.
+ * user-file: find the user's layer, read the text of any.
  *
  * The one module of this folder that is not pure: it opens files.  The keeper
  * and `bawn policy` call it and hand the text to policy_parse().
@@ -31,6 +31,14 @@ enum user_file_error {
  */
 must_check int user_file_path(struct arena *a, const struct user_file_query *q,
 			      char **ret, struct diag *reterr);
+
+/*
+ * Initialise @b and read the open file @fd: a regular file of at most
+ * POLICY_MAX_BYTES; with @guarded one that not everybody can write.
+ * 0; -errno; USER_FILE_E_REFUSED.
+ */
+must_check int user_file_load(int fd, bool guarded, struct buf *b,
+			      struct stat *ret_stat, struct diag *reterr);
 
 /*
  * Initialise @b and read @path: a regular file of at most POLICY_MAX_BYTES that nobody else can

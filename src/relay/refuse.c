@@ -162,16 +162,11 @@ static void add_target(struct json_out *w, const struct entry *e)
 /* Would a line of policy help? */
 static void make_hint(struct refusals *r, const struct entry *e)
 {
-	bool removable = e->has_verdict && e->verdict.rule;
-
 	buf_clear(&r->hint);
 	if (e->fail)
 		return;
 	/* A question for a name is not about a port yet: the default ones. */
-	if (e->reason == REFUSE_POLICY && e->port == 0 && !removable)
-		(void)buf_printf(&r->hint, "network.allow: - {host: %.*s}",
-				 STR_ARG(host_of(e)));
-	else if (e->reason == REFUSE_POLICY)
+	if (e->reason == REFUSE_POLICY)
 		net_hint(&r->hint, e->has_verdict ? &e->verdict : NULL,
 			 host_of(e), e->has_addr ? &e->addr : NULL, e->port);
 	else if (e->reason == REFUSE_ADDRESS && e->has_addr)
