@@ -10,8 +10,11 @@
  * ours becomes a sibling of the one we live in, if we may write there (systemd
  * delegates that to a user's own manager, and root may everywhere).
  *
- * The pid in the name is the supervisor's: a group whose supervisor is gone,
- * that is older than SWEEP_AGE_S and empty, is left over from a crash.
+ * Each group is locked with flock(2) by the supervisor that made it, so the lock
+ * goes however that one dies, and no pid has to be judged, which may be one of
+ * another pid namespace or have a new owner.  Who gets the lock of a group may
+ * remove it.  Between mkdir(2) and flock(2) of its maker that may be somebody
+ * too early: then the maker makes it again.
  */
 #include "jail/limits-cgroup.h"
 
@@ -20,6 +23,7 @@
 #include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <time.h>
@@ -27,10 +31,11 @@
 #include "base/clock.h"
 #include "base/fd.h"
 
-#define PREFIX      "bawn-"
-#define SWEEP_AGE_S 10
-#define REMOVE_MS   50u
-#define VALUE_MAX   4096u
+#define PREFIX     "bawn-"
+#define MAKE_TRIES 50u /* against sweepers, each after NAP_NS */
+#define REMOVE_MS  50u
+#define NAP_NS     (200 * 1000)
+#define VALUE_MAX  4096u
 
 static const char *const names[CGROUP_N] = {
 	[CGROUP_MEMORY] = "memory",
@@ -92,25 +97,74 @@ static bool join(char dst[CGROUP_PATH], const char *a, struct str b)
 	return n > 0 && (size_t)n < CGROUP_PATH;
 }
 
-static bool make_child(char dst[CGROUP_PATH], const char *parent,
-		       const char *name)
+static void nap(void)
+{
+	const struct timespec ts = { .tv_nsec = NAP_NS };
+
+	(void)nanosleep(&ts, NULL);
+}
+
+/* The lock of the group at @dir; -EWOULDBLOCK: it is held; -ENOENT: no group. */
+static int lock_dir(const char *dir)
+{
+	AUTO(fd) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st, now;
+
+	if (fd == -1 || flock(fd, LOCK_EX | LOCK_NB) == -1)
+		return neg_errno();
+	/* Somebody may have removed it while we opened it. */
+	if (fstat(fd, &st) == -1 || stat(dir, &now) == -1)
+		return neg_errno();
+	return st.st_ino == now.st_ino ? TAKE_FD(fd) : -ENOENT;
+}
+
+/* 0, or -errno; then *ret_lock is -1. */
+static int make_child(char dst[CGROUP_PATH], int *ret_lock, const char *parent,
+		      const char *name)
 {
 	int n = snprintf(dst, CGROUP_PATH, "%s/%s", parent, name);
+	int r = -EAGAIN;
 
-	return n > 0 && (size_t)n < CGROUP_PATH && mkdir(dst, 0755) == 0;
+	*ret_lock = -1;
+	if (n < 0 || (size_t)n >= CGROUP_PATH)
+		return -ENAMETOOLONG;
+	for (unsigned i = 0; i < MAKE_TRIES; i++) {
+		/* There already: a sweeper is just about to remove it. */
+		if (mkdir(dst, 0755) == -1 && errno != EEXIST)
+			return neg_errno();
+		r = lock_dir(dst);
+		if (r >= 0) {
+			*ret_lock = r;
+			return 0;
+		}
+		nap();
+	}
+	(void)rmdir(dst);
+	return r;
 }
 
 static void make_in(struct cgroup *g, enum cgroup_controller c)
 {
 	char own[CGROUP_PATH]; /* apart from what is written into @g */
+	int r;
 
 	memcpy(own, g->own[c], sizeof(own));
-	g->on[c] = make_child(g->dir[c], own, g->name);
-	if (!g->on[c] && errno == ENOENT) {
+	r = make_child(g->dir[c], &g->lock[c], own, g->name);
+	if (r == -ENOENT) {
 		memcpy(own, g->mount[c], sizeof(own));
 		memcpy(g->own[c], own, sizeof(own));
-		g->on[c] = make_child(g->dir[c], own, g->name);
+		r = make_child(g->dir[c], &g->lock[c], own, g->name);
 	}
+	g->on[c] = r == 0;
+}
+
+/* The group, then its lock: nobody else needs to look at it. */
+static void drop_child(struct cgroup *g, enum cgroup_controller c)
+{
+	(void)rmdir(g->dir[c]);
+	auto_fd(&g->lock[c]);
+	g->lock[c] = -1;
+	g->on[c] = false;
 }
 
 static void make_v1(struct cgroup *g, const char *sys, struct str self)
@@ -157,7 +211,7 @@ static void make_v2(struct cgroup *g, const char *sys, struct str self)
 	while (cut > 0 && path.ptr[cut - 1] != '/')
 		cut--;
 	if (!join(g->own[0], sys, (struct str){ path.ptr, cut }) ||
-	    !make_child(g->dir[0], g->own[0], g->name))
+	    make_child(g->dir[0], &g->lock[0], g->own[0], g->name) != 0)
 		return;
 	for (unsigned c = 0; c < CGROUP_N; c++) {
 		if (c > 0)
@@ -167,14 +221,21 @@ static void make_v2(struct cgroup *g, const char *sys, struct str self)
 			g->kind = CGROUP_V2;
 	}
 	if (g->kind != CGROUP_V2)
-		(void)rmdir(g->dir[0]);
+		drop_child(g, (enum cgroup_controller)0);
+}
+
+void cgroup_init(struct cgroup *g)
+{
+	*g = (struct cgroup){ .kind = CGROUP_NONE };
+	for (unsigned c = 0; c < CGROUP_N; c++)
+		g->lock[c] = -1;
 }
 
 void cgroup_make(struct cgroup *g, const char *sys, struct str self)
 {
 	struct statfs fs;
 
-	*g = (struct cgroup){ .kind = CGROUP_NONE };
+	cgroup_init(g);
 	if (statfs(sys, &fs) == -1)
 		return;
 	put_name(g->name, sizeof(g->name));
@@ -207,10 +268,8 @@ void cgroup_join_late(struct cgroup *g, enum cgroup_controller c, pid_t pid)
 		return;
 	g->kind = CGROUP_V1;
 	(void)snprintf(text, sizeof(text), "%d", (int)pid);
-	if (write_file(g->dir[c], "tasks", text) < 0) {
-		(void)rmdir(g->dir[c]);
-		g->on[c] = false;
-	}
+	if (write_file(g->dir[c], "tasks", text) < 0)
+		drop_child(g, c);
 }
 
 void cgroup_enter(struct cgroup *g)
@@ -219,10 +278,8 @@ void cgroup_enter(struct cgroup *g)
 		return;
 	for (unsigned c = 0; c < CGROUP_N; c++) {
 		/* "0" is the writing thread; tasks, not cgroup.procs. */
-		if (g->on[c] && write_file(g->dir[c], "tasks", "0") < 0) {
-			(void)rmdir(g->dir[c]);
-			g->on[c] = false;
-		}
+		if (g->on[c] && write_file(g->dir[c], "tasks", "0") < 0)
+			drop_child(g, (enum cgroup_controller)c);
 	}
 	g->inside = true;
 }
@@ -295,66 +352,66 @@ static void remove_dir(const char *dir)
 {
 	uint64_t end = clock_mono_ns() + REMOVE_MS * NS_PER_MS;
 
-	while (rmdir(dir) == -1 && errno == EBUSY && clock_mono_ns() < end) {
-		struct timespec ts = { .tv_nsec = 200000 };
-
-		(void)nanosleep(&ts, NULL);
-	}
+	while (rmdir(dir) == -1 && errno == EBUSY && clock_mono_ns() < end)
+		nap();
 }
 
 void cgroup_remove(struct cgroup *g)
 {
-	if (g->kind == CGROUP_V2) {
-		remove_dir(g->dir[0]);
-	} else if (g->kind == CGROUP_V1) {
-		for (unsigned c = 0; c < CGROUP_N; c++) {
-			if (g->on[c])
-				remove_dir(g->dir[c]);
-		}
+	for (unsigned c = 0; g->kind != CGROUP_NONE && c < CGROUP_N; c++) {
+		if (g->lock[c] == -1)
+			continue;
+		remove_dir(g->dir[c]);
+		auto_fd(&g->lock[c]);
+		g->lock[c] = -1;
 	}
 	g->kind = CGROUP_NONE;
 }
 
-static bool is_left_over(int dirfd, const char *name)
+static bool is_of_sessions(const char *name)
 {
-	struct str s = str_of(name), pid_text;
-	struct stat st;
-	uint32_t pid;
+	struct str s = str_of(name), pid;
+	uint32_t n;
 
 	if (!str_starts(s, STR(PREFIX)))
 		return false;
 	s = str_skip(s, sizeof(PREFIX) - 1);
-	if (!str_cut(&s, '-', &pid_text) ||
-	    !str_u32(pid_text, 1, INT32_MAX, &pid))
-		return false;
-	if (kill((pid_t)pid, 0) == 0 || errno != ESRCH)
-		return false;
-	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       (uint64_t)st.st_ctim.tv_sec + SWEEP_AGE_S <
-		       clock_utc_ns() / NS_PER_S;
+	return str_cut(&s, '-', &pid) && str_u32(pid, 1, INT32_MAX, &n);
 }
 
-static void sweep_below(const char *parent)
+static bool sweep_below(const char *parent)
 {
+	char path[CGROUP_PATH];
 	DIR *d = opendir(parent);
 	const struct dirent *e;
 
 	if (!d)
-		return;
+		return false;
 	while ((e = readdir(d)) != NULL) {
-		if (e->d_name[0] == PREFIX[0] &&
-		    is_left_over(dirfd(d), e->d_name))
-			(void)unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+		AUTO(fd) int lock = -1;
+		int n;
+
+		if (!is_of_sessions(e->d_name))
+			continue;
+		n = snprintf(path, sizeof(path), "%s/%s", parent, e->d_name);
+		if (n < 0 || (size_t)n >= sizeof(path))
+			continue;
+		lock = lock_dir(path);
+		/* One with processes, which the kernel still ends, stays. */
+		if (lock >= 0)
+			(void)rmdir(path);
 	}
 	(void)closedir(d);
+	return true;
 }
 
+/* Of all controllers: the one that died may have had more than we have. */
 void cgroup_sweep(const struct cgroup *g)
 {
-	unsigned n = g->kind == CGROUP_V2 ? 1 : CGROUP_N;
-
-	for (unsigned c = 0; g->kind != CGROUP_NONE && c < n; c++) {
-		if (g->on[c])
-			sweep_below(g->own[c]);
+	if (g->kind == CGROUP_V2)
+		(void)sweep_below(g->own[0]);
+	for (unsigned c = 0; g->kind == CGROUP_V1 && c < CGROUP_N; c++) {
+		if (g->mount[c][0] != '\0' && !sweep_below(g->own[c]))
+			(void)sweep_below(g->mount[c]);
 	}
 }

@@ -34,7 +34,8 @@ struct cgroup {
 	char own[CGROUP_N][CGROUP_PATH]; /* where the supervisor lives */
 	char mount[CGROUP_N][CGROUP_PATH]; /* v1: of the controller; "": none */
 	char name[64];                     /* of the session's group */
-	bool inside;                       /* v1: the supervisor is in dir[] */
+	int lock[CGROUP_N]; /* flock(2) of dir[]; v2: the first; -1: none */
+	bool inside;        /* v1: the supervisor is in dir[] */
 };
 
 /*
@@ -42,6 +43,9 @@ struct cgroup {
  * unified one.  False: it does not say.  Pure.
  */
 bool cgroup_parse_self(struct str text, struct str name, struct str *ret);
+
+/* Nothing is made yet. */
+void cgroup_init(struct cgroup *g);
 
 /*
  * Make the groups below @sys ("/sys/fs/cgroup"), given the text of
@@ -76,5 +80,8 @@ uint64_t cgroup_read_key(int fd, const char *key);
 bool cgroup_kill(const struct cgroup *g);
 /* After its last process: remove it.  Waits up to some ms for the kernel. */
 void cgroup_remove(struct cgroup *g);
-/* Remove the groups of supervisors that are gone. */
+/*
+ * Remove the groups of supervisors that are gone: those below own[] that nobody
+ * has locked, as far as no process is in them.
+ */
 void cgroup_sweep(const struct cgroup *g);

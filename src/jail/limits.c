@@ -96,7 +96,7 @@ int limits_new(struct limits **ret, const struct limits_config *c)
 		l->c.sys = "/sys/fs/cgroup";
 	if (!l->c.proc)
 		l->c.proc = "/proc";
-	l->cg.kind = CGROUP_NONE;
+	cgroup_init(&l->cg);
 	l->memory.fd = l->memory.event_fd = -1;
 	l->pids.fd = l->pids.event_fd = -1;
 	*ret = l;

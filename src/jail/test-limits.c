@@ -152,28 +152,46 @@ static void test_v1(void)
 	remove_top();
 }
 
-static void test_sweep(void)
+static bool is_there(const char *name)
 {
-	static const char self[] = "8:pids:/\n";
-	struct cgroup g;
 	char path[256];
 	struct stat st;
 
+	(void)snprintf(path, sizeof(path), "%s/%s", top, name);
+	return stat(path, &st) == 0;
+}
+
+static void test_sweep(void)
+{
+	static const char self[] = "8:pids:/\n7:cpu:/\n";
+	struct cgroup g, other;
+
 	make_top();
 	make_dir("pids");
-	make_dir("pids/bawn-1-5");          /* somebody lives */
-	make_dir("pids/bawn-2147483646-5"); /* gone, but young */
+	make_dir("cpu");
+	make_dir("pids/bawn-1-5"); /* that pid lives, but not as its maker */
+	make_dir("pids/bawn-2147483646-5");
+	make_dir("cpu/bawn-2147483646-5");
 	make_dir("pids/bawn-x");
 	make_dir("pids/other");
+	cgroup_make(&other, top, STR(self));
 	cgroup_make(&g, top, STR(self));
+	CHECK_EQ(other.kind, CGROUP_V1);
 	cgroup_sweep(&g);
-	(void)snprintf(path, sizeof(path), "%s/pids/bawn-2147483646-5", top);
-	CHECK_EQ(stat(path, &st), 0);
-	(void)snprintf(path, sizeof(path), "%s/pids/bawn-1-5", top);
-	CHECK_EQ(stat(path, &st), 0);
-	(void)snprintf(path, sizeof(path), "%s/pids/other", top);
-	CHECK_EQ(stat(path, &st), 0);
+	CHECK(!is_there("pids/bawn-1-5"));
+	CHECK(!is_there("pids/bawn-2147483646-5"));
+	CHECK(!is_there("cpu/bawn-2147483646-5"));
+	CHECK(is_there("pids/bawn-x"));
+	CHECK(is_there("pids/other"));
+	/* Its maker lives. */
+	CHECK_EQ(access(other.dir[CGROUP_PIDS], F_OK), 0);
+	/* And dies: its descriptors are closed. */
+	(void)close(other.lock[CGROUP_PIDS]);
+	cgroup_sweep(&g);
+	CHECK_EQ(access(other.dir[CGROUP_PIDS], F_OK), -1);
+	CHECK_EQ(access(g.dir[CGROUP_PIDS], F_OK), 0);
 	cgroup_remove(&g);
+	CHECK_EQ(access(g.dir[CGROUP_PIDS], F_OK), -1);
 	remove_top();
 }
 
