@@ -27,6 +27,13 @@ static int on_refused(struct run *r, struct ipc_msg *m)
 	int64_t code;
 
 	get_text(m, "text", text, sizeof(text), &code);
+	if (r->phase == RUN_ENDING) {
+		/* The closing record: nothing more is to be waited for. */
+		run_tell(r, "%s", text);
+		r->closed = true;
+		run_check_over(r);
+		return 0;
+	}
 	run_fail(r, "%s", text);
 	if (code == BAWN_EXIT_USAGE)
 		r->code = BAWN_EXIT_USAGE;

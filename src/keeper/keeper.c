@@ -18,6 +18,7 @@
  */
 #include "keeper/keeper.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -25,11 +26,13 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "ipc/protocol.h"
 #include "keeper/client.h"
 #include "keeper/election.h"
 #include "keeper/session.h"
 #include "keeper/state.h"
+#include "ledger/head.h"
 #include "ledger/record.h"
 
 #define TICK_NS      (UINT64_C(1) * NS_PER_S)  /* look at resolv.conf */
@@ -39,6 +42,7 @@
 #define SCRIBE_MAX   ((size_t)16 * 1024)       /* bytes of an answer */
 #define ACCEPT_BATCH 16
 #define RECORD_STOP  1u
+#define RECORD_START 2u
 
 /* ---- the ledger's words about ourselves ---- */
 
@@ -208,14 +212,45 @@ static int on_signal(struct loop_io *io, uint32_t events)
 
 /* ---- scribe and zygote ---- */
 
+static int on_owed(void *owner, int slot, const struct owed_entry *e)
+{
+	return session_recover(owner, slot, e);
+}
+
+void keeper_durable(struct keeper *k, uint64_t seq)
+{
+	char dir[PATH_LIMIT + 16];
+	int r;
+
+	if (seq > k->seq)
+		k->seq = seq;
+	if (seq == 0 || k->recovered)
+		return;
+	k->recovered = true;
+	(void)snprintf(dir, sizeof(dir), "%s/ledger", k->config->state_dir);
+	r = owed_recover(&k->owed, dir, k->seq, on_owed, k);
+	if (r != 0)
+		log_error("sessions of the daemon that died stay open on the "
+			  "ledger for now: %s",
+			  strerror(-r));
+}
+
 static int on_scribe_msg(struct link *l, struct ipc_msg *m)
 {
+	AUTO(arena) struct arena a = ARENA_NULL;
 	struct keeper *k = l->owner;
+	struct json *body = NULL;
 
 	if (m->type != MSG_APPENDED)
 		return -EPROTO;
-	if (m->id == RECORD_STOP && k->stopping)
+	if (m->id == RECORD_STOP && k->stopping) {
 		finish(k);
+		return 0;
+	}
+	arena_init(&a, SCRIBE_MAX);
+	if (json_parse(&a, buf_str(&m->body), &body, NULL) != 0)
+		return -EPROTO;
+	keeper_durable(k, (uint64_t)json_find_int(body, "seq", 0));
 	return 0;
 }
 
@@ -405,9 +440,20 @@ static int open_peer(struct keeper *k, struct link *l, int fd, link_msg_fn msg,
 	return link_open(l, k->loop, copy);
 }
 
-static int on_owed(void *owner, int slot, const struct owed_entry *e)
+/* What is durable by the word of the file `head`; 0: it says nothing. */
+static uint64_t read_head(const char *state_dir)
 {
-	return session_recover(owner, slot, e);
+	AUTO(buf) struct buf b = BUF_NULL;
+	char path[PATH_LIMIT + 32];
+	struct ledger_head h;
+
+	buf_init(&b, LEDGER_HEAD_BYTES);
+	(void)snprintf(path, sizeof(path), "%s/ledger/" LEDGER_HEAD_NAME,
+		       state_dir);
+	if (file_load(AT_FDCWD, path, &b) != 0 ||
+	    !ledger_head_parse(buf_str(&b), &h))
+		return 0;
+	return h.seq;
 }
 
 static int open_all(struct keeper *k, struct loop_io *signals)
@@ -423,10 +469,12 @@ static int open_all(struct keeper *k, struct loop_io *signals)
 		r = loop_io_add(k->loop, &k->listen);
 	if (r == 0)
 		r = loop_io_add(k->loop, signals);
+	k->seq = read_head(c->state_dir);
 	if (r == 0)
-		r = append_own(k, 0, RECORD_DAEMON_START, NULL, getpid(), NULL);
+		r = owed_open(&k->owed, c->state_dir);
 	if (r == 0)
-		r = owed_open(&k->owed, k->config->state_dir, on_owed, k);
+		r = append_own(k, RECORD_START, RECORD_DAEMON_START, NULL,
+			       getpid(), NULL);
 	return r;
 }
 

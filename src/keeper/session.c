@@ -19,8 +19,9 @@
  * 1. client->session == s exactly while s->client == client.
  * 2. Nothing but session_free() takes a session off the keeper's list.
  * 3. No GO before the open record is durable; a plan alone runs nothing.
- * 4. A session is never forgotten while a close record is owed, unless the
- *    ledger is lost; then the log says so.
+ * 4. Its place in STATE/owed is cleared only when the ledger said that the
+ *    close record is durable, or that there is no open record.
+ * 5. No close record is sent before the open record is durable.
  */
 #include "keeper/session.h"
 
@@ -245,6 +246,8 @@ static void open_is_durable(struct session *s)
 		arm(s, SESSION_RELAY_NS);
 	if (s->client && s->state == SESSION_GRANTED)
 		client_send(s->client, MSG_GO, s->open_msg, STR("{}"), NULL, 0);
+	if (s->waited)
+		settle(s);
 }
 
 /*
@@ -270,25 +273,83 @@ static void close_is_durable(struct session *s)
 	session_free(s);
 }
 
-/* The ledger could not take a record that has to be there. */
-static void ledger_failed(struct session *s, uint32_t id, const char *why)
+static const char *advice(int error)
 {
+	switch (error) {
+	case ENOSPC:
+	case EDQUOT:
+		return "make room there";
+	case EROFS:
+	case EACCES:
+	case EPERM:
+		return "make it writable";
+	default:
+		return "'bawn ledger verify' tells more";
+	}
+}
+
+/* To the log, and to the client as the answer to what it asked last. */
+static void say_unwritten(struct session *s, int error, const char *why)
+{
+	bool ending = s->state == SESSION_CLOSING;
 	char text[512];
 
-	(void)snprintf(text, sizeof(text),
-		       "the ledger cannot be written: %s; "
-		       "see %s/ledger",
-		       why, s->keeper->config->state_dir);
+	(void)snprintf(text, sizeof(text), "%s: %s (in %s/ledger); %s",
+		       ending ? "the session's end is not recorded yet"
+			      : "nothing was started",
+		       why, s->keeper->config->state_dir, advice(error));
 	log_error("session %s: %s", s->id, text);
-	if (id == RECORD_OPEN) {
-		refuse(s, 2, text);
-		owed_clear(&s->keeper->owed, s->owed);
-		session_free(s);
-		return;
-	}
 	if (s->client)
-		client_refuse(s->client, s->close_msg, 2, text);
+		client_refuse(s->client, ending ? s->close_msg : s->open_msg, 2,
+			      text);
+}
+
+/* By the ledger's word there was no session. */
+static void open_refused(struct session *s, int error, const char *why)
+{
+	say_unwritten(s, error, why);
+	owed_clear(&s->keeper->owed, s->owed);
 	session_free(s);
+}
+
+/* Nobody waits for its closing record any more. */
+static void hide(struct session *s)
+{
+	s->closed = true;
+	leave_client(s, CLIENT_DONE);
+}
+
+static void close_refused(struct session *s, int error, const char *why)
+{
+	if (!s->closed)
+		say_unwritten(s, error, why);
+	hide(s);
+	s->close_sent = false;
+	if (s->keeper->draining)
+		session_free(s); /* the next daemon has its own try */
+	else
+		arm(s, SESSION_AGAIN_NS);
+}
+
+/* The scribe is gone, and what it wrote the next daemon finds out. */
+static void ledger_lost(struct session *s, const char *why)
+{
+	if (!s->closed)
+		say_unwritten(s, 0, why);
+	session_free(s);
+}
+
+/* The scribe is there and says nothing; its answer still counts. */
+static void ledger_late(struct session *s)
+{
+	if (!s->closed)
+		say_unwritten(s, 0, "the ledger's writer does not answer");
+	if (s->state != SESSION_CLOSING)
+		session_orphan(s, "the ledger's writer did not answer");
+	else if (s->keeper->draining)
+		session_free(s);
+	else
+		hide(s);
 }
 
 static int on_ledger_msg(struct link *l, struct ipc_msg *m)
@@ -296,8 +357,10 @@ static int on_ledger_msg(struct link *l, struct ipc_msg *m)
 	AUTO(arena) struct arena a = ARENA_NULL;
 	struct session *s = l->owner;
 	struct json *body = NULL;
+	bool of_open, of_close;
 	struct str error;
 	char why[256];
+	int number;
 
 	if (m->type == MSG_WRITTEN && m->id == RECORD_CLOSE && s->close_sent) {
 		close_is_written(s);
@@ -307,15 +370,19 @@ static int on_ledger_msg(struct link *l, struct ipc_msg *m)
 	if (m->type != MSG_APPENDED || m->n_fds > 0 ||
 	    json_parse(&a, buf_str(&m->body), &body, NULL) != 0)
 		return -EPROTO;
+	of_open = m->id == RECORD_OPEN && !s->durable;
+	of_close = m->id == RECORD_CLOSE && s->close_sent;
 	error = json_find_str(body, "error");
-	if (error.ptr) {
-		str_sanitise(error, why, sizeof(why));
-		ledger_failed(s, m->id, why);
-		return 0;
-	}
-	if (m->id == RECORD_OPEN && !s->durable)
+	str_sanitise(error, why, sizeof(why));
+	keeper_durable(s->keeper, (uint64_t)json_find_int(body, "seq", 0));
+	number = (int)json_find_int(body, "errno", 0);
+	if (of_open && error.ptr)
+		open_refused(s, number, why);
+	else if (of_open)
 		open_is_durable(s);
-	else if (m->id == RECORD_CLOSE && s->close_sent)
+	else if (of_close && error.ptr)
+		close_refused(s, number, why);
+	else if (of_close)
 		close_is_durable(s);
 	return 0;
 }
@@ -325,10 +392,8 @@ static void on_ledger_end(struct link *l, int reason)
 	struct session *s = l->owner;
 
 	link_close(l);
-	if (s->close_sent)
-		ledger_failed(s, RECORD_CLOSE, strerror(-reason));
-	else if (!s->durable)
-		ledger_failed(s, RECORD_OPEN, strerror(-reason));
+	if (s->close_sent || !s->durable)
+		ledger_lost(s, strerror(-reason));
 	else
 		session_terminate(s, "the ledger has closed its channel");
 }
@@ -405,7 +470,8 @@ static int open_links(struct session *s, int fds[3])
  */
 static int hand_out(struct session *s, const struct grant *g)
 {
-	struct owed_entry e = { .task = s->request.task };
+	struct owed_entry e = { .task = s->request.task,
+				.after = s->keeper->seq };
 	struct grant_channels ch;
 	int r = grant_channels_open(&ch);
 
@@ -600,7 +666,7 @@ static void settle(struct session *s)
 	int r;
 
 	if (s->state != SESSION_CLOSING && !s->durable) {
-		ledger_failed(s, RECORD_OPEN, "no answer from the scribe");
+		ledger_late(s);
 		return;
 	}
 	if (s->state != SESSION_CLOSING && !s->told) {
@@ -613,19 +679,22 @@ static void settle(struct session *s)
 			client_kill(s->client);
 		return;
 	}
-	if (s->close_sent) {
-		ledger_failed(s, RECORD_CLOSE, "no answer from the scribe");
+	if (s->close_sent || (s->waited && !s->durable)) {
+		ledger_late(s);
 		return;
 	}
 	if (link_is_open(&s->relay))
 		log_warn("session %s: its relay does not end", s->id);
 	link_close(&s->relay);
 	link_close(&s->events);
-	s->close_sent = true;
 	arm(s, SESSION_LEDGER_NS);
+	s->waited = true;
+	if (!s->durable)
+		return; /* open_is_durable() goes on */
+	s->close_sent = true;
 	r = append_close(s);
 	if (r != 0)
-		ledger_failed(s, RECORD_CLOSE, strerror(-r));
+		ledger_lost(s, strerror(-r));
 }
 
 void session_close(struct session *s, uint32_t msg,
@@ -650,7 +719,9 @@ void session_orphan(struct session *s, const char *reason)
 	struct session_end end = { .code = -1, .reason = str_of(reason) };
 	uint64_t now = clock_utc_ns();
 
-	leave_client(s, CLIENT_DONE);
+	/* One that lives may say more before it hears of this. */
+	leave_client(s, s->opened && s->state != SESSION_CLOSING ? CLIENT_LOST
+								 : CLIENT_DONE);
 	if (s->state == SESSION_CLOSING)
 		return; /* goes on without it */
 	if (!s->opened) {

@@ -15,16 +15,23 @@
  *            RUNNING ------------------------->+  broke its table
  *                                              v
  *                                           CLOSING
- *              relay told to end, then waited for; then the close record;
- *              when that is durable: CLOSED to the client
+ *              relay told to end, then waited for, and for the word on the
+ *              open record; then the close record; when that is durable:
+ *              CLOSED to the client
  *                                              |
  *                                              v
  *                                            (freed)
  *
  * In GRANTED the open record becomes durable and the client gets GO; if it
- * cannot be written the client gets REFUSED.  A relay or channel of the ledger
- * that ends in GRANTED or RUNNING does not change the state: the client is told
- * TERMINATE and has SESSION_END_NS to say CLOSE, else it is killed.
+ * cannot be written the client gets REFUSED, and there was no session.  If the
+ * close record cannot be written the client is told and goes, and it is tried
+ * again for as long as this daemon lives.  When the scribe dies without an
+ * answer nobody knows; the session stays in STATE/owed, and the next daemon
+ * asks the ledger.
+ *
+ * A relay or channel of the ledger that ends in GRANTED or RUNNING does not
+ * change the state: the client is told TERMINATE and has SESSION_END_NS to say
+ * CLOSE, else it is killed.
  */
 #pragma once
 
@@ -42,6 +49,7 @@ struct rules_entry;
 #define SESSION_RELAY_NS  (UINT64_C(1000) * 1000 * 1000)  /* its last words */
 #define SESSION_END_NS    (UINT64_C(10000) * 1000 * 1000) /* after TERMINATE */
 #define SESSION_LEDGER_NS (UINT64_C(5000) * 1000 * 1000)  /* to be durable */
+#define SESSION_AGAIN_NS  (UINT64_C(1000) * 1000 * 1000)  /* a full disk */
 #define SESSION_RELAY_MAX ((size_t)4096) /* bytes it may send the keeper */
 
 enum session_state {
@@ -88,6 +96,7 @@ struct session {
 	bool told;       /* TERMINATE was sent */
 	bool close_sent; /* the close record was sent */
 	bool closed;     /* and written: gone, for all others */
+	bool waited;     /* in CLOSING, for the open record to be durable */
 };
 
 const char *session_state_name(enum session_state s);

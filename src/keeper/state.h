@@ -28,6 +28,8 @@ struct keeper {
 	uint32_t last_serial;
 	uint64_t began_ns; /* monotonic */
 	uint64_t n_opened; /* since the start */
+	uint64_t seq;      /* of the newest record that we know to be durable */
+	bool recovered;    /* what the daemon before us owed */
 	bool draining;     /* no new sessions; ends with the last one */
 	bool stopping;
 	enum keeper_end end;
@@ -40,6 +42,11 @@ struct keeper {
 
 /* The number of clients or sessions has changed. */
 void keeper_changed(struct keeper *k);
+/*
+ * Record @seq is durable; 0: unknown.  After the first, the ledger can be read,
+ * and what a daemon before us owed is looked after.
+ */
+void keeper_durable(struct keeper *k, uint64_t seq);
 /* Tell the relays if resolv.conf or hosts have changed. */
 void keeper_look_at_resolvers(struct keeper *k);
 /* End all sessions, then the role. */

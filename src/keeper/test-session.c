@@ -18,6 +18,7 @@
 #include "keeper/keeper.h"
 #include "keeper/owed.h"
 #include "keeper/session.h"
+#include "ledger/store.h"
 
 #define WAIT_MS 5000 /* for what has to come */
 #define NONE_MS 60   /* for what must not */
@@ -39,6 +40,7 @@ struct given {
 	int supervisor;                 /* to the client */
 	int ledger, events, from_relay; /* to the scribe */
 	int relay[3];                   /* to the relay */
+	char id[ID_SESSION_LEN + 1];
 };
 
 static void must(bool ok, const char *what)
@@ -119,6 +121,37 @@ static void world_begin(struct world *w)
 	w->zygote = zygote[1];
 	CHECK_EQ(receive(w, w->scribe), MSG_APPEND);
 	CHECK_STR(word(w, "kind"), STR("daemon.start"));
+	say(w->scribe, MSG_APPENDED, w->m.id, "{\"seq\":100}");
+}
+
+/* As the scribe would have written it. */
+static void put_on_ledger(const struct world *w, const char *id,
+			  const char *kind)
+{
+	char dir[128], envelope[128], body[128];
+	struct store_options o = { 0 };
+	struct store_repair repair;
+	struct store *s = NULL;
+	uint64_t seq;
+
+	(void)snprintf(dir, sizeof(dir), "%s/ledger", w->state);
+	(void)snprintf(envelope, sizeof(envelope),
+		       "\"session\":\"%s\",\"user\":\"tester\","
+		       "\"task\":\"T-1\"",
+		       id);
+	(void)snprintf(body, sizeof(body),
+		       "{\"kind\":\"%s\",\"verdict\":\"none\","
+		       "\"trust\":\"kernel\",\"count\":1}",
+		       kind);
+	CHECK_EQ(store_open(&s, dir, &o, &repair), 0);
+	CHECK_EQ(store_add(s,
+			   &(struct store_record){ .at = 1,
+						   .envelope = str_of(envelope),
+						   .body = str_of(body) },
+			   NULL),
+		 0);
+	CHECK_EQ(store_commit(s, &seq), 0);
+	store_free(s);
 }
 
 static void world_init(struct world *w)
@@ -258,7 +291,7 @@ static void given_close(struct given *g)
 /* Through GRANT; everything the keeper hands out is in *g. */
 static void open_session(struct world *w, int client, struct given *g)
 {
-	*g = (struct given){ -1, -1, -1, -1, { -1, -1, -1 } };
+	*g = (struct given){ -1, -1, -1, -1, { -1, -1, -1 }, "" };
 	send_open(w, client, ",\"task\":\"T-1\"");
 	CHECK_EQ(receive(w, client), MSG_GRANT);
 	CHECK_EQ(w->m.id, 7);
@@ -273,6 +306,7 @@ static void open_session(struct world *w, int client, struct given *g)
 		CHECK_STR(word(w, "user"), STR("tester"));
 		CHECK_STR(word(w, "task"), STR("T-1"));
 		CHECK_EQ(word(w, "session").len, ID_SESSION_LEN);
+		memcpy(g->id, word(w, "session").ptr, ID_SESSION_LEN);
 		fd = ipc_take_fd(&w->m, 0);
 		role = word(w, "role");
 		if (str_eq(role, STR("keeper")))
@@ -478,7 +512,7 @@ static void hostile_clients(void)
 	};
 
 	for (size_t i = 0; i < N_ELEMS(rows); i++) {
-		struct given g = { -1, -1, -1, -1, { -1, -1, -1 } };
+		struct given g = { -1, -1, -1, -1, { -1, -1, -1 }, "" };
 		bool owner = rows[i].at == GRANTED || rows[i].at == RUNNING;
 		struct world w;
 		pid_t child;
@@ -501,6 +535,8 @@ static void hostile_clients(void)
 			child = -1;
 			CHECK_EQ(receive(&w, g.ledger), MSG_APPEND);
 			CHECK_STR(word(&w, "kind"), STR("peer.killed"));
+			if (rows[i].at == GRANTED)
+				say(g.ledger, MSG_APPENDED, 1, "{\"seq\":1}");
 			expect_close(&w, &g, "supervisor killed");
 		} else {
 			CHECK_EQ(receive(&w, c), 0);
@@ -552,8 +588,22 @@ static void client_dies(void)
 	given_close(&g);
 	open_session(&w, c, &g);
 	(void)close(c);
+	/* Not before it is known that the ledger has the opening one. */
+	CHECK_EQ(comes(g.ledger, NONE_MS), 0);
+	say(g.ledger, MSG_APPENDED, 1, "{\"seq\":1}");
 	expect_close(&w, &g, "supervisor died");
+	/* And not at all when it has none. */
+	c = connect_client(&w);
 	given_close(&g);
+	open_session(&w, c, &g);
+	(void)close(c);
+	CHECK_EQ(comes(g.ledger, NONE_MS), 0);
+	say(g.ledger, MSG_APPENDED, 1, "{\"error\":\"No space left\"}");
+	CHECK_EQ(receive(&w, g.ledger), 0);
+	given_close(&g);
+	world_kill(&w);
+	world_begin(&w);
+	CHECK_EQ(comes(w.scribe, NONE_MS), 0);
 	world_done(&w);
 }
 
@@ -680,6 +730,7 @@ static void written_not_durable(void)
 	CHECK_EQ(receive(&w, c), MSG_SESSIONS);
 	CHECK_EQ(json_find(w.body, "sessions")->kids.n, 0);
 	world_kill(&w);
+	put_on_ledger(&w, g.id, "session.open");
 	world_begin(&w);
 	CHECK_EQ(receive(&w, w.scribe), MSG_CHANNEL);
 	(void)close(g.ledger);
@@ -705,6 +756,7 @@ static void keeper_dies(void)
 	CHECK_EQ(receive(&w, c), 0);
 	CHECK_EQ(receive(&w, g.relay[2]), 0);
 	/* The next one writes what is owed. */
+	put_on_ledger(&w, g.id, "session.open");
 	world_begin(&w);
 	CHECK_EQ(receive(&w, w.scribe), MSG_CHANNEL);
 	CHECK_STR(word(&w, "task"), STR("T-1"));
@@ -726,6 +778,82 @@ static void keeper_dies(void)
 	(void)close(c);
 	(void)close(fd);
 	given_close(&g);
+	world_done(&w);
+}
+
+/* Nobody has the scribe's answer: the ledger itself is asked. */
+static void answer_lost(void)
+{
+	struct world w;
+	struct given g;
+	int c;
+
+	/* The opening record was never written. */
+	world_init(&w);
+	c = connect_client(&w);
+	open_session(&w, c, &g);
+	world_kill(&w);
+	(void)close(c);
+	given_close(&g);
+	put_on_ledger(&w, "00000000000000000000", "session.open");
+	world_begin(&w);
+	CHECK_EQ(comes(w.scribe, NONE_MS), 0);
+	/* It was; the scribe died before it said so. */
+	c = connect_client(&w);
+	open_session(&w, c, &g);
+	put_on_ledger(&w, g.id, "session.open");
+	(void)close(TAKE_FD(g.ledger));
+	CHECK_EQ(receive(&w, c), MSG_REFUSED);
+	(void)close(c);
+	given_close(&g);
+	world_kill(&w);
+	world_begin(&w);
+	CHECK_EQ(receive(&w, w.scribe), MSG_CHANNEL);
+	CHECK_STR(word(&w, "session"), str_of(g.id));
+	/* The same with the closing one. */
+	put_on_ledger(&w, g.id, "session.close");
+	world_kill(&w);
+	world_begin(&w);
+	CHECK_EQ(comes(w.scribe, NONE_MS), 0);
+	world_done(&w);
+}
+
+/* The disk is full at the end: the user goes, the record is tried again. */
+static void close_refused(void)
+{
+	struct world w;
+	struct given g;
+	struct str text;
+	int c;
+
+	world_init(&w);
+	c = connect_client(&w);
+	start_session(&w, c, &g);
+	say(c, MSG_CLOSE, 9, "{\"code\":0,\"reason\":\"exit\"}");
+	(void)close(TAKE_FD(g.relay[2]));
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(receive(&w, g.ledger), MSG_APPEND_TELL);
+		CHECK_STR(word(&w, "reason"), STR("exit"));
+		say(g.ledger, MSG_APPENDED, w.m.id,
+		    "{\"error\":\"the ledger cannot be written: full\","
+		    "\"errno\":28}");
+		if (i > 0)
+			continue;
+		CHECK_EQ(receive(&w, c), MSG_REFUSED);
+		text = word(&w, "text");
+		CHECK_EQ(memmem(text.ptr, text.len, "make room", 9) != NULL, 1);
+		say(c, MSG_LIST, 1, "{}");
+		CHECK_EQ(receive(&w, c), MSG_SESSIONS);
+		CHECK_EQ(json_find(w.body, "sessions")->kids.n, 0);
+	}
+	CHECK_EQ(receive(&w, g.ledger), MSG_APPEND_TELL);
+	say(g.ledger, MSG_APPENDED, w.m.id, "{\"seq\":2}");
+	CHECK_EQ(receive(&w, g.ledger), 0);
+	(void)close(c);
+	given_close(&g);
+	world_kill(&w);
+	world_begin(&w);
+	CHECK_EQ(comes(w.scribe, NONE_MS), 0);
 	world_done(&w);
 }
 
@@ -930,7 +1058,7 @@ static void new_nameservers(void)
 {
 	char body[1000], path[200];
 	struct world w;
-	struct given g = { -1, -1, -1, -1, { -1, -1, -1 } };
+	struct given g = { -1, -1, -1, -1, { -1, -1, -1 }, "" };
 	int c;
 
 	world_init(&w);
@@ -1053,6 +1181,8 @@ int main(void)
 		{ "the zygote dies", zygote_dies },
 		{ "the keeper dies", keeper_dies },
 		{ "written, not yet durable", written_not_durable },
+		{ "the scribe's answer is lost", answer_lost },
+		{ "the closing record is refused", close_refused },
 		{ "SIGTERM", stops },
 		{ "idle", idle },
 		{ "kill and status", kills },

@@ -224,6 +224,7 @@ static bool send_answer(struct writer *w, uint32_t id, uint64_t seq)
 			       "the ledger cannot be written: %s",
 			       strerror(-w->scribe->error));
 		json_kstr(&o, "error", str_of(text));
+		json_kint(&o, "errno", -w->scribe->error);
 	}
 	json_close(&o, '}');
 	if (b.failed)
