@@ -4,7 +4,7 @@
 
 CMD =
 
-.PHONY: all deps build run check analyze bench compat install clean
+.PHONY: all deps build run check analyze soak bench compat install clean
 
 all: build
 
@@ -29,6 +29,12 @@ analyze:
 	@tools/deps build test
 	@tools/deps-analyze
 	@tools/analyze
+
+# A thousand kills and thousands of sessions; AS=USER: as root, be that user.
+AS =
+soak: build
+	tests/soak/kills.py $(if $(AS),--as $(AS))
+	tests/soak/many.py $(if $(AS),--as $(AS))
 
 bench: build
 	@tools/deps bench

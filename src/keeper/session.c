@@ -30,6 +30,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "ipc/protocol.h"
 #include "keeper/client.h"
@@ -37,8 +38,10 @@
 #include "keeper/state.h"
 #include "ledger/record.h"
 
-#define RECORD_OPEN  1u /* ids of what has to become durable */
-#define RECORD_CLOSE 2u
+#define RECORD_OPEN   1u /* ids of what has to become durable */
+#define RECORD_CLOSE  2u
+
+#define MANY_SESSIONS 8u
 
 static void settle(struct session *s);
 
@@ -65,6 +68,7 @@ static void insert(struct keeper *k, struct session *s)
 	s->link_to = &k->sessions;
 	k->sessions = s;
 	k->n_sessions++;
+	heap_crowd_came(&k->crowd, k->n_sessions);
 	k->n_opened++;
 }
 
@@ -200,6 +204,7 @@ void session_free(struct session *s)
 		s->next->link_to = s->link_to;
 	k->n_sessions--;
 	free(s);
+	heap_crowd_left(&k->crowd, k->n_sessions, MANY_SESSIONS);
 	keeper_changed(k);
 }
 

@@ -2,6 +2,7 @@
 /* state: what the files of the keeper share.  One instance for the process. */
 #pragma once
 
+#include "base/heap.h"
 #include "base/loop.h"
 #include "keeper/host.h"
 #include "keeper/keeper.h"
@@ -25,6 +26,7 @@ struct keeper {
 	size_t n_clients;
 	struct session *sessions; /* newest first */
 	size_t n_sessions;
+	struct heap_crowd crowd; /* of them */
 	uint32_t last_serial;
 	uint64_t began_ns; /* monotonic */
 	uint64_t n_opened; /* since the start */

@@ -37,6 +37,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/heap.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "ipc/protocol.h"
@@ -52,6 +53,7 @@
 #define READ_BURST   256u  /* messages of one writer in one round */
 #define ASKS_MAX     4096u /* answers that one commit may give */
 #define WRITERS_MAX  4096u
+#define MANY_WRITERS 24u
 #define CHANNEL_MAX  8192u /* bytes of a MSG_CHANNEL */
 #define ID_MAX       64u   /* bytes of a session id */
 #define NAME_MAX_    256u  /* bytes of user and of task */
@@ -89,6 +91,7 @@ struct scribe {
 	struct store *store;
 	struct writer *writers;
 	size_t n_writers; /* without the keeper */
+	struct heap_crowd crowd;
 	struct ask *asks; /* ASKS_MAX of them */
 	size_t n_asks;
 	struct loop_timer flush, linger;
@@ -145,6 +148,7 @@ static void end_writer(struct writer *w)
 	buf_done(&w->envelope);
 	buf_done(&w->held);
 	free(w);
+	heap_crowd_left(&s->crowd, s->n_writers, MANY_WRITERS);
 }
 
 /* Takes @fd in any case. */
@@ -181,6 +185,7 @@ static int add_writer(struct scribe *s, int take_fd, enum record_role role,
 		w->next->link = &w->next;
 	s->writers = w;
 	s->n_writers++;
+	heap_crowd_came(&s->crowd, s->n_writers);
 	*ret = w;
 	return 0;
 }
