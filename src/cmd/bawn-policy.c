@@ -233,7 +233,14 @@ static const struct policy_verb verbs[] = {
 	  .options = show_options,
 	  .n_options = N_ELEMS(show_options) },
 	LATER("suggest", "make a policy from what a session did"),
-	LATER("why", "explain a verdict"),
+	{ .name = "why",
+	  .synopsis = "why (read|write|net|env|limit) SUBJECT [VALUE]",
+	  .help = "explain a verdict",
+	  .run = policy_why,
+	  .options = policy_why_options,
+	  .n_options = POLICY_WHY_OPTIONS,
+	  .min_args = 2,
+	  .max_args = 4 },
 };
 
 void cmd_error(const char *fmt, ...)

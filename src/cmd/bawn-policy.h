@@ -41,3 +41,7 @@ int policy_git_hosts(const struct policy_opts *o, int argc, char *const argv[]);
 extern const struct option policy_git_hosts_options[POLICY_GIT_HOSTS_OPTIONS];
 int policy_schema_verb(const struct policy_opts *o, int argc,
 		       char *const argv[]);
+
+int policy_why(const struct policy_opts *o, int argc, char *const argv[]);
+#define POLICY_WHY_OPTIONS 4u
+extern const struct option policy_why_options[POLICY_WHY_OPTIONS];

@@ -63,3 +63,9 @@ must_check int plan_locate(struct arena *a, const struct host *host,
 must_check int plan_build(struct arena *a, const struct plan_input *in,
 			  struct plan *ret, struct plan_notices *notices,
 			  struct diag *reterr);
+
+/*
+ * Is @rel, a path below the home directory, one of those files of the user's
+ * that are copied into the private home, filtered, when they are there?
+ */
+bool plan_home_is_copy(struct str rel);

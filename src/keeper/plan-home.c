@@ -105,6 +105,15 @@ static void put_copy(struct plan_work *w, const struct copy *c)
 			    c->dst);
 }
 
+bool plan_home_is_copy(struct str rel)
+{
+	for (size_t i = 0; i < N_ELEMS(copies); i++) {
+		if (str_eq(rel, str_of(copies[i].dst)))
+			return true;
+	}
+	return false;
+}
+
 int plan_add_home(struct plan_work *w)
 {
 	struct plan_mount m = { .op = PLAN_BIND, .writable = true };

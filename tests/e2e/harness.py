@@ -176,6 +176,7 @@ class World:
         self.policy_path = self.top + '/policy.yaml'
         self.policy(policy)
         self.servers = []
+        self.prefix = []
         World.all.append(self)
 
     def write(self, path, text, mode=0o644):
@@ -189,6 +190,26 @@ class World:
 
     def policy(self, text):
         self.write(self.policy_path, text)
+
+    def admin(self, **layers):
+        """
+        Puts org= and team= where an administrator would, for this world only:
+        all that it starts sees an /etc of its own.  Call it before the first
+        session; a layer can be changed later by calling it again.
+        """
+        etc = self.top + '/admin'
+        for d in ('', '/bawn', '/upper', '/work'):
+            os.makedirs(etc + d, exist_ok=True)
+        for name, text in layers.items():
+            tmp = self.write(f'{etc}/{name}.new', text)
+            os.rename(tmp, f'{etc}/bawn/{name}.yaml')
+        how = [] if AS_ROOT else ['-U', '--map-current-user', '--keep-caps']
+        self.prefix = [
+            'unshare', *how, '-m', 'sh', '-ec',
+            'mount -t tmpfs none "$0/work"; mkdir "$0/work/u" "$0/work/w"; '
+            'mkdir "$0/work/u/bawn"; mount -t overlay none '
+            '-o "lowerdir=/etc,upperdir=$0/work/u,workdir=$0/work/w" /etc; '
+            'mount --bind "$0/bawn" /etc/bawn; exec "$@"', etc]
 
     def serve(self, server):
         """Owns a fixture: it ends with the world."""
@@ -205,7 +226,8 @@ class World:
         kw.setdefault('stderr', subprocess.PIPE)
         kw.setdefault('cwd', self.project)
         kw.setdefault('env', self.env)
-        return subprocess.Popen(self.argv(command, options), **kw)
+        return subprocess.Popen(self.prefix + self.argv(command, options),
+                                **kw)
 
     def run(self, *command, options=(), stdin=None, timeout=30, cwd=None,
             env=None):
@@ -221,7 +243,7 @@ class World:
     def call(self, argv, stdin=None, timeout=30, cwd=None, env=None):
         began = time.monotonic()
         p = subprocess.Popen(
-            argv, cwd=cwd or self.project, env=dict(self.env, **(env or {})),
+            self.prefix + argv, cwd=cwd or self.project, env=dict(self.env, **(env or {})),
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
