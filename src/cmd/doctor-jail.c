@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -231,6 +232,22 @@ static void try_wait_killable(struct probe_result *r)
 	probe_set(r, e == -1 && errno == EFAULT);
 }
 
+/* What a sandbox inside a session does first, with the filter it has then. */
+static void try_nested(struct probe_result *r)
+{
+	int e;
+
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	e = seccomp_enter(SECCOMP_NESTED, false);
+	if (e < 0)
+		errno = -e;
+	probe_set(r, e >= 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
+			     mount("none", "/tmp", "tmpfs", 0, NULL) == 0);
+	if (r->ok)
+		probe_say(r, "for policies that say nested: true; it costs "
+			     "Landlock's file rules");
+}
+
 #define NO_JAIL "no session can start"
 
 const struct probe jail_probes[] = {
@@ -247,6 +264,10 @@ const struct probe jail_probes[] = {
 	  "as root, only projects whose owner is not root can be worked on",
 	  "a kernel from 5.12 on, and a project on ext4, xfs, btrfs (6.3: "
 	  "tmpfs), not on overlayfs" },
+	{ "nested", "sandboxes inside a session", PROBE_USERNS, CLONE_NEWNS,
+	  false, false, try_nested, "nested: true of a policy is of no use",
+	  "user namespaces in user namespaces: sysctl -w "
+	  "user.max_user_namespaces=65536" },
 	{ "landlock", "Landlock", PROBE_PLAIN, 0, true, false, try_landlock,
 	  NO_JAIL,
 	  "add landlock to lsm= on the kernel's command line, and reboot" },

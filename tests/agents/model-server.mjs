@@ -2,7 +2,7 @@
 //
 // A model that follows a script: the Anthropic Messages API as far as Claude
 // Code needs it for four turns (Bash, Read, Write, text).  Prints its port, then
-// a JSON line for each request.  The turn is counted from the conversation
+// a JSON line for each request.  $MODEL_COMMAND is what Bash is to run.  The turn is counted from the conversation
 // itself, so a repeated request gets the same answer again.
 import { createServer } from 'node:http';
 
@@ -10,7 +10,8 @@ const MARK = 'toolu_bawn';
 
 function script(dir) {
 	return [
-		['Bash', { command: 'echo from-$((40+2)) > seen.txt; cat seen.txt',
+		['Bash', { command: process.env.MODEL_COMMAND ??
+			'echo from-$((40+2)) > seen.txt; cat seen.txt',
 			description: 'Look' }],
 		['Read', { file_path: `${dir}/hello.txt` }],
 		['Write', { file_path: `${dir}/out.txt`, content: 'written in the yard\n' }],
