@@ -9,7 +9,7 @@
 /* Of all verbs; each one's table fills its own. */
 struct policy_opts {
 	bool json, help, accept;
-	const char *profile, *policy;
+	const char *profile, *policy, *from;
 };
 
 struct policy_verb {
@@ -45,3 +45,6 @@ int policy_schema_verb(const struct policy_opts *o, int argc,
 int policy_why(const struct policy_opts *o, int argc, char *const argv[]);
 #define POLICY_WHY_OPTIONS 4u
 extern const struct option policy_why_options[POLICY_WHY_OPTIONS];
+int policy_import(const struct policy_opts *o, int argc, char *const argv[]);
+#define POLICY_IMPORT_OPTIONS 2u
+extern const struct option policy_import_options[POLICY_IMPORT_OPTIONS];

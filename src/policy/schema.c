@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/near.h"
+
 #define KIB UINT64_C(1024)
 #define MIB (KIB * 1024)
 #define GIB (MIB * 1024)
@@ -312,42 +314,6 @@ bool schema_find_field(struct str name, enum schema_field *ret)
 	return false;
 }
 
-#define NEAR_MAX 24u /* bytes; longer names are near to nothing */
-#define NEAR_FAR 3u  /* from here on a key is not meant */
-
-static unsigned min3(unsigned a, unsigned b, unsigned c)
-{
-	unsigned m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
-
-/* Edits (insert, delete, replace, swap neighbours) from @a to @b. */
-static unsigned distance(struct str a, struct str b)
-{
-	unsigned d[NEAR_MAX + 1][NEAR_MAX + 1];
-
-	if (a.len > NEAR_MAX || b.len > NEAR_MAX)
-		return NEAR_FAR;
-	for (unsigned i = 0; i <= a.len; i++)
-		d[i][0] = i;
-	for (unsigned j = 0; j <= b.len; j++)
-		d[0][j] = j;
-	for (unsigned i = 1; i <= a.len; i++) {
-		for (unsigned j = 1; j <= b.len; j++) {
-			unsigned same = a.ptr[i - 1] == b.ptr[j - 1] ? 0 : 1;
-
-			d[i][j] = min3(d[i - 1][j] + 1, d[i][j - 1] + 1,
-				       d[i - 1][j - 1] + same);
-			if (i > 1 && j > 1 && a.ptr[i - 1] == b.ptr[j - 2] &&
-			    a.ptr[i - 2] == b.ptr[j - 1] &&
-			    d[i - 2][j - 2] + 1 < d[i][j])
-				d[i][j] = d[i - 2][j - 2] + 1;
-		}
-	}
-	return d[a.len][b.len];
-}
-
 /* The best so far; a name in the same section wins a tie. */
 struct best {
 	struct str name;
@@ -360,7 +326,7 @@ struct best {
 static void consider(struct best *best, enum schema_section s, const char *name)
 {
 	const char *prefix = schema_section_name(s);
-	unsigned d = distance(best->name, str_of(name));
+	unsigned d = near_distance(best->name, str_of(name));
 
 	/* "mem" means memory; but half of a short name is not a slip. */
 	if (best->name.len >= 3 && str_starts(str_of(name), best->name))
