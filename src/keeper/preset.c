@@ -13,12 +13,19 @@
  * clients' own code, so its output is read as foreign: names that
  * net_name_parse() accepts, decimal ports, limited in size and time.
  *
+ * The clients run outside the jail, so none may be a program that a session
+ * can write: an activated .venv, node_modules/.bin and the like are on many a
+ * PATH and lie in a project.  The program gets those directories of the PATH
+ * in which tools are installed (toolchain.h), that are not in the project at
+ * hand, and whose clients are no links to elsewhere.
+ *
  * An answer without hosts is not kept: the next session asks again.
  */
 #include "keeper/preset.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -28,9 +35,12 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/path.h"
+#include "keeper/toolchain.h"
 
 #define OUT_MAX    ((size_t)64 * 1024) /* bytes */
 #define PATH_SIZE  4200
+#define PATH_DEPTH 128u /* directories looked at for a ".git" */
 #define NONE_NS    (UINT64_C(5) * NS_PER_S) /* how long "none" is believed */
 #define HTTPS_PORT 443u
 
@@ -52,9 +62,11 @@ static const char *const etc_files[] = {
 	"/etc/uv/uv.toml", "/etc/gemrc",
 };
 
-/* One that was installed since is asked as well. */
+/* What the program asks, and what it runs to ask. */
 static const char *const clients[] = {
-	"npm", "yarn", "pip", "go", "cargo", "mvn", "gradle", "gem",
+	"npm",     "node", "yarn",   "pip",    "pip3",
+	"python3", "go",   "cargo",  "rustup", "gradle",
+	"gem",     "ruby", "bundle", "mvn",    "unzip",
 };
 
 static const enum open_env variables[] = {
@@ -92,7 +104,7 @@ static void mix_file(uint64_t key[2], const char *path)
 	mix(key, id, sizeof(id));
 }
 
-/* The first @client on the PATH. */
+/* The first @client on the PATH: one installed since is asked as well. */
 static void mix_client(uint64_t key[2], struct str path, const char *client)
 {
 	char file[PATH_SIZE] = "";
@@ -232,6 +244,70 @@ static bool load(struct preset *p, const uint64_t key[2])
 	return true;
 }
 
+/* ---- the PATH of what runs outside ---- */
+
+/* The project that is worked on, roughly: where git would look, or the cwd. */
+static struct str find_project(struct arena *a, const struct open_request *q)
+{
+	struct str dir = q->cwd;
+
+	for (unsigned i = 0; i < PATH_DEPTH && dir.len > 1; i++) {
+		char *git = arena_printf(a, "%.*s/.git", STR_ARG(dir));
+
+		if (git && access(git, F_OK) == 0)
+			return dir;
+		dir = path_dirname(dir);
+	}
+	return q->cwd;
+}
+
+struct outside {
+	struct arena *arena;
+	const struct open_request *request;
+	struct str project;
+};
+
+/* @path has no way through links to where a session can write. */
+static bool is_outside(const struct outside *o, const char *path)
+{
+	char real[PATH_MAX];
+
+	return realpath(path, real) &&
+	       !path_is_below(str_of(real), o->project) &&
+	       toolchain_holds(o->arena, o->request, real);
+}
+
+static bool is_safe_dir(const struct outside *o, const char *dir)
+{
+	if (!is_outside(o, dir))
+		return false;
+	for (size_t i = 0; i < N_ELEMS(clients); i++) {
+		char *file = arena_printf(o->arena, "%s/%s", dir, clients[i]);
+
+		if (!file || (access(file, F_OK) == 0 && !is_outside(o, file)))
+			return false;
+	}
+	return true;
+}
+
+/* In @a; NULL: no memory. */
+static char *safe_path(struct arena *a, const struct open_request *q)
+{
+	struct outside o = { a, q, find_project(a, q) };
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct str path = q->env[OPEN_PATH], entry;
+
+	buf_init(&b, OPEN_MAX_BYTES);
+	while (str_cut(&path, ':', &entry)) {
+		char *dir = str_starts(entry, STR("/")) ? arena_cstr(a, entry)
+							: NULL;
+
+		if (dir && is_safe_dir(&o, dir))
+			(void)buf_printf(&b, "%s%s", b.len > 0 ? ":" : "", dir);
+	}
+	return b.failed ? NULL : arena_cstr(a, buf_str(&b));
+}
+
 /* ---- the program ---- */
 
 static void end_program(struct preset *p)
@@ -285,22 +361,31 @@ static int on_limit(struct loop_timer *t)
 	return 0;
 }
 
-static void put_env(const struct open_request *q, struct arena *a,
-		    char *env[OPEN_ENV_MAX_ + 2])
+/* False: the variable leads into the project, or is none of its business. */
+static bool may_know(const struct open_request *q, enum open_env e)
 {
+	struct str value = q->env[e];
+
+	return value.ptr && e != OPEN_SSH_AUTH_SOCK && e != OPEN_PATH &&
+	       !path_is_below(value, q->cwd) && !path_is_below(q->cwd, value);
+}
+
+static int put_env(const struct open_request *q, struct arena *a,
+		   char *env[OPEN_ENV_MAX_ + 3])
+{
+	char *path = safe_path(a, q);
 	size_t n = 0;
 
 	for (unsigned e = 0; e < OPEN_ENV_MAX_; e++) {
-		if (!q->env[e].ptr || e == OPEN_SSH_AUTH_SOCK)
-			continue;
-		env[n] = arena_printf(a, "%s=%.*s",
-				      open_env_name((enum open_env)e),
-				      STR_ARG(q->env[e]));
-		if (env[n])
-			n++;
+		if (e == OPEN_HOME || may_know(q, (enum open_env)e))
+			env[n++] = arena_printf(a, "%s=%.*s",
+						open_env_name((enum open_env)e),
+						STR_ARG(q->env[e]));
 	}
-	env[n] = arena_printf(a, "LC_ALL=C");
-	env[env[n] ? n + 1 : n] = NULL;
+	env[n++] = arena_printf(a, "PATH=%s", path ? path : "");
+	env[n++] = arena_printf(a, "LC_ALL=C");
+	env[n] = NULL;
+	return a->failed || !path ? -ENOMEM : 0;
 }
 
 static int set_up(posix_spawn_file_actions_t *fa, posix_spawnattr_t *at,
@@ -332,11 +417,13 @@ static int start(struct preset *p, const struct open_request *q, int out_fd)
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t at;
 	char path[PATH_SIZE], name[] = "bawn-registries";
-	char *argv[] = { name, NULL }, *env[OPEN_ENV_MAX_ + 2];
+	char *argv[] = { name, NULL }, *env[OPEN_ENV_MAX_ + 3];
 	int r;
 
 	arena_init(&a, 32 * OPEN_MAX_BYTES);
-	put_env(q, &a, env);
+	r = put_env(q, &a, env);
+	if (r != 0)
+		return r;
 	(void)snprintf(path, sizeof(path), "%s/bawn-registries",
 		       p->libexec_dir);
 	r = posix_spawn_file_actions_init(&fa);

@@ -8,7 +8,7 @@
 # Only what a client fetches from counts.  A proxy in the same configuration
 # does not: a jail that could talk to it could talk to everybody.
 set -u
-PATH=$PATH:/usr/local/bin:/usr/bin:/bin
+PATH=${PATH:+$PATH:}/usr/local/bin:/usr/bin:/bin
 # Asked for a setting, a shim must not fetch the client itself.
 export COREPACK_ENABLE_NETWORK=0
 cd / || exit 1
@@ -40,21 +40,35 @@ yarn_hosts() {
 	yarn config get npmRegistryServer | hosts_of # version 2 and later
 }
 
-pip_hosts() {
-	for python in python3 /usr/bin/python3; do
-		"$python" - <<'PY' && break
+# Without python's start-up files: a package installed from a project in place
+# puts that project's directory among them.
+python_without_site() {
+	"$1" -I -S - "$(dirname "$(dirname "$(readlink -f "$(command -v "$1")")")")" <<'PY'
+import glob, sys, sysconfig
+sys.path += [sysconfig.get_path('purelib'), '/usr/lib/python3/dist-packages']
+sys.path += glob.glob(sys.argv[1] + '/lib/python3*/site-packages')
 try:
     from pip._internal.models.index import PyPI
+    from pip._internal.configuration import Configuration
 except ImportError:
     raise SystemExit(1)
 print(PyPI.netloc)
 print(PyPI.file_storage_domain)
+c = Configuration(isolated=False)
+c.load()
+for key, value in c.items():
+    values = value.values() if isinstance(value, dict) else [value]
+    for name, text in zip(value if isinstance(value, dict) else [key], values):
+        if name.endswith(('index-url', 'find-links')):
+            print(text)
 PY
+}
+
+pip_hosts() {
+	for python in python3 /usr/bin/python3; do
+		found=$(python_without_site "$python") && break
 	done
-	for pip in pip pip3; do
-		"$pip" config list | grep -E 'index-url|find-links' |
-			hosts_of && break
-	done
+	echo "$found" | sed 's,^[a-z0-9.-]*$,https://&,' | hosts_of
 	grep -hE '(url|index) *=' "${XDG_CONFIG_HOME:-$HOME/.config}/uv/uv.toml" \
 		/etc/uv/uv.toml | hosts_of
 }

@@ -19,10 +19,13 @@
  * All this is part of the built-in default: with a files.read of the user's
  * own, only PATH is filtered.
  */
+#include <limits.h>
+
 #include "base/path.h"
 #include "keeper/clients-parse.h"
 #include "keeper/host.h"
 #include "keeper/plan-parts.h"
+#include "keeper/toolchain.h"
 
 #define PATH_DIRS_MAX 128u
 #define NO_VAR        OPEN_ENV_MAX_
@@ -152,18 +155,46 @@ static int hide_never(struct plan_work *w, const char *base,
 	return r;
 }
 
-static const char *base_of(struct plan_work *w, const struct tool *t)
+static const char *base_at(struct arena *a, const struct open_request *q,
+			   const char *home, const struct tool *t)
 {
 	struct str value;
 
 	if (t->var != NO_VAR) {
-		value = w->request->env[t->var];
+		value = q->env[t->var];
 		if (str_starts(value, STR("/")))
-			return arena_cstr(
-				w->arena,
-				path_normalise(w->arena, STR("/"), value));
+			return arena_cstr(a,
+					  path_normalise(a, STR("/"), value));
 	}
-	return arena_printf(w->arena, "%s/%s", w->home, t->base);
+	return arena_printf(a, "%s/%s", home, t->base);
+}
+
+static const char *base_of(struct plan_work *w, const struct tool *t)
+{
+	return base_at(w->arena, w->request, w->home, t);
+}
+
+bool toolchain_holds(struct arena *a, const struct open_request *q,
+		     const char *path)
+{
+	static const char *const system[] = { "/bin",  "/nix",  "/opt",
+					      "/sbin", "/snap", "/usr" };
+	const char *home = arena_cstr(a, q->env[OPEN_HOME]);
+	char real[PATH_MAX];
+
+	for (size_t i = 0; i < N_ELEMS(system); i++) {
+		if (path_is_below(str_of(path), str_of(system[i])))
+			return true;
+	}
+	for (size_t i = 0; i < N_ELEMS(tools) && home; i++) {
+		const char *base = base_at(a, q, home, &tools[i]);
+
+		if (base && realpath(base, real) &&
+		    !path_is_below(q->env[OPEN_HOME], str_of(real)) &&
+		    path_is_below(str_of(path), str_of(real)))
+			return true;
+	}
+	return false;
 }
 
 /* Not there for sure, and without a look. */

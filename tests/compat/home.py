@@ -179,7 +179,8 @@ class Developer:
                 if each.startswith(name[:32] + '-'):
                     self.remove(os.path.join(homes, each))
 
-    def close(self):
+    def stop(self):
+        """The daemon, which the next `bawn run` starts again."""
         try:
             with open(self.state + '/lock') as f:
                 pid = json.load(f)['pid']
@@ -190,6 +191,9 @@ class Developer:
                 time.sleep(0.01)
         except (OSError, ValueError, KeyError):
             pass
+
+    def close(self):
+        self.stop()
         for d in (self.state, self.runtime, self.home + '/work'):
             self.remove(d)
 

@@ -56,7 +56,6 @@ case "$*" in
 "config get registry") echo https://yarn.corp.test ;;
 "config get npmRegistryServer") echo undefined ;;
 esac""",
-    'pip': 'echo "global.index-url=\'https://user:secret@pip.corp.test/s/\'"',
     'go': """case "$*" in
 "env GOPROXY") echo "https://go.corp.test|direct" ;;
 "env GOSUMDB") echo sum.corp.test+1234+abc ;;
@@ -86,6 +85,11 @@ def registries():
         f.write('uri.host = "index.corp.test"\n')
     with open(where + '/home/.config/uv/uv.toml', 'w') as f:
         f.write('index-url = "https://uv.corp.test/simple"\n')
+    os.makedirs(where + '/home/.config/pip')
+    with open(where + '/home/.config/pip/pip.conf', 'w') as f:
+        f.write('[global]\n'
+                'index-url = https://user:secret@pip.corp.test/s/\n')
+    marker = plant_site(where)
     with open(where + '/home/.gradle/init.d/a.gradle', 'w') as f:
         f.write("maven { url 'https://gradle.corp.test/m2' }\n")
     p = subprocess.run([BIN + '/bawn-registries'], text=True, check=True,
@@ -94,6 +98,51 @@ def registries():
                             'PATH': where + '/bin:/usr/bin:/bin'})
     equal(WANT - set(p.stdout.split()), set(), 'hosts that are missing')
     check('secret' not in p.stdout, 'a password is among them')
+    check(not os.path.exists(marker), 'a start-up file of a project ran')
+
+
+def plant_site(where):
+    """A package installed in place: python's start-up reads the project."""
+    version = f'python3.{sys.version_info.minor}'
+    site = f'{where}/home/.local/lib/{version}/site-packages'
+    os.makedirs(site)
+    os.makedirs(where + '/in-place')
+    with open(site + '/a.pth', 'w') as f:
+        f.write(where + '/in-place\n')
+    for name in ('sitecustomize.py', 'usercustomize.py', 'pip.py'):
+        with open(f'{where}/in-place/{name}', 'w') as f:
+            f.write(f'open("{where}/marker", "w")\n')
+    return where + '/marker'
+
+
+@test('what a session can write is never run to ask for the preset')
+def planted_clients():
+    names = ('npm', 'node', 'yarn', 'pip', 'pip3', 'python3', 'go', 'cargo',
+             'rustup', 'gem', 'ruby', 'bundle', 'unzip', 'grep', 'sed')
+    for at in ('project', 'elsewhere', 'link'):
+        j = table.Job(dev, table.rows[0])
+        j.begin({'version': 1, 'network': {'allow': [
+            {'preset': 'package-registries'}]}}, ())
+        marker = f'{top}/planted-{at}'
+        where = {'project': j.project + '/.venv/bin',
+                 'elsewhere': dev.home + '/work/other/node_modules/.bin',
+                 'link': dev.home + '/work/other/bin'}[at]
+        for name in names:
+            dev.put(f'{os.path.relpath(where, dev.home)}/{name}',
+                    f'#!/bin/sh\ntouch {marker}\n', 0o755)
+        first = where
+        if at == 'link':
+            first = dev.home + '/.local/bin'
+            os.makedirs(first, exist_ok=True)
+            os.symlink(where + '/npm', first + '/npm')
+        j.env['PATH'] = first + ':' + dev.env['PATH']
+        dev.remove(dev.state + '/presets')
+        dev.stop()
+        r = j.run('true')
+        equal(r.code, 0, f'{r}')
+        check(os.path.exists(dev.state + '/presets/package-registries'),
+              'the clients were asked')
+        check(not os.path.exists(marker), f'{at}: it ran outside')
 
 
 class Ours:
