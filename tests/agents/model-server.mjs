@@ -2,14 +2,21 @@
 //
 // A model that follows a script: the Anthropic Messages API as far as Claude
 // Code needs it for four turns (Bash, Read, Write, text).  Prints its port, then
-// a JSON line for each request.  $MODEL_COMMAND is what Bash is to run.  The turn is counted from the conversation
+// a JSON line for each request.  The turn is counted from the conversation
 // itself, so a repeated request gets the same answer again.
+//
+// MODEL_COMMAND: what Bash is to run.
+// MODEL_SCRIPT: a JSON list of [tool, input] in place of the four turns.
+// MODEL_DUMP: a file to which every byte that was received is appended.
+import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 
 const MARK = 'toolu_bawn';
 
+const OWN = process.env.MODEL_SCRIPT && JSON.parse(process.env.MODEL_SCRIPT);
+
 function script(dir) {
-	return [
+	return OWN || [
 		['Bash', { command: process.env.MODEL_COMMAND ??
 			'echo from-$((40+2)) > seen.txt; cat seen.txt',
 			description: 'Look' }],
@@ -29,6 +36,12 @@ function turnOf(request) {
 function directoryOf(request) {
 	const text = JSON.stringify([request.system, request.messages]);
 	return /working directory[^:]*: *([^\\"<\s]+)/i.exec(text)?.[1] ?? '.';
+}
+
+// What was said so far, by the user and the model, in one text.
+function textOf(request) {
+	return (request.messages ?? []).flatMap((m) => Array.isArray(m.content)
+		? m.content.map((b) => b.text ?? '') : [m.content]).join('\n');
 }
 
 // One content block: the tool call of this turn, or text when there is none.
@@ -85,7 +98,8 @@ async function answer(request, response) {
 
 	const isModel = request.method === 'POST' && path.endsWith('/v1/messages') && body;
 	console.log(JSON.stringify({ method: request.method, path, host: request.headers.host,
-		turn: isModel ? turnOf(body) : -1 }));
+		auth: request.headers.authorization ?? request.headers['x-api-key'] ?? '',
+		turn: isModel ? turnOf(body) : -1, text: isModel ? textOf(body) : '' }));
 	if (!isModel) {
 		response.writeHead(path.endsWith('count_tokens') ? 200 : 404,
 			{ 'content-type': 'application/json' });
@@ -99,4 +113,8 @@ async function answer(request, response) {
 }
 
 const server = createServer((q, s) => answer(q, s).catch(() => s.destroy()));
+server.on('connection', (s) => s.prependListener('data', (bytes) => {
+	if (process.env.MODEL_DUMP)
+		appendFileSync(process.env.MODEL_DUMP, bytes);
+}));
 server.listen(0, '127.0.0.1', () => console.log(server.address().port));

@@ -5,43 +5,16 @@ print mode and in its terminal UI, with one host in reach."""
 
 import json
 import os
-import shutil
-import subprocess
 import sys
-import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'e2e'))
 sys.path.insert(0, HERE)
 
-import cache
-from harness import (SANITIZED, Term, World, check, contains, equal, main,
-                     skip, test)
-
-VERSION = '2.1.329'  # the newest that was tried; a new one is tried by hand
+import claude
+from harness import Term, World, check, contains, equal, main, test
 
 w = World()
-
-
-class Model:
-    def __init__(self):
-        node = shutil.which('node', path=w.env['PATH'])
-        if not node:
-            skip('no node')
-        self.requests = []
-        self.p = subprocess.Popen([node, HERE + '/model-server.mjs'],
-                                  stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, text=True)
-        self.port = int(self.p.stdout.readline())
-        threading.Thread(target=self.loop, daemon=True).start()
-
-    def loop(self):
-        for line in self.p.stdout:
-            self.requests.append(json.loads(line))
-
-    def close(self):
-        self.p.kill()
-        self.p.wait()
 
 
 _ready = []
@@ -50,10 +23,8 @@ _ready = []
 def ready():
     """Claude's path and the model; the first call installs and starts."""
     if not _ready:
-        claude = cache.npm_package('@anthropic-ai/claude-code', VERSION,
-                                   'claude', skip)
-        model = w.serve(Model())
-        where = os.path.dirname(os.path.dirname(os.path.dirname(claude)))
+        program, where = claude.install()
+        model = w.serve(claude.Model(w.env['PATH']))
         w.policy(f'''version: 1
 files:
   read: [/usr, /etc, /opt, "{where}"]
@@ -63,20 +34,19 @@ network:
   allow:
     - {{host: model.test, ports: [80], connect: "127.0.0.1:{model.port}"}}
 ''')
-        _ready.append((claude, model))
+        _ready.append((program, model))
     return _ready[0]
 
 
 ENV = {
     'ANTHROPIC_BASE_URL': 'http://model.test',
     'ANTHROPIC_AUTH_TOKEN': 'no-real-token',
-    'CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC': '1',
-    'DISABLE_AUTOUPDATER': '1',
+    **claude.QUIET,
 }
 
 
 def options():
-    return [x for k, v in ENV.items() for x in ('-e', f'{k}={v}')]
+    return claude.options(ENV)
 
 
 def prepare():
@@ -103,18 +73,18 @@ def check_work(model, asked_before, quiet):
 
 @test('it starts in the jail', 300)
 def version():
-    claude, _ = ready()
-    r = w.run(claude, '--version', timeout=40)
+    program, _ = ready()
+    r = w.run(program, '--version', timeout=40)
     equal(r.code, 0, f'{r}')
-    contains(r.out, VERSION, 'version')
+    contains(r.out, claude.VERSION, 'version')
 
 
 @test('print mode: Bash, Read, Write, text', 120)
 def print_mode():
-    claude, model = ready()
+    program, model = ready()
     prepare()
     before = len(model.requests)
-    r = w.run(claude, '-p', 'do the work', '--output-format', 'stream-json',
+    r = w.run(program, '-p', 'do the work', '--output-format', 'stream-json',
               '--verbose', '--dangerously-skip-permissions',
               options=options(), timeout=90)
     equal(r.code, 0, f'{r.out[-1500:]} {r.err[-1500:]}')
@@ -125,7 +95,7 @@ def print_mode():
 
 @test('terminal UI on a pty: the same four turns', 120)
 def terminal_ui():
-    claude, model = ready()
+    program, model = ready()
     prepare()
     settings = {'hasCompletedOnboarding': True, 'theme': 'dark',
                 'projects': {w.project: {'hasTrustDialogAccepted': True}}}
@@ -136,7 +106,7 @@ def terminal_ui():
               json.dumps({'skipDangerousModePermissionPrompt': True}))
     equal(r.code, 0, f'seeding the private home: {r}')
     before = len(model.requests)
-    t = Term(w.argv([claude, '--dangerously-skip-permissions', 'do the work'],
+    t = Term(w.argv([program, '--dangerously-skip-permissions', 'do the work'],
                     options()), w.env, w.project, rows=40, cols=120)
     t.expect('THE-FOUR-TURNS-ARE-DONE', 80)
     t.send('\x03')
@@ -153,12 +123,12 @@ def terminal_ui():
 
 @test('without its switch it asks other hosts, is refused, and works on', 150)
 def other_hosts():
-    claude, model = ready()
+    program, model = ready()
     prepare()
     mine = [x for x in options() if 'NONESSENTIAL' not in x]
     mine = [x for i, x in enumerate(mine)
             if x != '-e' or (i + 1 < len(mine) and mine[i + 1] != '-e')]
-    r = w.run(claude, '-p', 'do the work', '--dangerously-skip-permissions',
+    r = w.run(program, '-p', 'do the work', '--dangerously-skip-permissions',
               options=mine, timeout=120)
     equal(r.code, 0, f'{r.out[-1500:]} {r.err[-1500:]}')
     contains(r.out, 'THE-FOUR-TURNS-ARE-DONE', 'the last turn')

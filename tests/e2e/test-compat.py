@@ -119,14 +119,15 @@ def plant_site(where):
 def planted_clients():
     names = ('npm', 'node', 'yarn', 'pip', 'pip3', 'python3', 'go', 'cargo',
              'rustup', 'gem', 'ruby', 'bundle', 'unzip', 'grep', 'sed')
+    other = os.path.join(dev.home, 'work', 'other')
     for at in ('project', 'elsewhere', 'link'):
         j = table.Job(dev, table.rows[0])
         j.begin({'version': 1, 'network': {'allow': [
             {'preset': 'package-registries'}]}}, ())
         marker = f'{top}/planted-{at}'
         where = {'project': j.project + '/.venv/bin',
-                 'elsewhere': dev.home + '/work/other/node_modules/.bin',
-                 'link': dev.home + '/work/other/bin'}[at]
+                 'elsewhere': other + '/node_modules/.bin',
+                 'link': other + '/bin'}[at]
         for name in names:
             dev.put(f'{os.path.relpath(where, dev.home)}/{name}',
                     f'#!/bin/sh\ntouch {marker}\n', 0o755)
