@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "base/json.h"
+
 #define HELP_COLUMN 28u
 
 struct parser {
@@ -171,4 +173,31 @@ void options_help(const struct option *table, size_t n_rows, struct buf *b)
 		while (!b->failed && b->len - start < HELP_COLUMN);
 		(void)buf_printf(b, "%s\n", o->help);
 	}
+}
+
+void options_json(const char *name, const char *synopsis, const char *help,
+		  const struct option *table, size_t n_rows, struct json_out *w)
+{
+	json_open(w, '{');
+	json_kstr(w, "name", str_of(name));
+	json_kstr(w, "synopsis", str_of(synopsis));
+	json_kstr(w, "help", str_of(help));
+	json_key(w, "options");
+	json_open(w, '[');
+	for (size_t i = 0; i < n_rows; i++) {
+		const struct option *o = &table[i];
+		char letter[2] = { o->letter, '\0' };
+
+		json_open(w, '{');
+		json_kstr(w, "name", str_of(o->name));
+		if (o->letter)
+			json_kstr(w, "letter", str_of(letter));
+		if (o->arg)
+			json_kstr(w, "arg", str_of(o->arg));
+		json_kstr(w, "help", str_of(o->help));
+		json_kbool(w, "repeats", o->kind == OPTION_LIST);
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+	json_close(w, '}');
 }

@@ -46,3 +46,11 @@ must_check bool options_parse(const struct option *table, size_t n_rows,
 			      int *ret, struct diag *reterr);
 /* One line for each row, in the order of the table. */
 void options_help(const struct option *table, size_t n_rows, struct buf *b);
+/*
+ * A verb with its options as one JSON object, for the manual pages and the
+ * completions that are made when building.
+ */
+struct json_out;
+void options_json(const char *name, const char *synopsis, const char *help,
+		  const struct option *table, size_t n_rows,
+		  struct json_out *w);

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <stdarg.h>
 
+#include "base/json.h"
+
 #define HELP_MAX ((size_t)16 * 1024)
 
 static int verb_help(const struct verb *v, int argc, char *const argv[]);
@@ -88,11 +90,36 @@ void ledger_error(const char *fmt, ...)
 	fprintf(stderr, "bawn ledger: %s\n", safe);
 }
 
+static int help_json(void)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
+
+	buf_init(&b, HELP_MAX);
+	json_open(&w, '{');
+	json_kstr(&w, "program", STR("bawn ledger"));
+	json_key(&w, "verbs");
+	json_open(&w, '[');
+	for (size_t i = 0; i < N_ELEMS(verbs); i++) {
+		const struct verb *v = &verbs[i];
+
+		if (v->run)
+			options_json(v->name, v->synopsis, v->help, v->options,
+				     v->n_options, &w);
+	}
+	json_close(&w, ']');
+	json_close(&w, '}');
+	(void)buf_addc(&b, '\n');
+	(void)fwrite(buf_str(&b).ptr, 1, b.len, stdout);
+	return !b.failed && fflush(stdout) == 0 ? BAWN_EXIT_OK
+						: BAWN_EXIT_TROUBLE;
+}
+
 static int verb_help(const struct verb *v, int argc, char *const argv[])
 {
 	(void)v;
-	(void)argc;
-	(void)argv;
+	if (argc == 2 && strcmp(argv[1], "--json") == 0)
+		return help_json();
 	for (size_t i = 0; i < N_ELEMS(verbs); i++)
 		printf("  %-28s %s\n", verbs[i].synopsis, verbs[i].help);
 	return fflush(stdout) == 0 ? BAWN_EXIT_OK : BAWN_EXIT_TROUBLE;

@@ -283,6 +283,29 @@ static int help(void)
 	return BAWN_EXIT_OK;
 }
 
+static int help_json(void)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
+
+	buf_init(&b, POLICY_OUTPUT_MAX);
+	json_open(&w, '{');
+	json_kstr(&w, "program", STR("bawn policy"));
+	json_key(&w, "verbs");
+	json_open(&w, '[');
+	for (size_t i = 0; i < N_ELEMS(verbs); i++) {
+		const struct policy_verb *v = &verbs[i];
+
+		if (v->run)
+			options_json(v->name, v->synopsis, v->help, v->options,
+				     v->n_options, &w);
+	}
+	json_close(&w, ']');
+	json_close(&w, '}');
+	(void)buf_addc(&b, '\n');
+	return policy_put(&b);
+}
+
 static int run_verb(const struct policy_verb *v, int argc, char *const argv[])
 {
 	struct policy_opts o = { 0 };
@@ -317,7 +340,8 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
 	    strcmp(argv[1], "-h") == 0)
-		return help();
+		return argc > 2 && strcmp(argv[2], "--json") == 0 ? help_json()
+								  : help();
 	for (size_t i = 0; i < N_ELEMS(verbs); i++) {
 		if (strcmp(verbs[i].name, argv[1]) == 0)
 			return run_verb(&verbs[i], argc - 1, argv + 1);

@@ -13,6 +13,7 @@
 #include "base/build-id.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "base/path.h"
@@ -34,7 +35,7 @@ enum {
 
 struct opts {
 	uint32_t idle_s;
-	bool has_idle, foreground, help, version;
+	bool has_idle, foreground, help, json, version;
 };
 
 static const struct option options[] = {
@@ -54,6 +55,10 @@ static const struct option options[] = {
 	  .kind = OPTION_FLAG,
 	  .target = offsetof(struct opts, help),
 	  .help = "print this" },
+	{ .name = "json",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct opts, json),
+	  .help = "with --help: the options as one JSON object" },
 	{ .name = "version",
 	  .kind = OPTION_FLAG,
 	  .target = offsetof(struct opts, version),
@@ -335,7 +340,10 @@ static int run(struct daemon *d)
 
 static int parse_options(struct opts *o, int argc, char *argv[])
 {
+	static const char summary[] =
+		"The daemon of bawn; `bawn run` starts it when needed.";
 	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
 	struct diag why = { 0 };
 	int rest = 0;
 
@@ -351,11 +359,15 @@ static int parse_options(struct opts *o, int argc, char *argv[])
 	}
 	if (!o->help)
 		return -1;
-	buf_init(&b, 4096);
+	buf_init(&b, (size_t)64 * 1024);
+	if (o->json) {
+		options_json("bawnd", "[OPTION...]", summary, options,
+			     N_ELEMS(options), &w);
+		(void)printf("%.*s\n", STR_ARG(buf_str(&b)));
+		return EXIT_OK;
+	}
 	options_help(options, N_ELEMS(options), &b);
-	(void)printf("usage: bawnd [OPTION...]\n"
-		     "The daemon of bawn; `bawn run` starts it when needed.\n"
-		     "%.*s",
+	(void)printf("usage: bawnd [OPTION...]\n%s\n%.*s", summary,
 		     STR_ARG(buf_str(&b)));
 	return EXIT_OK;
 }

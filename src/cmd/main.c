@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/build-id.h"
+#include "base/json.h"
 #include "cmd/cmd.h"
 
 #define HELP_MAX ((size_t)64 * 1024)
@@ -16,6 +17,13 @@ static int cmd_version(const struct command *c, int argc, char *const argv[]);
 static const struct option list_options[] = {
 	{ .name = "json",
 	  .help = "one JSON object a line",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct list_opts, json) },
+};
+
+static const struct option help_options[] = {
+	{ .name = "json",
+	  .help = "all verbs and their options as one JSON object",
 	  .kind = OPTION_FLAG,
 	  .target = offsetof(struct list_opts, json) },
 };
@@ -65,8 +73,9 @@ const struct command commands[] = {
 	  OPTIONS(list_options) },
 	{ .name = "help",
 	  .run = cmd_help,
-	  .synopsis = "help [VERB]",
-	  .help = "list the verbs, or explain one" },
+	  .synopsis = "help [--json | VERB]",
+	  .help = "list the verbs, or explain one",
+	  OPTIONS(help_options) },
 	{ .name = "kill",
 	  .run = cmd_kill,
 	  .synopsis = "kill [--json] SESSION",
@@ -211,6 +220,31 @@ static int list_commands(void)
 	return BAWN_EXIT_OK;
 }
 
+static int list_json(void)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
+
+	buf_init(&b, HELP_MAX);
+	json_open(&w, '{');
+	json_kstr(&w, "program", STR("bawn"));
+	json_kstr(&w, "version", STR(BAWN_VERSION));
+	json_key(&w, "verbs");
+	json_open(&w, '[');
+	for (size_t i = 0; i < n_commands; i++) {
+		const struct command *c = &commands[i];
+
+		if (!c->later)
+			options_json(c->name, c->synopsis, c->help, c->options,
+				     c->n_options, &w);
+	}
+	json_close(&w, ']');
+	json_close(&w, '}');
+	(void)buf_addc(&b, '\n');
+	(void)fwrite(buf_str(&b).ptr, 1, b.len, stdout);
+	return b.failed ? BAWN_EXIT_TROUBLE : BAWN_EXIT_OK;
+}
+
 static const struct command *find_command(const char *name)
 {
 	for (size_t i = 0; i < n_commands; i++) {
@@ -256,6 +290,8 @@ static int cmd_help(const struct command *c, int argc, char *const argv[])
 	(void)c;
 	if (argc < 2 || is_help(argv[1]))
 		return list_commands();
+	if (strcmp(argv[1], "--json") == 0)
+		return list_json();
 	of = find_command(argv[1]);
 	if (!of) {
 		cmd_error("no verb '%s'; see 'bawn help'", argv[1]);
