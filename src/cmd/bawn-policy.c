@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * bawn-policy: the verbs of `bawn policy`, a program of its own since it loads
- * libraries which the way to a session's start must not.  Reads files, asks no
- * daemon; `git-hosts --accept` alone writes.
+ * libraries which the way to a session's start must not.  Reads files and asks no
+ * daemon; `accept` alone tells the daemon, and `git-hosts --accept` writes.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -198,7 +198,12 @@ static int verb_keys(const struct policy_opts *o, int argc, char *const argv[])
 
 static const struct policy_verb verbs[] = {
 	/* sorted by name; without .run: not in this version */
-	LATER("accept", "accept what a project's policy asks for"),
+	{ .name = "accept",
+	  .synopsis = "accept [--show] [--json]",
+	  .help = "accept what the project's policy asks for",
+	  .run = policy_accept,
+	  .options = policy_accept_options,
+	  .n_options = POLICY_ACCEPT_OPTIONS },
 	{ .name = "check",
 	  .synopsis = "check FILE...",
 	  .help = "say whether policies are well formed",

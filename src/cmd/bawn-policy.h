@@ -8,7 +8,7 @@
 
 /* Of all verbs; each one's table fills its own. */
 struct policy_opts {
-	bool json, help, accept;
+	bool json, help, accept, show;
 	const char *profile, *policy, *from;
 };
 
@@ -41,6 +41,10 @@ int policy_git_hosts(const struct policy_opts *o, int argc, char *const argv[]);
 extern const struct option policy_git_hosts_options[POLICY_GIT_HOSTS_OPTIONS];
 int policy_schema_verb(const struct policy_opts *o, int argc,
 		       char *const argv[]);
+
+int policy_accept(const struct policy_opts *o, int argc, char *const argv[]);
+#define POLICY_ACCEPT_OPTIONS 5u
+extern const struct option policy_accept_options[POLICY_ACCEPT_OPTIONS];
 
 int policy_why(const struct policy_opts *o, int argc, char *const argv[]);
 #define POLICY_WHY_OPTIONS 4u

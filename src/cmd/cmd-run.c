@@ -32,6 +32,8 @@ const struct option run_options[RUN_N_OPTIONS] = {
 	    .help = "work in the project itself (this version's only way)"),
 	ROW(review, .name = "review", .kind = OPTION_FLAG,
 	    .help = "not in this version"),
+	ROW(no_ask, .name = "no-ask", .kind = OPTION_FLAG,
+	    .help = "leave out what the project's policy asks for, unasked"),
 	ROW(no_hints, .name = "no-hints", .kind = OPTION_FLAG,
 	    .help = "do not tell of refusals; they are in 'bawn logs'"),
 };
@@ -125,20 +127,15 @@ static void run_done(struct run *r)
 	arena_done(&r->arena);
 }
 
-int cmd_run(const struct command *c, int argc, char *const argv[])
+/* One attempt; *ret_question is filled when the user is to be asked first. */
+static int run_once(struct run_opts *opts, char *const *argv, int argc,
+		    const struct command *c, struct run_question *ret_question)
 {
-	struct run r = { 0 };
-	int first = 0;
-	int code = cmd_parse(c, argc, argv, &r.opts, NULL, 0, &first);
+	struct run r = { .opts = *opts, .argv = argv, .argc = argc };
+	int code = check_options(&r, c);
 
 	if (code >= 0)
 		return code;
-	r.argv = argv + first;
-	r.argc = argc - first;
-	code = check_options(&r, c);
-	if (code >= 0)
-		return code;
-
 	run_init(&r);
 	if (run_start(&r) == 0) {
 		int e = loop_run(r.loop);
@@ -147,6 +144,31 @@ int cmd_run(const struct command *c, int argc, char *const argv[])
 			run_fail(&r, "internal error: %s", strerror(-e));
 	}
 	code = run_finish(&r);
+	*ret_question = r.question;
 	run_done(&r);
 	return code;
+}
+
+int cmd_run(const struct command *c, int argc, char *const argv[])
+{
+	struct run_opts opts = { 0 };
+	int first = 0;
+	int code = cmd_parse(c, argc, argv, &opts, NULL, 0, &first);
+
+	if (code >= 0)
+		return code;
+	for (;;) {
+		struct run_question q = { 0 };
+		enum run_answer answer;
+
+		code = run_once(&opts, argv + first, argc - first, c, &q);
+		if (!q.lines)
+			return code;
+		answer = run_question_ask(&q);
+		run_question_done(&q);
+		if (answer == RUN_ANSWER_NONE)
+			return code;
+		/* Another text in the meantime is another question. */
+		opts.no_ask = answer == RUN_ANSWER_NO;
+	}
 }

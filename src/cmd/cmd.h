@@ -56,7 +56,7 @@ int cmd_kill(const struct command *c, int argc, char *const argv[]);
 int cmd_logs(const struct command *c, int argc, char *const argv[]);
 int cmd_doctor(const struct command *c, int argc, char *const argv[]);
 
-#define RUN_N_OPTIONS 9u
+#define RUN_N_OPTIONS 10u
 extern const struct option run_options[RUN_N_OPTIONS];
 
 /* --json and -f, the options of the listings. */

@@ -135,26 +135,6 @@ void cmd_error(const char *fmt, ...)
 	(void)!write(STDERR_FILENO, text, (size_t)n + 7); /* nowhere to tell */
 }
 
-static bool in_dir(struct str dir, const char *name, char *dst, size_t size)
-{
-	int n = snprintf(dst, size, "%.*s/%s", STR_ARG(dir), name);
-
-	return n > 0 && (size_t)n < size && access(dst, X_OK) == 0;
-}
-
-bool cmd_libexec(const char *name, char *dst, size_t size)
-{
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self));
-
-	while (n > 0 && self[n - 1] != '/')
-		n--;
-	if (n > 1 &&
-	    in_dir((struct str){ self, (size_t)n - 1 }, name, dst, size))
-		return true;
-	return in_dir(STR(BAWN_LIBEXECDIR), name, dst, size);
-}
-
 static int print_help(const struct command *c)
 {
 	AUTO(buf) struct buf b = BUF_NULL;

@@ -4,7 +4,8 @@
 #include "cmd/run.h"
 #include "ipc/protocol.h"
 
-#define TEXT_ARENA ((size_t)1024 * 1024)
+#define TEXT_ARENA    ((size_t)1024 * 1024)
+#define CODE_QUESTION 5 /* of MSG_REFUSED */
 
 static void get_text(struct ipc_msg *m, const char *key, char *dst, size_t size,
 		     int64_t *ret_code)
@@ -21,12 +22,27 @@ static void get_text(struct ipc_msg *m, const char *key, char *dst, size_t size,
 	*ret_code = json_find_int(j, "code", 0);
 }
 
+/* True: it is a question, to be asked when the terminal is the user's. */
+static bool take_question(struct run *r, struct ipc_msg *m)
+{
+	AUTO(arena) struct arena a = ARENA_NULL;
+	struct json *j = NULL;
+
+	arena_init(&a, TEXT_ARENA);
+	return json_parse(&a, buf_str(&m->body), &j, NULL) == 0 &&
+	       run_question_read(j, &r->question) == 0;
+}
+
 static int on_refused(struct run *r, struct ipc_msg *m)
 {
 	char text[1000];
 	int64_t code;
 
 	get_text(m, "text", text, sizeof(text), &code);
+	if (code == CODE_QUESTION && take_question(r, m)) {
+		run_end(r, BAWN_EXIT_FAILED, 0);
+		return 0;
+	}
 	if (r->phase == RUN_ENDING) {
 		/* The closing record: nothing more is to be waited for. */
 		run_tell(r, "%s", text);

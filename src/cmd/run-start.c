@@ -122,6 +122,9 @@ static int send_open(struct run *r)
 	add_env(&w);
 	add_set(r, &w);
 	json_kbool(&w, "plan_only", r->opts.plan);
+	json_kbool(&w, "ask",
+		   !r->opts.plan && !r->opts.no_ask && !r->opts.json &&
+			   isatty(STDIN_FILENO) && isatty(STDERR_FILENO));
 	json_kbool(&w, "json", r->opts.json);
 	json_close(&w, '}');
 	if (r->out.failed)

@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "base/loop.h"
 #include "cmd/cmd.h"
+#include "cmd/run-ask.h"
 #include "cmd/run-notice.h"
 #include "ipc/ipc.h"
 #include "jail/broker.h"
@@ -31,7 +32,7 @@
 struct run_opts {
 	const char *profile, *policy, *task;
 	struct option_list env;
-	bool json, plan, review, live, no_hints;
+	bool json, plan, review, live, no_hints, no_ask;
 };
 
 enum run_phase {
@@ -97,6 +98,9 @@ struct run {
 	struct run_hits *hits;    /* run-limits.c */
 	struct run_witness *seen; /* run-witness.c */
 	struct notices *notices;
+
+	struct run_question
+		question; /* why it was not opened; lines NULL: no */
 
 	/* How it ends. */
 	bool init_gone, closed, keeper_gone, granted;

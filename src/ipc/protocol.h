@@ -56,5 +56,9 @@ enum msg_type {
 	/* any writer -> scribe, and its first answer; then MSG_APPENDED */
 	MSG_APPEND_TELL,
 	MSG_WRITTEN,
+	/* client -> keeper */
+	MSG_ACCEPT, /* the user accepts a project's policy */
+	/* keeper -> relay */
+	MSG_NARROW, /* the policy has changed: allow no more than this */
 	MSG_MAX_,
 };

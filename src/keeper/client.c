@@ -24,6 +24,7 @@
 
 #define SMALL_MAX   1024u /* bytes of a request without content */
 #define CLOSE_MAX   4096u
+#define ACCEPT_MAX  16384u
 #define ANSWER_MAX  ((size_t)4 * 1024 * 1024)
 #define REFUSED_MAX ((size_t)4096)
 #define BODY_ARENA  (16 * OPEN_MAX_BYTES)
@@ -334,6 +335,20 @@ static int answer_drain(void *peer, struct ipc_msg *m)
 	return 0;
 }
 
+static int answer_accept(void *peer, struct ipc_msg *m)
+{
+	AUTO(arena) struct arena a = ARENA_NULL;
+	struct client *c = peer;
+	struct json *body = NULL;
+	int r = parse(&a, m, &body);
+
+	if (r != 0)
+		return r;
+	return check_build(c, m, body)
+		       ? accepting_begin(c->keeper, c, m->id, body)
+		       : 0;
+}
+
 static const struct request requests[MSG_MAX_] = {
 	[MSG_OPEN] = { "open", answer_open, OPEN_MAX_BYTES, CLIENT_IDLE, 0, 0,
 		       true },
@@ -346,6 +361,8 @@ static const struct request requests[MSG_MAX_] = {
 	[MSG_KILL] = { "kill", answer_kill, SMALL_MAX, ANY_IDLE, 0, 0, false },
 	[MSG_STATUS] = { "status", answer_status, SMALL_MAX, ANY_IDLE, 0, 0,
 			 false },
+	[MSG_ACCEPT] = { "accept", answer_accept, ACCEPT_MAX, ANY_IDLE, 0, 0,
+			 true },
 	[MSG_DRAIN] = { "drain", answer_drain, SMALL_MAX, ANY_IDLE, 0, 0,
 			true },
 };
@@ -433,6 +450,7 @@ void client_free(struct client *c)
 	struct keeper *k = c->keeper;
 
 	ASSERT(!c->session);
+	accepting_forget(k, c);
 	link_close(&c->link);
 	if (c->pid_fd != -1)
 		(void)close(c->pid_fd);

@@ -32,7 +32,8 @@ void grant_done(struct grant *g)
 
 /* ---- the plan ---- */
 
-static int read_git_hosts(const struct session *s, struct grant *g)
+static int read_git_hosts(const struct session *s, const struct rules_entry *e,
+			  struct arena *a, struct git_hosts **ret)
 {
 	const struct open_request *q = &s->request;
 	const struct git_hosts_query query = {
@@ -43,10 +44,50 @@ static int read_git_hosts(const struct session *s, struct grant *g)
 		.state_dir = s->keeper->config->state_dir,
 	};
 
-	if (!s->rules->has_git_hosts)
+	*ret = NULL;
+	if (!e->has_git_hosts)
 		return 0;
-	g->git = arena_alloc(&g->arena, sizeof(*g->git));
-	return g->git ? git_hosts_read(&g->arena, &query, g->git) : -ENOMEM;
+	*ret = arena_alloc(a, sizeof(**ret));
+	return *ret ? git_hosts_read(a, &query, *ret) : -ENOMEM;
+}
+
+static int compile(struct session *s, struct rules_entry *e, struct arena *a,
+		   struct git_hosts **ret_git, struct diag *reterr)
+{
+	struct keeper *k = s->keeper;
+	int r;
+
+	if (e->has_preset && !preset_ready(&k->preset, &s->request))
+		return GRANT_WAIT;
+	r = read_git_hosts(s, e, a, ret_git);
+	if (r == 0)
+		r = rules_compile(e, &k->preset, *ret_git, reterr);
+	return r > 0 ? GRANT_FAILED : r;
+}
+
+int grant_compile_rules(struct session *s, struct rules_entry *e,
+			struct diag *reterr)
+{
+	AUTO(arena) struct arena a = ARENA_NULL;
+	struct git_hosts *git;
+
+	arena_init(&a, GRANT_ARENA_MAX);
+	return compile(s, e, &a, &git, reterr);
+}
+
+int grant_get_rules(struct session *s, struct rules_entry **ret,
+		    struct diag *reterr)
+{
+	struct keeper *k = s->keeper;
+	const struct rules_query q = {
+		.host = &k->host,
+		.request = &s->request,
+		.home = s->request.env[OPEN_HOME],
+		.project = s->project,
+		.state_dir = k->config->state_dir,
+	};
+
+	return rules_get(&k->rules, &q, ret, reterr);
 }
 
 static void notice_git_hosts(struct grant *g, struct plan_notices *notices)
@@ -62,28 +103,12 @@ static void notice_git_hosts(struct grant *g, struct plan_notices *notices)
 		notices->n++;
 }
 
-static int get_rules(struct session *s, struct str home, struct diag *reterr)
+/* Home and project: what decides which files are read. */
+static int find_place(struct session *s, struct diag *reterr)
 {
-	struct keeper *k = s->keeper;
-	char *cwd = NULL, *project = NULL;
-	struct rules_query q = { .host = &k->host,
-				 .request = &s->request,
-				 .home = home,
-				 .state_dir = k->config->state_dir };
-	int r = plan_locate(&s->arena, &k->host, s->request.cwd, home, &cwd,
-			    &project, reterr);
-
-	if (r != 0)
-		return r;
-	q.project = s->project = project;
-	return rules_get(&k->rules, &q, &s->rules, reterr);
-}
-
-static int load_rules(struct session *s, struct grant *g, struct diag *reterr)
-{
-	struct keeper *k = s->keeper;
 	struct str home = s->request.env[OPEN_HOME];
-	int r = 0;
+	char *cwd = NULL, *project = NULL;
+	int r;
 
 	if (!str_starts(home, STR("/"))) {
 		diag_set(reterr, 0, 0, "HOME is not set to an absolute path");
@@ -93,16 +118,27 @@ static int load_rules(struct session *s, struct grant *g, struct diag *reterr)
 	if (!home.ptr)
 		return -ENOMEM;
 	s->request.env[OPEN_HOME] = home;
-	if (!s->rules)
-		r = get_rules(s, home, reterr);
-	if (r != 0 || !s->rules)
-		return r < 0 ? r : GRANT_FAILED;
-	if (s->rules->has_preset && !preset_ready(&k->preset, &s->request))
-		return GRANT_WAIT;
-	r = read_git_hosts(s, g);
-	if (r == 0)
-		r = rules_compile(s->rules, &k->preset, g->git, reterr);
-	return r > 0 ? GRANT_FAILED : r;
+	r = plan_locate(&s->arena, &s->keeper->host, s->request.cwd, home, &cwd,
+			&project, reterr);
+	s->project = project;
+	return r > 0 ? GRANT_REFUSED : r;
+}
+
+static int load_rules(struct session *s, struct grant *g, struct diag *reterr)
+{
+	int r = 0;
+
+	if (!s->rules) {
+		r = find_place(s, reterr);
+		if (r != 0)
+			return r;
+		r = grant_get_rules(s, &s->rules, reterr);
+		if (r != 0)
+			return r < 0 ? r : GRANT_FAILED;
+	}
+	if (s->rules->n_asks > 0 && !s->rules->accepted && s->request.ask)
+		return GRANT_ASK;
+	return compile(s, s->rules, &g->arena, &g->git, reterr);
 }
 
 static int format_grant(const struct session *s, struct grant *g,
@@ -157,6 +193,56 @@ static void tell_unheard(const struct session *s, struct grant *g,
 	add_notice(g, n, text);
 }
 
+/* What a project asks for and does not get: one line. */
+static void tell_unaccepted(const struct session *s, struct grant *g,
+			    struct plan_notices *n)
+{
+	const struct rules_entry *e = s->rules;
+	AUTO(buf) struct buf b = BUF_NULL;
+
+	if (e->n_asks == 0 || e->accepted)
+		return;
+	buf_init(&b, GRANT_ARGV_MAX);
+	buf_printf(&b, "%s asks for what your policy does not give (",
+		   e->source[POLICY_PROJECT].path);
+	policy_ask_text(&b, &e->asks[0]);
+	if (e->n_asks > 1)
+		buf_printf(&b, ", and %zu more", e->n_asks - 1);
+	buf_printf(&b, "); left out until 'bawn policy accept'");
+	if (!b.failed)
+		add_notice(g, n, buf_cstr(&b));
+}
+
+int grant_format_asks(const struct session *s, struct buf *b)
+{
+	const struct rules_entry *e = s->rules;
+	struct json_out w = JSON_OUT(b);
+
+	json_open(&w, '{');
+	json_kint(&w, "code", GRANT_ASK_CODE);
+	json_kstr(&w, "text",
+		  STR("the project's policy asks for more than yours gives"));
+	json_kstr(&w, "file", str_of(e->source[POLICY_PROJECT].path));
+	json_kstr(&w, "project", str_of(s->project));
+	json_kstr(&w, "sha256", str_of(e->project_hash));
+	json_key(&w, "asks");
+	json_open(&w, '[');
+	for (size_t i = 0; i < e->n_asks; i++) {
+		AUTO(buf) struct buf one = BUF_NULL;
+
+		buf_init(&one, GRANT_ARGV_MAX);
+		policy_ask_text(&one, &e->asks[i]);
+		buf_printf(&one, "  (line %u)",
+			   (unsigned)e->asks[i].origin.line);
+		if (one.failed)
+			return -ENOMEM;
+		json_str(&w, buf_str(&one));
+	}
+	json_close(&w, ']');
+	json_close(&w, '}');
+	return b->failed ? -ENOMEM : 0;
+}
+
 int grant_make(struct session *s, struct grant *g, struct diag *reterr)
 {
 	const struct keeper_config *c = s->keeper->config;
@@ -180,6 +266,7 @@ int grant_make(struct session *s, struct grant *g, struct diag *reterr)
 		.plan_only = s->request.plan_only,
 	};
 	tell_unheard(s, g, &notices);
+	tell_unaccepted(s, g, &notices);
 	r = plan_build(&g->arena, &in, &plan, &notices, reterr);
 	if (r != 0)
 		return r > 0 ? GRANT_REFUSED : r;

@@ -11,6 +11,7 @@
 
 struct git_hosts;
 struct session;
+struct rules_entry;
 
 #define GRANT_ARGV_MAX  ((size_t)4096) /* bytes of the command in a record */
 #define GRANT_ARENA_MAX ((size_t)16 * 1024 * 1024)
@@ -19,7 +20,10 @@ enum grant_result {
 	GRANT_WAIT = 1, /* for a preset; session_advance() comes again */
 	GRANT_REFUSED,  /* the policy says no */
 	GRANT_FAILED,   /* we could not */
+	GRANT_ASK, /* the user is to say whether the project's policy counts */
 };
+
+#define GRANT_ASK_CODE 5 /* of MSG_REFUSED */
 
 struct grant {
 	struct arena arena;
@@ -37,6 +41,19 @@ void grant_done(struct grant *g);
  */
 must_check int grant_make(struct session *s, struct grant *g,
 			  struct diag *reterr);
+
+/*
+ * The policy as its files are now, for a session that knows its project, with a
+ * reference; then what follows from it.  0, < 0, 1 with a line, and compiling
+ * also GRANT_WAIT: a preset is not known yet.
+ */
+must_check int grant_get_rules(struct session *s, struct rules_entry **ret,
+			       struct diag *reterr);
+must_check int grant_compile_rules(struct session *s, struct rules_entry *e,
+				   struct diag *reterr);
+
+/* The body of MSG_REFUSED for GRANT_ASK.  0 or -ENOMEM. */
+must_check int grant_format_asks(const struct session *s, struct buf *b);
 
 /* Both ends of the five channels; -1 = none, or handed on. */
 struct grant_channels {

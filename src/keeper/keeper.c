@@ -250,6 +250,10 @@ static int on_scribe_msg(struct link *l, struct ipc_msg *m)
 	arena_init(&a, SCRIBE_MAX);
 	if (json_parse(&a, buf_str(&m->body), &body, NULL) != 0)
 		return -EPROTO;
+	if (m->id == ACCEPTING_RECORD)
+		accepting_recorded(k,
+				   json_is(json_find(body, "seq"), JSON_INT) &&
+					   !json_find(body, "error"));
 	keeper_durable(k, (uint64_t)json_find_int(body, "seq", 0));
 	return 0;
 }
@@ -415,6 +419,10 @@ static int on_tick(struct loop_timer *t)
 	struct keeper *k = t->owner;
 
 	keeper_look_at_resolvers(k);
+	for (struct session *s = k->sessions, *next; s; s = next) {
+		next = s->next;
+		session_look_at_policy(s);
+	}
 	election_trim_log(k->config->state_dir, k->config->log_fd);
 	if (k->listen_off && loop_io_set(k->loop, &k->listen, EPOLLIN) == 0)
 		k->listen_off = false;
@@ -484,6 +492,7 @@ static void close_all(struct keeper *k)
 		session_free(k->sessions);
 	while (k->clients)
 		client_free(k->clients);
+	accepting_done(k);
 	link_close(&k->scribe);
 	link_close(&k->zygote);
 	loop_timer_clear(k->loop, &k->idle_timer);

@@ -184,6 +184,13 @@ static bool read_tty(struct arena *a, const struct json *j,
 	return read_bool(j, &q->tty);
 }
 
+static bool read_ask(struct arena *a, const struct json *j,
+		     struct open_request *q)
+{
+	(void)a;
+	return read_bool(j, &q->ask);
+}
+
 static bool read_plan_only(struct arena *a, const struct json *j,
 			   struct open_request *q)
 {
@@ -215,6 +222,7 @@ static const struct {
 	{ "env", read_env, true },
 	{ "set", read_set, false },
 	{ "plan_only", read_plan_only, false },
+	{ "ask", read_ask, false },
 	{ "json", read_json, false },
 };
 

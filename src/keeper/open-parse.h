@@ -47,6 +47,7 @@ struct open_request {
 	struct str profile, task; /* empty: not given */
 	struct str policy;        /* absolute, or empty */
 	bool tty, plan_only, json;
+	bool ask; /* somebody is there to answer a question */
 	struct str env[OPEN_ENV_MAX_]; /* .ptr NULL: not set */
 	struct str *set;               /* names only */
 	size_t n_set;

@@ -182,17 +182,25 @@ static bool is_accepted(const struct rules_query *q,
 	       accept_has(q->state_dir, str_of(q->project), e->project_hash);
 }
 
+/* It is what @f says, and was accepted or not as it is now. */
+static bool is_current(const struct rules_entry *e, const struct rules_query *q,
+		       const struct files *f)
+{
+	for (size_t i = 0; i < POLICY_LAYER_MAX_; i++) {
+		if (!is_same(&e->source[i], f->path[i], &f->st[i]))
+			return false;
+	}
+	return e->accepted == is_accepted(q, e);
+}
+
 static struct rules_entry *find_kept(struct rules *r,
 				     const struct rules_query *q,
 				     const struct files *f)
 {
 	for (size_t i = 0; i < RULES_KEPT; i++) {
 		struct rules_entry *e = r->kept[i];
-		bool same = e != NULL;
 
-		for (size_t k = 0; same && k < POLICY_LAYER_MAX_; k++)
-			same = is_same(&e->source[k], f->path[k], &f->st[k]);
-		if (same && e->accepted == is_accepted(q, e))
+		if (e && is_current(e, q, f))
 			return e;
 	}
 	return NULL;
@@ -295,9 +303,25 @@ static int read_layer(const struct rules_query *q, enum policy_layer layer,
 	return r > 0 ? name_file(reterr, path) : r;
 }
 
+static struct str look_up(void *ctx, struct str name)
+{
+	const struct open_request *q = ctx;
+	enum open_env e;
+
+	return open_env_find(name, &e) ? q->env[e] : (struct str){ 0 };
+}
+
 static int read_all(struct rules_entry *e, const struct rules_query *q,
 		    const struct files *f, struct diag *reterr)
 {
+	union {
+		const struct open_request *in;
+		void *out;
+	} ctx = { .in = q->request };
+	struct policy_vars vars = { .home = q->home,
+				    .project = str_of(q->project),
+				    .env = look_up,
+				    .ctx = ctx.out };
 	int r = policy_builtin(&e->arena, &e->stack.builtin);
 
 	for (unsigned i = 0; i < POLICY_LAYER_MAX_ && r == 0; i++) {
@@ -308,6 +332,9 @@ static int read_all(struct rules_entry *e, const struct rules_query *q,
 	if (r != 0)
 		return r;
 	e->accepted = e->stack.accepted = is_accepted(q, e);
+	r = policy_asks(&e->arena, &e->stack, &vars, &e->asks, &e->n_asks);
+	if (r != 0)
+		return r;
 	r = policy_effective(&e->arena, &e->stack, &e->policy, e->unheard,
 			     &e->n_unheard, reterr);
 	return r != 0 ? r : policy_hash(&e->policy, e->hash);

@@ -20,7 +20,7 @@
 #include "keeper/host.h"
 #include "keeper/open-parse.h"
 #include "keeper/preset.h"
-#include "policy/policy.h"
+#include "policy/policy-asks.h"
 
 #define RULES_KEPT         16u
 
@@ -49,6 +49,8 @@ struct rules_entry {
 	char project_hash[ACCEPT_KEY_TEXT]; /* "" = there is none */
 	struct policy_stack stack;          /* all texts; for explanations */
 	bool accepted;
+	struct policy_ask *asks; /* what of it counts only when accepted */
+	size_t n_asks;
 	/* With the presets as they were at rules_compile(). */
 	struct net_policy net;
 	struct str net_json;
@@ -86,6 +88,9 @@ void rules_done(struct rules *r);
 must_check int rules_get(struct rules *r, const struct rules_query *q,
 			 struct rules_entry **ret, struct diag *reterr);
 void rules_unref(struct rules_entry *e);
+
+/* The files of @e's layers are not what they were. */
+bool rules_changed(const struct rules_entry *e, const struct rules_query *q);
 
 /*
  * Make @e->net and what follows from it; @preset is asked when has_preset, @git

@@ -198,6 +198,7 @@ void session_free(struct session *s)
 	link_close(&s->relay);
 	auto_fd(&s->mounts);
 	rules_unref(s->rules);
+	rules_unref(s->now);
 	arena_done(&s->arena);
 	*s->link_to = s->next;
 	if (s->next)
@@ -508,6 +509,19 @@ static void take_place(struct session *s)
 	arm(s, SESSION_LEDGER_NS);
 }
 
+/* The client comes again, when its user has said yes or no. */
+static void ask_user(struct session *s)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+
+	buf_init(&b, IPC_BODY_MAX);
+	if (grant_format_asks(s, &b) == 0)
+		client_send(s->client, MSG_REFUSED, s->open_msg, buf_str(&b),
+			    NULL, 0);
+	else
+		refuse(s, 2, "what the project asks for is too long to tell");
+}
+
 void session_advance(struct session *s)
 {
 	struct grant g;
@@ -524,6 +538,12 @@ void session_advance(struct session *s)
 	}
 	if (r == 0 && s->request.plan_only) {
 		client_send(s->client, MSG_GRANT, s->open_msg, g.body, NULL, 0);
+		grant_done(&g);
+		session_free(s);
+		return;
+	}
+	if (r == GRANT_ASK) {
+		ask_user(s);
 		grant_done(&g);
 		session_free(s);
 		return;
@@ -634,6 +654,63 @@ void session_resolvers(struct session *s)
 			 s->id, strerror(-r));
 	else
 		s->resolvers_version = s->keeper->resolvers.version;
+}
+
+/* ---- a policy that changes ---- */
+
+static int record_narrow(struct session *s, const struct rules_entry *e)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
+
+	buf_init(&b, RECORD_MAX_BYTES);
+	record_begin(&w, RECORD_SESSION_NARROW, "none", RECORD_KERNEL, NULL, 1);
+	json_kstr(&w, "policy", str_of(e->hash));
+	record_end(&w);
+	return b.failed ? -ENOMEM
+			: link_send(&s->ledger, MSG_APPEND, 0, buf_str(&b),
+				    NULL, 0);
+}
+
+/* What cannot be told cannot be enforced: the session ends. */
+static void narrow(struct session *s, struct rules_entry *e)
+{
+	int r = record_narrow(s, e);
+
+	if (r == 0)
+		r = link_send(&s->relay, MSG_NARROW, 0, e->net_json, NULL, 0);
+	log_info("session %s: narrowed by a changed policy", s->id);
+	if (r != 0)
+		session_terminate(s, "its policy has changed, and the relay "
+				     "cannot be told");
+}
+
+/*
+ * A text that is wrong changes nothing here: what holds is what held, and new
+ * sessions are told what is wrong with it.
+ */
+void session_look_at_policy(struct session *s)
+{
+	const struct rules_entry *was = s->now ? s->now : s->rules;
+	struct rules_entry *e = NULL;
+	struct diag why = { 0 };
+
+	if (s->state != SESSION_RUNNING || !link_is_open(&s->relay) ||
+	    !s->rules)
+		return;
+	if (grant_get_rules(s, &e, &why) != 0)
+		return;
+	if (e == was || strcmp(e->hash, was->hash) == 0) {
+		rules_unref(e);
+		return;
+	}
+	if (grant_compile_rules(s, e, &why) != 0) {
+		rules_unref(e);
+		return;
+	}
+	rules_unref(s->now);
+	s->now = e;
+	narrow(s, e);
 }
 
 /* ---- CLOSING ---- */

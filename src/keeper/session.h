@@ -76,8 +76,10 @@ struct session {
 	uint32_t open_msg, close_msg;
 	struct arena arena; /* the request lives here */
 	struct open_request request;
-	struct str argv; /* in one line, quoted */
-	struct rules_entry *rules;
+	struct str argv;           /* in one line, quoted */
+	struct rules_entry *rules; /* it began with */
+	struct rules_entry
+		*now;        /* whose narrowing holds too; may be the same */
 	const char *project; /* in the arena */
 	uint64_t started_ns; /* UTC */
 	uint64_t resolvers_version;
@@ -129,6 +131,8 @@ void session_close(struct session *s, uint32_t msg,
 void session_orphan(struct session *s, const char *reason);
 /* TERMINATE to the client, no more than once; in OPENING frees @s. */
 void session_terminate(struct session *s, const char *reason);
+/* The files of its policy may have changed: narrow it. */
+void session_look_at_policy(struct session *s);
 /* New nameservers or hosts. */
 void session_resolvers(struct session *s);
 

@@ -4,6 +4,7 @@
 
 #include "base/heap.h"
 #include "base/loop.h"
+#include "keeper/accepting.h"
 #include "keeper/host.h"
 #include "keeper/keeper.h"
 #include "keeper/link.h"
@@ -36,6 +37,7 @@ struct keeper {
 	bool stopping;
 	enum keeper_end end;
 	struct rules rules;
+	struct accepting accepting;
 	struct resolvers resolvers;
 	struct preset preset;
 	struct owed owed;

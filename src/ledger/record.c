@@ -25,6 +25,8 @@ static const struct {
 	[RECORD_SYSCALL_REFUSE] = { "syscall.refuse", SUPERVISOR },
 	[RECORD_FILE_HIDE] = { "file.hide", SUPERVISOR },
 	[RECORD_SOCKET_GRANT] = { "socket.grant", SUPERVISOR },
+	[RECORD_SESSION_NARROW] = { "session.narrow", KEEPER },
+	[RECORD_POLICY_ACCEPT] = { "policy.accept", KEEPER },
 };
 
 static const char *const role_names[RECORD_ROLE_MAX_] = {

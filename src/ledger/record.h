@@ -32,6 +32,8 @@ enum record_kind {
 	RECORD_SYSCALL_REFUSE, /* supervisor */
 	RECORD_FILE_HIDE,      /* supervisor: something appeared, was covered */
 	RECORD_SOCKET_GRANT,   /* supervisor: a named host socket was used */
+	RECORD_SESSION_NARROW, /* keeper: its policy's files have changed */
+	RECORD_POLICY_ACCEPT,  /* keeper: the user accepts a project's text */
 	RECORD_KIND_MAX_,
 };
 

@@ -293,6 +293,17 @@ static void more_hide(struct line *l)
 	detail_text(l, "visible for ", "ms", " ms");
 }
 
+static void show_policy(struct line *l)
+{
+	add(l, "its network, by policy ");
+	add_text(l, "policy");
+}
+
+static void more_accept(struct line *l)
+{
+	detail_text(l, "sha256 ", "sha256", "");
+}
+
 static void show_peer(struct line *l)
 {
 	add_text(l, "peer");
@@ -346,6 +357,8 @@ static const struct {
 	[RECORD_SYSCALL_REFUSE] = { "refused", show_syscall, more_syscall },
 	[RECORD_FILE_HIDE] = { "hidden", show_path, more_hide },
 	[RECORD_SOCKET_GRANT] = { "allowed", show_path, NULL },
+	[RECORD_SESSION_NARROW] = { "narrowed", show_policy, NULL },
+	[RECORD_POLICY_ACCEPT] = { "accepted", show_path, more_accept },
 };
 
 /* "20:21:22", with the date in front when it is not @now's. */

@@ -106,6 +106,13 @@ static bool cidr_within(const struct net_rule *in, const struct net_rule *out)
 	       !names_more(in, out);
 }
 
+bool net_rule_covers(const struct net_rule *out, const struct net_rule *in)
+{
+	if ((out->host.len > 0) != (in->host.len > 0))
+		return false;
+	return in->host.len > 0 ? host_within(in, out) : cidr_within(in, out);
+}
+
 static void common_ports(const struct net_rule *x, const struct net_rule *y,
 			 struct net_rule *ret)
 {
@@ -120,13 +127,10 @@ static void common_ports(const struct net_rule *x, const struct net_rule *y,
 static bool common(const struct net_rule *x, const struct net_rule *y,
 		   struct net_rule *ret)
 {
-	bool name = x->host.len > 0;
 	bool x_in, y_in;
 
-	if (name != (y->host.len > 0))
-		return false;
-	x_in = name ? host_within(x, y) : cidr_within(x, y);
-	y_in = name ? host_within(y, x) : cidr_within(y, x);
+	x_in = net_rule_covers(y, x);
+	y_in = net_rule_covers(x, y);
 	if (!x_in && !y_in)
 		return false;
 	*ret = x_in ? *x : *y;

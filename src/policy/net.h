@@ -155,6 +155,9 @@ void net_format(const struct net_policy *p, struct buf *b);
 must_check int net_parse(struct arena *a, struct str json,
 			 struct net_policy *ret, struct diag *reterr);
 
+/* Both about names or both about addresses: all of @in is in @out. */
+bool net_rule_covers(const struct net_rule *out, const struct net_rule *in);
+
 /* False: a layer that the user cannot change, "organisation" or "team". */
 bool net_layer_is_own(struct str layer);
 

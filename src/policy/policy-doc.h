@@ -12,3 +12,7 @@ struct policy_doc {
 		struct origin origin;
 	} section[SECTION_MAX_];
 };
+
+/* One entry of a list, or with @item NULL the number, as the language has it. */
+void policy_show_entry(struct buf *b, enum policy_key key,
+		       const struct policy_item *item, uint64_t number);

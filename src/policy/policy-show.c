@@ -139,18 +139,15 @@ static void show_rule(struct buf *b, const struct policy_item *item)
 	buf_addc(b, '}');
 }
 
-static void show_item(struct buf *b, enum schema_type type,
-		      const struct policy_item *item)
+static void show_entry(struct buf *b, enum schema_type type,
+		       const struct policy_item *item)
 {
 	char text[NET_ADDR_TEXT];
 
 	if (type == SCHEMA_ASSIGN) {
-		buf_printf(b, "    %.*s: ", STR_ARG(item->text));
+		buf_printf(b, "%.*s: ", STR_ARG(item->text));
 		add_quoted(b, item->value);
-		return;
-	}
-	buf_printf(b, "    - ");
-	if (type == SCHEMA_ALLOW || type == SCHEMA_DENY) {
+	} else if (type == SCHEMA_ALLOW || type == SCHEMA_DENY) {
 		show_rule(b, item);
 	} else if (type == SCHEMA_RESOLVERS) {
 		net_endpoint_format(&item->resolver.addr, item->resolver.port,
@@ -159,6 +156,27 @@ static void show_item(struct buf *b, enum schema_type type,
 	} else {
 		add_text(b, item->text);
 	}
+}
+
+static void show_item(struct buf *b, enum schema_type type,
+		      const struct policy_item *item)
+{
+	buf_printf(b, type == SCHEMA_ASSIGN ? "    " : "    - ");
+	show_entry(b, type, item);
+}
+
+void policy_show_entry(struct buf *b, enum policy_key key,
+		       const struct policy_item *item, uint64_t number)
+{
+	const struct schema_row *row = &policy_schema[key];
+	char text[32];
+
+	if (item) {
+		show_entry(b, row->type, item);
+		return;
+	}
+	format_scalar(row, number, text, sizeof(text));
+	buf_printf(b, "%s", text);
 }
 
 /* Ends the line that began at @begin with where it comes from. */

@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "base/test.h"
 #include "policy/files-join.h"
+#include "policy/policy-asks.h"
 #include "policy/policy-doc.h"
 
 #define STACKS   2000u
@@ -674,6 +675,75 @@ static void test_accepted(void)
 	}
 }
 
+static struct str no_variable(void *ctx, struct str name)
+{
+	(void)ctx;
+	(void)name;
+	return (struct str){ 0 };
+}
+
+/* What a project's text wants beyond the user's policy, entry by entry. */
+static void test_asks(void)
+{
+	static const struct {
+		const char *project;
+		const char *ask; /* NULL: nothing */
+	} cases[] = {
+		{ "limits: {memory: 512M}", NULL },
+		{ "limits: {memory: 2G}", "limits.memory: 2G" },
+		{ "limits: {time: 9h}", NULL }, /* the user has none */
+		{ "nested: false", NULL },
+		{ "nested: true", "nested: true" },
+		{ "files: {read: [/usr, src, .]}", NULL },
+		{ "files: {read: [/srv]}", "files.read: /srv" },
+		{ "files: {write: [src]}", NULL },
+		{ "files: {write: [/usr/x]}", "files.write: /usr/x" },
+		{ "files: {hide: [\"*\"]}", NULL },
+		{ "env: {pass: [LC_ALL, LANG]}", NULL },
+		{ "env: {pass: [\"L*\"]}", "env.pass: L*" },
+		{ "env: {set: {CI: p}}", NULL }, /* the user's value holds */
+		{ "env: {set: {N: \"1\"}}", "env.set: N: \"1\"" },
+		{ "network: {deny: [{host: q.test}]}", NULL },
+		{ "network: {allow: [{host: b.test}]}", NULL },
+		{ "network: {allow: [{host: b.test, ports: [22]}]}",
+		  "network.allow: {host: \"b.test\", ports: [22]}" },
+		{ "network: {allow: [{host: \"*.b.test\"}]}",
+		  "network.allow: {host: \"*.b.test\", ports: [80, 443]}" },
+		{ "network: {allow: [{cidr: 10.0.0.0/8}]}",
+		  "network.allow: {cidr: \"10.0.0.0/8\", ports: [80, 443]}" },
+		{ "network: {allow: [{preset: git-hosts}]}",
+		  "network.allow: {preset: git-hosts}" },
+		{ "network: {sockets: [/run/x]}", "network.sockets: /run/x" },
+		{ "network: {dns: [1.1.1.1], ca: [/x]}", NULL }, /* unheard */
+	};
+	struct policy_vars vars = { .home = STR("/home/u"),
+				    .project = STR("/home/u/p"),
+				    .env = no_variable };
+
+	for (size_t i = 0; i < N_ELEMS(cases); i++) {
+		AUTO(buf) struct buf b = BUF_NULL;
+		char text[512];
+		const char *texts[POLICY_LAYER_MAX_] = {
+			[POLICY_USER] = user_text, [POLICY_PROJECT] = text
+		};
+		struct policy_ask *asks;
+		struct stack s;
+		size_t n = 0;
+
+		(void)snprintf(text, sizeof(text), "version: 1\n%s\n",
+			       cases[i].project);
+		if (!stack_of(&s, texts, false))
+			return;
+		CHECK_EQ(policy_asks(&s.arena, &s.in, &vars, &asks, &n), 0);
+		buf_init(&b, 1024);
+		for (size_t k = 0; k < n; k++)
+			policy_ask_text(&b, &asks[k]);
+		CHECK_STR(buf_str(&b),
+			  str_of(cases[i].ask ? cases[i].ask : ""));
+		arena_done(&s.arena);
+	}
+}
+
 /* A refusal names who could change it. */
 static void test_hint(void)
 {
@@ -721,11 +791,13 @@ int main(void)
 		{ "a running session is only narrowed", test_narrowing },
 		{ "who is heard", test_heard },
 		{ "a project's wishes", test_accepted },
+		{ "what a project asks for", test_asks },
 		{ "who could change it", test_hint },
 	};
 	const char *seed = getenv("BAWN_TEST_SEED");
 
-	if (seed)
-		state ^= strtoull(seed, NULL, 0) * UINT64_C(0x2545f4914f6cdd1d);
+	for (size_t i = 0; seed && seed[i]; i++)
+		state = (state ^ (uint64_t)(unsigned char)seed[i]) *
+			UINT64_C(0x2545f4914f6cdd1d);
 	return test_main(tests, N_ELEMS(tests));
 }

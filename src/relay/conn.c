@@ -388,6 +388,18 @@ static int decide(const struct gate_parts *p, const struct in6_addr *orig,
 	return r != 0 ? r : 1;
 }
 
+bool conn_decide_again(struct conn *c, int *ret_error)
+{
+	const struct net_rule *rule = NULL;
+	struct str name;
+	int r = decide(c->parts, &c->orig, c->port, &name, &rule);
+
+	*ret_error = r < 0 ? r : 0;
+	if (r == 0)
+		c->rule = rule;
+	return r == 0;
+}
+
 int conn_new(struct conn **ret, struct gate *g, const struct gate_parts *parts,
 	     const struct conn_ops *ops, int take_fd,
 	     const struct in6_addr *orig, uint16_t port)

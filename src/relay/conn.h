@@ -63,6 +63,11 @@ must_check int conn_new(struct conn **ret, struct gate *g,
  * from within.
  */
 void conn_begin(struct conn *c);
+/*
+ * Ask the policy again.  False: refused and recorded, the gate is to end it;
+ * *ret_error is 0 or what makes the relay end.
+ */
+must_check bool conn_decide_again(struct conn *c, int *ret_error);
 /* Closes what is open, with a reset. */
 void conn_free(struct conn *c);
 

@@ -32,6 +32,8 @@ struct gate {
 	struct loop_timer retry;
 	struct list pending, running;
 	struct helpers *helpers;
+	struct helpers_ops helpers_ops;
+	size_t helper_max; /* pairs of one helper */
 	size_t n_local, n_given, local_max;
 	struct gate_stats stats;
 	bool paused, no_helper;
@@ -261,10 +263,6 @@ int gate_new(struct gate **ret, const struct gate_parts *parts,
 	     int take_listener)
 {
 	struct gate *g = calloc(1, sizeof(*g));
-	struct helpers_ops ops = { .ended = helper_ended,
-				   .refused = helper_refused,
-				   .ready = helper_ready,
-				   .owner = g };
 	size_t fds = parts->fds_max;
 	int r = -ENOMEM;
 
@@ -284,9 +282,14 @@ int gate_new(struct gate **ret, const struct gate_parts *parts,
 	g->io = (struct loop_io){ .fd = take_listener,
 				  .run = run_listener,
 				  .owner = g };
+	g->helper_max = (fds - GATE_FD_SPARE) / 2;
+	g->helpers_ops = (struct helpers_ops){ .ended = helper_ended,
+					       .refused = helper_refused,
+					       .ready = helper_ready,
+					       .owner = g };
 	set_options(take_listener);
-	r = helpers_new(&g->helpers, parts->loop, (fds - GATE_FD_SPARE) / 2,
-			&ops);
+	r = helpers_new(&g->helpers, parts->loop, g->helper_max,
+			&g->helpers_ops);
 	if (r == 0)
 		r = loop_io_add(parts->loop, &g->io);
 	if (r != 0) {
@@ -350,6 +353,37 @@ bool gate_is_settled(const struct gate *g)
 			return false;
 	}
 	return list_is_empty(&g->pending);
+}
+
+/* Those in @head that the policy does not allow any more. */
+static int narrow_list(struct gate *g, struct list *head)
+{
+	int r = 0;
+
+	LIST_EACH(it, head)
+	{
+		struct conn *c = LIST_OWNER(it, struct conn, link);
+
+		if (r == 0 && !conn_decide_again(c, &r))
+			conn_ended(g, c);
+	}
+	return r;
+}
+
+int gate_narrow(struct gate *g)
+{
+	int r = narrow_list(g, &g->pending);
+
+	if (r == 0)
+		r = narrow_list(g, &g->running);
+	if (r != 0 || g->n_given == 0)
+		return r;
+	/* They know no policy.  Programs connect again, and are asked here. */
+	helpers_end(g->helpers, HELPERS_END_MS);
+	helpers_free(TAKE(g->helpers));
+	g->n_given = 0;
+	return helpers_new(&g->helpers, g->parts.loop, g->helper_max,
+			   &g->helpers_ops);
 }
 
 void gate_end(struct gate *g, struct gate_stats *ret)

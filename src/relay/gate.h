@@ -47,6 +47,11 @@ DEFINE_AUTO(gate, struct gate, gate_free);
 
 /* Stop accepting, or go on.  Connections that stand are not touched. */
 must_check int gate_pause(struct gate *g, bool pause);
+/*
+ * The policy allows less than it did: end, with a reset and a record, what it
+ * does not allow any more; connections that helpers hold all end.
+ */
+must_check int gate_narrow(struct gate *g);
 /* No program's last bytes are on their way to an upstream, as far as is known. */
 bool gate_is_settled(const struct gate *g);
 /* All connections so far; waits for helpers, which end, so call it last. */

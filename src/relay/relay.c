@@ -29,7 +29,7 @@
 #include "relay/dns.h"
 #include "relay/nflog.h"
 
-#define POLICY_MAX      ((size_t)16 * 1024 * 1024) /* bytes of memory */
+#define POLICY_MAX      ((size_t)64 * 1024 * 1024) /* bytes of memory */
 #define MESSAGES_MAX    64 /* read per event of a channel */
 #define DRAIN_SCRIBE_MS 2000
 #define DRAIN_STATS_MS  500
@@ -59,6 +59,11 @@ struct relay {
 	struct peer peers[PEER_MAX_];
 	struct arena arena; /* of config */
 	struct relay_config config;
+	/*
+	 * What decides: config.net, and what later words took from it.  The
+	 * classes of ports stay those of config.net, as in the jail's kernel.
+	 */
+	struct net_policy policy;
 	char *layers; /* JSON */
 	struct resolver *resolver;
 	struct pump_pool pool;
@@ -74,6 +79,7 @@ struct relay {
 static int answer_sockets(void *peer, struct ipc_msg *m);
 static int answer_appended(void *peer, struct ipc_msg *m);
 static int answer_resolvers(void *peer, struct ipc_msg *m);
+static int answer_narrow(void *peer, struct ipc_msg *m);
 
 #define ANY_PHASE 1u
 
@@ -88,6 +94,8 @@ static const struct request from_scribe[] = {
 static const struct request from_keeper[] = {
 	[MSG_RESOLVERS] = { "resolvers", answer_resolvers, RELAY_CONFIG_MAX,
 			    ANY_PHASE, 0, 0, false },
+	[MSG_NARROW] = { "narrow", answer_narrow, RELAY_CONFIG_MAX, ANY_PHASE,
+			 0, 0, false },
 };
 
 static const struct {
@@ -151,7 +159,7 @@ static bool is_expected(int fd, size_t i)
 static int open_gate(struct relay *r, int take_listener)
 {
 	struct gate_parts parts = { .loop = r->loop,
-				    .policy = &r->config.net,
+				    .policy = &r->policy,
 				    .names = r->names,
 				    .resolver = r->resolver,
 				    .grants = r->grants,
@@ -169,7 +177,7 @@ static int open_gate(struct relay *r, int take_listener)
 static int open_dns(struct relay *r, int take_udp, int take_tcp)
 {
 	struct dns_parts parts = { .loop = r->loop,
-				   .policy = &r->config.net,
+				   .policy = &r->policy,
 				   .names = r->names,
 				   .refusals = r->refusals };
 
@@ -179,7 +187,7 @@ static int open_dns(struct relay *r, int take_udp, int take_tcp)
 static int open_nflog(struct relay *r, int take_fd)
 {
 	struct nflog_parts parts = { .loop = r->loop,
-				     .policy = &r->config.net,
+				     .policy = &r->policy,
 				     .names = r->names,
 				     .refusals = r->refusals };
 
@@ -264,6 +272,29 @@ static int answer_resolvers(void *peer, struct ipc_msg *m)
 	if (e != 0)
 		return e < 0 ? e : -EPROTO;
 	return set_resolvers(r, &c);
+}
+
+/*
+ * Whatever the keeper says, it can only take away.  Connections and refusals
+ * point into the policies that were, so all of them stay; who changes a policy
+ * so often that they do not fit ends the session.
+ */
+static int answer_narrow(void *peer, struct ipc_msg *m)
+{
+	struct relay *r = ((struct peer *)peer)->relay;
+	struct net_policy now, left;
+	int e = net_parse(&r->arena, buf_str(&m->body), &now, NULL);
+
+	if (e > 0)
+		return -EPROTO;
+	if (e == 0)
+		e = net_narrow(&r->arena, &r->policy, &now, &left);
+	if (e > 0 || r->arena.failed)
+		e = -ENOMEM;
+	if (e != 0)
+		return e;
+	r->policy = left;
+	return r->gate ? gate_narrow(r->gate) : 0;
 }
 
 /* 0; -EAGAIN = nothing waits; -EPIPE = gone; else the relay ends. */
@@ -390,6 +421,7 @@ static int make_parts(struct relay *r)
 	struct outq *supervisor = &r->peers[PEER_SUPERVISOR].out;
 	int e;
 
+	r->policy = r->config.net;
 	e = names_new(&r->names, &r->config.net);
 	if (e != 0)
 		return e < 0 ? e : -EINVAL;
