@@ -393,6 +393,7 @@ static const struct part parts[] = {
 	{ plan_add_etc, "made for the session" },
 	{ plan_add_ca, "certificates" },
 	{ plan_add_sockets, "network.sockets" },
+	{ plan_add_signing, "made for the session" },
 	{ plan_add_hidden, "files.hide" },
 	{ set_env_pass, "the environment" },
 	{ set_env_only, "the environment" },

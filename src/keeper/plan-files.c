@@ -424,6 +424,11 @@ static int add_socket(struct plan_work *w, const struct policy_item *item)
 	if (str_eq(w->request->env[OPEN_SSH_AUTH_SOCK], text) ||
 	    str_eq(item->text, STR("$SSH_AUTH_SOCK")))
 		env_list_set(&w->env, "SSH_AUTH_SOCK", text);
+	if (plan_is_gpg_agent(text)) {
+		m.dst = plan_gpg_socket(w);
+		if (!m.dst)
+			return -ENOMEM;
+	}
 	return yard_add(&w->yard, &m);
 }
 

@@ -21,7 +21,8 @@ struct plan_work {
 	char **hide;         /* PLAN_MAX_GLOBS */
 	struct plan_reason *hide_why;
 	size_t n_hide;
-	bool defaults; /* files.read is the built-in one */
+	bool defaults;  /* files.read is the built-in one */
+	bool gpg_agent; /* one of network.sockets is a gpg-agent's */
 };
 
 /* All: 0, < 0, or 1 = refused with w->reterr. */
@@ -48,6 +49,12 @@ must_check int plan_add_system(struct plan_work *w);
 must_check int plan_add_policy_files(struct plan_work *w);
 must_check int plan_add_hidden(struct plan_work *w);
 must_check int plan_add_sockets(struct plan_work *w);
+
+/* plan-sign.c: what git needs to have commits signed by an agent outside. */
+bool plan_is_gpg_agent(struct str path);
+/* Where gpg in the jail looks for the agent; NULL: no memory. */
+char *plan_gpg_socket(struct plan_work *w);
+must_check int plan_add_signing(struct plan_work *w);
 
 /* plan-home.c: the private home and what is copied into it. */
 must_check int plan_add_home(struct plan_work *w);

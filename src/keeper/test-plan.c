@@ -601,21 +601,117 @@ static void hostile_home(void)
 	machine_done(&m);
 }
 
-static void agent_socket(void)
+/* A socket of the machine's user at @path; -> its descriptor. */
+static int put_socket(const char *root, const char *path)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	must(snprintf(sa.sun_path, sizeof(sa.sun_path), "%s%s", root, path) <
+		     (int)sizeof(sa.sun_path),
+	     "path");
+	must(bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0, "bind");
+	must(getuid() != 0 || chown(sa.sun_path, 1000, 1000) == 0, "chown");
+	return fd;
+}
+
+static struct str file_of(const struct machine *m, const char *path)
+{
+	const struct plan_mount *p = find(m, path);
+
+	return p && p->op == PLAN_FILE ? (struct str){ p->text, p->text_len }
+				       : STR("");
+}
+
+#define SIGNING_KEY "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKcxYW=="
+#define INCLUDED    "[include]\n\tpath = /etc/gitconfig\n"
+#define SIGNS       "[commit]\n\tgpgsign = true\n[user]\n\tsigningkey = "
+
+static void ssh_signing(void)
+{
+	const char *policy = "version: 1\nnetwork:\n"
+			     "  sockets: [$SSH_AUTH_SOCK]\n";
+	static const char told[] =
+		INCLUDED "[gpg]\n\tformat = \"ssh\"\n[user]\n\t"
+			 "signingkey = \"key::" SIGNING_KEY "\"\n"
+			 "[commit]\n\tgpgsign = \"true\"\n";
+	struct machine m;
+	int fd;
+
+	machine_init(&m);
+	put_dir(m.root, "/tmp");
+	fd = put_socket(m.root, "/tmp/agent");
+	m.q.env[OPEN_SSH_AUTH_SOCK] = STR("/tmp/agent");
+	put(m.root, "/home/u/.ssh/id.pub", SIGNING_KEY " me\n");
+	put(m.root, "/home/u/.gitconfig",
+	    "[gpg]\nformat = ssh\n" SIGNS "~/.ssh/id\n");
+	/* Nobody could sign: git is told nothing, and commits. */
+	CHECK_EQ(build(&m, "version: 1\n"), 0);
+	CHECK_STR(file_of(&m, "/run/bawn/gitconfig"), STR(""));
+	if (getuid() == 0 || getuid() == 1000) {
+		CHECK_EQ(build(&m, policy), 0);
+		CHECK_STR(file_of(&m, "/run/bawn/gitconfig"), STR(told));
+		CHECK_STR(env_of(&m, "GIT_CONFIG_SYSTEM"),
+			  STR("/run/bawn/gitconfig"));
+		/* Of a pair only the public half is opened. */
+		put(m.root, "/home/u/.ssh/other", SIGNING_KEY "\n");
+		put(m.root, "/home/u/.gitconfig",
+		    "[gpg]\nformat = ssh\n" SIGNS "~/.ssh/other\n");
+		CHECK_EQ(build(&m, policy), 0);
+		CHECK_STR(file_of(&m, "/run/bawn/gitconfig"), STR(""));
+		CHECK_EQ(m.notices.n, 1);
+	}
+	(void)close(fd);
+	machine_done(&m);
+}
+
+static void gpg_signing(void)
+{
+	const char *policy = "version: 1\nnetwork:\n"
+			     "  sockets: [/run/g/S.gpg-agent.extra]\n";
+	struct machine m;
+	struct stat st;
+	char path[TREE_PATH];
+	int fd;
+
+	machine_init(&m);
+	m.write = true;
+	put_dir(m.root, "/run/g");
+	fd = put_socket(m.root, "/run/g/S.gpg-agent.extra");
+	put(m.root, "/home/u/.gitconfig", SIGNS "me@x\n");
+	put(m.root, "/home/u/.gnupg/pubring.kbx", "no keybox");
+	if (getuid() == 0 || getuid() == 1000) {
+		CHECK_EQ(build(&m, policy), 0);
+		CHECK_EQ(find(&m, "/run/g/S.gpg-agent.extra") != NULL, 0);
+		CHECK_EQ(find(&m, "/home/u/.gnupg/S.gpg-agent") != NULL, 1);
+		CHECK_STR(file_of(&m, "/run/bawn/gitconfig"),
+			  STR(INCLUDED "[user]\n\tsigningkey = \"me@x\"\n"
+				       "[commit]\n\tgpgsign = \"true\"\n"));
+		/* What is no keybox stays outside. */
+		CHECK_EQ(m.notices.n, 1);
+		(void)snprintf(path, sizeof(path), "%s/.gnupg/pubring.kbx",
+			       find(&m, "/home/u")->src);
+		CHECK_EQ(stat(path, &st), -1);
+		/* Another format is another agent's. */
+		put(m.root, "/home/u/.gitconfig",
+		    "[gpg]\nformat = x509\n" SIGNS "me@x\n");
+		CHECK_EQ(build(&m, policy), 0);
+		CHECK_STR(file_of(&m, "/run/bawn/gitconfig"), STR(""));
+	}
+	(void)close(fd);
+	machine_done(&m);
+}
+
+static void agent_socket(void)
+{
+	int fd;
 	const char *policy = "version: 1\nnetwork:\n"
 			     "  sockets: [$SSH_AUTH_SOCK]\n";
 	struct machine m;
 
 	machine_init(&m);
 	put_dir(m.root, "/tmp");
-	must(snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/tmp/agent",
-		      m.root) < (int)sizeof(sa.sun_path),
-	     "path");
-	must(bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0, "bind");
-	must(getuid() != 0 || chown(sa.sun_path, 1000, 1000) == 0, "chown");
+	fd = put_socket(m.root, "/tmp/agent");
 	m.q.env[OPEN_SSH_AUTH_SOCK] = STR("/tmp/agent");
 	CHECK_EQ(build(&m, "version: 1\n"), 0);
 	CHECK_EQ(find(&m, "/tmp/agent") != NULL, 0);
@@ -663,6 +759,8 @@ int main(void)
 		{ "the private home", private_home },
 		{ "a hostile private home", hostile_home },
 		{ "the agent's socket", agent_socket },
+		{ "commits signed with an ssh key", ssh_signing },
+		{ "commits signed with gpg", gpg_signing },
 	};
 	int r;
 

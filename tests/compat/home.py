@@ -25,6 +25,10 @@ NPM_TOOLS = ('pnpm@10', 'yarn@1', 'typescript', '@anthropic-ai/claude-code',
              '@openai/codex', '@google/gemini-cli')
 PIP_TOOLS = ('uv',)
 
+GITCONFIG = ('[user]\n\tname = A Developer\n\temail = dev@example.org\n'
+             '[init]\n\tdefaultBranch = main\n'
+             '[credential]\n\thelper = store\n')
+
 SECRETS = {
     '.npmrc': f'//registry.decoy.test/:_authToken={DECOY}\n',
     '.pypirc': f'[pypi]\nusername = a\npassword = {DECOY}\n',
@@ -131,9 +135,7 @@ class Developer:
     def prepare(self, tools=True):
         if tools:
             self.install()
-        self.put('.gitconfig', '[user]\n\tname = A Developer\n'
-                 '\temail = dev@example.org\n[init]\n\tdefaultBranch = main\n'
-                 '[credential]\n\thelper = store\n')
+        self.put('.gitconfig', GITCONFIG)
         for name, text in SECRETS.items():
             self.put(name, text)
         # What npm was told on this machine, beside the decoy.

@@ -5,6 +5,7 @@ import os
 import shutil
 
 import servers
+from home import GITCONFIG
 from harness import check, contains, equal
 from table import row
 
@@ -121,40 +122,59 @@ def lfs(j):
 
 # ---- signed ----
 
+def user_signs(j, text):
+    """The developer's own configuration signs each commit, as @text says."""
+    j.dev.put('.gitconfig', GITCONFIG + text)
+    j.closing.callback(j.dev.put, '.gitconfig', GITCONFIG)
+
+
+def commit_and_look(j):
+    """What git outside says of the signature of a commit made inside."""
+    j.host('git init -q; git -c commit.gpgsign=false commit -q '
+           '--allow-empty -m first')
+    r = j.sh('echo two > file; git add file; git commit -qm second')
+    check('sign' not in r.err, f'what it said: {r.err}')
+    return j.host('git log -1 --format="%s %G?"').out
+
+
 def agent_of(j, key):
     """A developer's ssh-agent with @key in it; the key stays outside."""
     sock = j.dev.runtime + '/agent'
-    if os.path.exists(sock):
-        os.unlink(sock)
+    for old in (sock, key, key + '.pub'):
+        if os.path.exists(old):
+            os.unlink(old)
     j.host(f'ssh-keygen -q -t ed25519 -N "" -C dev@example.org -f {key}')
     pid = j.host(f'ssh-agent -a {sock} | sed -n "s/.*PID=\\([0-9]*\\).*/\\1/p"')
     j.closing.callback(j.host, f'kill {pid.out.strip()}')
     j.env['SSH_AUTH_SOCK'] = sock
     j.host(f'ssh-add -q {key}')
-    return sock
+    with open(key + '.pub') as f:
+        return f.read().strip()
 
 
-@row('git', 'a commit signed with an ssh key',
+@row('git', 'a commit where the user signs each, and no agent is named',
+     want=('git',), core=True,
+     note='It is made, unsigned: what signs is only told to git when the '
+     'policy names an agent.')
+def unsigned(j):
+    user_signs(j, '[commit]\n\tgpgsign = true\n[user]\n'
+               '\tsigningkey = dev@example.org\n')
+    equal(commit_and_look(j), 'second N\n', 'the signature')
+
+
+@row('git', 'a commit signed with an ssh key, as the user\'s configuration says',
      want=('git', 'ssh-keygen', 'ssh-agent'), version='ssh -V',
      needs={'network': {'sockets': ['$SSH_AUTH_SOCK']}},
-     note='The agent signs outside; the key is never in the jail. '
-     '`user.signingkey` is the public key itself (`key::ssh-ed25519 ...`).', core=True)
+     note='The agent signs outside; the key is never in the jail.',
+     core=True)
 def sign_ssh(j):
-    key = j.dev.top + '/sign-key'
-    for old in (key, key + '.pub'):
-        if os.path.exists(old):
-            os.unlink(old)
-    agent_of(j, key)
-    with open(key + '.pub') as f:
-        public = f.read().strip()
-    j.host(INIT)
+    public = agent_of(j, j.dev.home + '/.ssh/id_sign')
     j.write('signers', f'dev@example.org {public}\n')
-    j.host('git config gpg.format ssh; git config commit.gpgsign true; '
-           f'git config user.signingkey "key::{public}"; '
-           'git config gpg.ssh.allowedSignersFile signers')
-    j.sh('echo two >> file; git commit -qam signed')
-    r = j.host('git log -1 --format="%s %G?"')
-    equal(r.out, 'signed G\n', f'the signature, outside: {r.err}')
+    user_signs(j, '[gpg]\n\tformat = ssh\n[commit]\n\tgpgsign = true\n'
+               '[user]\n\tsigningkey = ~/.ssh/id_sign.pub\n'
+               f'[gpg "ssh"]\n\tallowedSignersFile = {j.path("signers")}\n')
+    equal(commit_and_look(j), 'second G\n', 'the signature')
+    j.sh('! cat ~/.ssh/id_sign')
 
 
 def gpg_home(j):
@@ -166,22 +186,21 @@ def gpg_home(j):
     j.host('gpg -q --batch --pinentry-mode loopback --passphrase "" '
            '--quick-generate-key "A Developer <dev@example.org>" ed25519 sign')
     j.closing.callback(j.host, 'gpgconf --kill all')
-    return j.host('gpgconf --list-dirs agent-extra-socket').out.strip()
 
 
-@row('git', 'a commit signed with gpg', want=('git', 'gpg', 'gpg-agent'),
-     version='gpg --version',
+@row('git', 'a commit signed with gpg, as the user\'s configuration says',
+     want=('git', 'gpg', 'gpg-agent'), version='gpg --version',
      needs={'network': {'sockets': ['~/.gnupg/S.gpg-agent.extra']}},
-     note='')
+     note='The socket is the one that `gpgconf --list-dirs '
+     'agent-extra-socket` names; gpg inside has the public keys only.',
+     core=True)
 def sign_gpg(j):
     gpg_home(j)
-    j.host(INIT)
-    j.host('git config commit.gpgsign true; '
-           'git config user.signingkey dev@example.org')
-    j.sh('echo two >> file; git commit -qam signed')
-    r = j.host('git log -1 --format="%s %G?"')
-    check(r.out in ('signed G\n', 'signed U\n'),
-          f'the signature, outside: {r}')
+    user_signs(j, '[commit]\n\tgpgsign = true\n[user]\n'
+               '\tsigningkey = dev@example.org\n')
+    got = commit_and_look(j)
+    check(got in ('second G\n', 'second U\n'), f'the signature: {got!r}')
+    j.sh('! ls ~/.gnupg/private-keys-v1.d/*.key')
 
 
 # ---- remotes ----
