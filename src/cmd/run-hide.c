@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/path.h"
+#include "cmd/run-rule.h"
 #include "cmd/run.h"
-#include "ledger/record.h"
 
 #define STEP_NS (5 * NS_PER_MS) /* of a scan, between two looks at signals */
 
@@ -19,8 +19,13 @@ static void record_late(struct run *r, const struct hide_found *f)
 			       ? now - f->appeared_utc_ns
 			       : 0;
 
+	struct record_rule rule;
+	bool known = run_rule(r->plan.hide_rule, r->plan.n_hide_rule,
+			      run_rule_hide(&r->plan, f->path), &rule);
+
 	buf_clear(&r->out);
-	record_begin(&w, RECORD_FILE_HIDE, "deny", RECORD_KERNEL, NULL, 1);
+	record_begin(&w, RECORD_FILE_HIDE, "deny", RECORD_KERNEL,
+		     known ? &rule : NULL, 1);
 	json_kstr(&w, "path", str_of(f->path));
 	json_kuint(&w, "ms", (gap + NS_PER_MS - 1) / NS_PER_MS);
 	record_end(&w);

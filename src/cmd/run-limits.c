@@ -5,10 +5,16 @@
  */
 #include "base/clock.h"
 #include "base/json.h"
+#include "cmd/run-rule.h"
 #include "cmd/run.h"
-#include "ledger/record.h"
 
 #define FOLD_NS NS_PER_S /* between two records of one limit */
+
+/* Places in the plan's lists, which are in the order of struct plan_limits. */
+static const size_t in_plan[LIMIT_N] = {
+	[LIMIT_MEMORY] = 0, [LIMIT_CPU] = 1,  [LIMIT_PROCESSES] = 2,
+	[LIMIT_DISK] = 3,   [LIMIT_TIME] = 4,
+};
 
 struct run_hits {
 	struct limit_hit last[LIMIT_N]; /* .count: not recorded yet */
@@ -38,19 +44,34 @@ static void format_value(const struct limit_hit *h, char *dst, size_t size)
 		       u ? units[u - 1] : 'B');
 }
 
+/* What would raise it. */
+static const char *hint(const struct run *r, enum limit limit)
+{
+	return in_plan[limit] < r->plan.n_limit_hint
+		       ? r->plan.limit_hint[in_plan[limit]]
+		       : "";
+}
+
 static void record(struct run *r, enum limit limit)
 {
 	struct limit_hit *h = &r->hits->last[limit];
 	struct json_out w = JSON_OUT(&r->out);
 
+	struct record_rule rule;
+	bool known;
+
 	if (h->count == 0)
 		return;
+	known = run_rule(r->plan.limit_rule, r->plan.n_limit_rule,
+			 in_plan[limit], &rule);
 	buf_clear(&r->out);
-	record_begin(&w, RECORD_LIMIT_HIT, "deny", RECORD_KERNEL, NULL,
-		     h->count);
+	record_begin(&w, RECORD_LIMIT_HIT, "deny", RECORD_KERNEL,
+		     known ? &rule : NULL, h->count);
 	json_kstr(&w, "limit", str_of(limit_name(limit)));
 	json_kuint(&w, "value", h->value);
 	json_kstr(&w, "reason", str_of(h->what));
+	if (hint(r, limit)[0] != '\0')
+		json_kstr(&w, "hint", str_of(hint(r, limit)));
 	record_end(&w);
 	run_record(r);
 	h->count = 0;
@@ -76,8 +97,9 @@ void run_limit_hit(void *owner, const struct limit_hit *h)
 		record(r, h->limit);
 	format_value(h, value, sizeof(value));
 	if (!r->hits->told[h->limit])
-		run_tell(r, "limit of %s (%s): %s", limit_name(h->limit), value,
-			 h->what);
+		run_tell(r, "limit of %s (%s): %s%s%s", limit_name(h->limit),
+			 value, h->what, hint(r, h->limit)[0] ? "; " : "",
+			 hint(r, h->limit));
 	r->hits->told[h->limit] = true;
 	if (h->end_session) {
 		char reason[64];

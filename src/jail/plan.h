@@ -28,6 +28,7 @@
 #define PLAN_MAX_GLOBS    256u
 #define PLAN_MAX_ENV      1024u
 #define PLAN_MAX_ENV_ONLY 4u
+#define PLAN_N_LIMITS     5u
 #define PLAN_MAX_CLASSES  64u
 #define PLAN_MAX_CIDRS    256u
 #define PLAN_MAX_PORTS    64u /* of one class or CIDR */
@@ -112,6 +113,16 @@ struct plan {
 	 */
 	char **hide;
 	size_t n_hide;
+	/*
+	 * For records: who says so, "LAYER LINE FILE" for each of hide and, in
+	 * the order of struct plan_limits, for each limit; "" = no layer's line.
+	 */
+	char **hide_rule;
+	size_t n_hide_rule;
+	char **limit_rule;
+	size_t n_limit_rule;
+	char **limit_hint; /* for people: what would raise it */
+	size_t n_limit_hint;
 	char **env_pass; /* names, with * patterns */
 	size_t n_env_pass;
 	/* Each: patterns with a space between; a name has to fit one of each. */

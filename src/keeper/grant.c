@@ -460,6 +460,24 @@ static void write_set(struct json_out *w, const struct open_request *q)
 		json_kstr(w, "env", buf_str(&b));
 }
 
+/* Which layers there were; the hash of the policy covers what they say. */
+static void write_layers(struct json_out *w, const struct rules_entry *e)
+{
+	char text[128] = "builtin";
+
+	for (unsigned i = 0; i < POLICY_LAYER_MAX_; i++) {
+		size_t len = strlen(text);
+
+		if (e->source[i].path)
+			(void)snprintf(text + len, sizeof(text) - len, " %s%s",
+				       policy_layer_name((enum policy_layer)i),
+				       i == POLICY_PROJECT && e->accepted
+					       ? "(accepted)"
+					       : "");
+	}
+	json_kstr(w, "layers", str_of(text));
+}
+
 int grant_append_open(struct session *s, uint32_t record_id)
 {
 	const struct open_request *q = &s->request;
@@ -475,6 +493,7 @@ int grant_append_open(struct session *s, uint32_t record_id)
 	json_kstr(&w, "file", str_of(s->rules->file));
 	if (q->profile.len > 0)
 		json_kstr(&w, "profile", q->profile);
+	write_layers(&w, s->rules);
 	write_set(&w, q);
 	json_kint(&w, "pid", s->client->pid);
 	record_end(&w);

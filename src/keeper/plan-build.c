@@ -83,6 +83,71 @@ static uint32_t limit_u32(const struct policy *p, enum policy_key key)
 	return v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
 }
 
+/* "LAYER LINE FILE", or "" where no layer speaks. */
+static char *rule_text(struct arena *a, const struct origin *o)
+{
+	if (o->layer.len == 0)
+		return arena_cstr(a, STR(""));
+	return arena_printf(a, "%.*s %u %.*s", STR_ARG(o->layer),
+			    (unsigned)o->line, STR_ARG(o->file));
+}
+
+static char *limit_hint(struct arena *a, const char *name,
+			const struct origin *o)
+{
+	if (!net_layer_is_own(o->layer))
+		return arena_printf(a,
+				    "no change of yours: the %.*s's layer "
+				    "decides (%.*s:%u)",
+				    STR_ARG(o->layer), STR_ARG(o->file),
+				    (unsigned)o->line);
+	if (str_eq(o->layer, STR("builtin")))
+		return arena_printf(a, "limits.%s in a policy of yours", name);
+	return arena_printf(a, "limits.%s at %.*s:%u", name, STR_ARG(o->file),
+			    (unsigned)o->line);
+}
+
+/* In the order of struct plan_limits. */
+static int set_limit_rules(struct plan_work *w)
+{
+	static const enum policy_key keys[PLAN_N_LIMITS] = {
+		POLICY_LIMITS_MEMORY, POLICY_LIMITS_CPU,
+		POLICY_LIMITS_PROCESSES, POLICY_LIMITS_DISK, POLICY_LIMITS_TIME
+	};
+	static const char *const names[PLAN_N_LIMITS] = { "memory", "cpu",
+							  "processes", "disk",
+							  "time" };
+	const struct policy *p = &w->in->rules->policy;
+	struct plan *plan = w->plan;
+
+	plan->limit_rule = arena_array(w->arena, PLAN_N_LIMITS, sizeof(char *));
+	plan->limit_hint = arena_array(w->arena, PLAN_N_LIMITS, sizeof(char *));
+	if (!plan->limit_rule || !plan->limit_hint)
+		return -ENOMEM;
+	for (size_t i = 0; i < PLAN_N_LIMITS; i++) {
+		const struct origin *o = &p->value[keys[i]].origin;
+
+		plan->limit_rule[i] = rule_text(w->arena, o);
+		plan->limit_hint[i] = limit_hint(w->arena, names[i], o);
+	}
+	plan->n_limit_rule = plan->n_limit_hint = PLAN_N_LIMITS;
+	return w->arena->failed ? -ENOMEM : 0;
+}
+
+static int set_hide_rules(struct plan_work *w)
+{
+	struct plan *plan = w->plan;
+
+	plan->hide_rule = arena_array(w->arena, w->n_hide + 1, sizeof(char *));
+	if (!plan->hide_rule)
+		return -ENOMEM;
+	for (size_t i = 0; i < w->n_hide; i++)
+		plan->hide_rule[i] =
+			rule_text(w->arena, &w->hide_why[i].origin);
+	plan->n_hide_rule = w->n_hide;
+	return w->arena->failed ? -ENOMEM : 0;
+}
+
 static void set_limits(struct plan_work *w)
 {
 	const struct policy *p = &w->in->rules->policy;
@@ -445,6 +510,11 @@ int plan_build(struct arena *a, const struct plan_input *in, struct plan *ret,
 	set_trace(&w, why);
 	plan.hide = w.hide;
 	plan.n_hide = w.n_hide;
+	r = set_hide_rules(&w);
+	if (r == 0)
+		r = set_limit_rules(&w);
+	if (r != 0)
+		return r;
 	if (a->failed)
 		return -ENOMEM;
 	*ret = plan;

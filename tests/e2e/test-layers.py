@@ -122,6 +122,23 @@ def limits():
     got = plan['limits']
     equal((got['processes'], got['time_s'], got['disk']),
           (50, 3600, 1 << 30), 'limits')
+    w.admin(org='version: 1\nlimits: {time: 1s}\n')
+    r = w.sh('sleep 20')
+    hit = w.having('limit.hit')[0]
+    equal((hit['rule.layer'], hit['rule.line']), ('organisation', 2), 'rule')
+    contains(hit['hint'], "the organisation's layer decides", 'hint')
+    contains(r.err, hit['hint'], 'what the user saw')
+    equal(w.records('kind = session.open')[0]['layers'],
+          'builtin organisation team user', 'layers')
+
+
+@test('what is hidden later has the line of the policy on its record')
+def hidden_later():
+    w = world('version: 1\n', org='version: 1\nfiles: {hide: ["*.key"]}\n')
+    w.sh('echo x > a.key; sleep 1; cat a.key')
+    record = w.having('file.hide')[0]
+    equal((record['rule.layer'], record['rule.file'], record['rule.line']),
+          ('organisation', '/etc/bawn/org.yaml', 2), 'rule')
 
 
 @test('a layer that is wrong starts nothing, and says where')
