@@ -4,7 +4,7 @@
 
 CMD =
 
-.PHONY: all deps build run check analyze soak bench compat install clean
+.PHONY: all deps build run check analyze soak bench compat install uninstall clean
 
 all: build
 
@@ -46,8 +46,15 @@ compat: build
 	@BAWN_BIN=$(CURDIR)/build/src/cmd /usr/bin/python3 tests/compat/run.py \
 		--doc doc/compatibility.md
 
+# PREFIX=/usr configures the build for it; DESTDIR=DIR puts all below DIR.
 install: build
-	@meson install -C build
+	@if [ -n '$(PREFIX)' ]; then \
+		meson configure build --prefix '$(PREFIX)' && tools/build; fi
+	@meson install --quiet -C build
+
+# What the last install has put there.
+uninstall:
+	@ninja --quiet -C build uninstall
 
 clean:
 	rm -rf build build-*

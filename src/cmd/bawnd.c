@@ -126,6 +126,12 @@ static char *find_libexec(struct arena *a)
 			      STR_ARG(path_dirname(str_of(self))));
 	if (beside && access(beside, X_OK) == 0)
 		return arena_cstr(a, path_dirname(str_of(self)));
+	/* As installed, wherever the whole of it was moved to. */
+	beside = arena_printf(a, "%.*s/%s/bawn-registries",
+			      STR_ARG(path_dirname(str_of(self))),
+			      BAWN_LIBEXEC_NEAR);
+	if (beside && access(beside, X_OK) == 0)
+		return arena_cstr(a, path_dirname(str_of(beside)));
 	return arena_cstr(a, STR(BAWN_LIBEXECDIR));
 }
 

@@ -19,5 +19,14 @@ bool cmd_libexec(const char *name, char *dst, size_t size)
 	if (n > 1 &&
 	    in_dir((struct str){ self, (size_t)n - 1 }, name, dst, size))
 		return true;
+	/* As installed, wherever the whole of it was moved to. */
+	if (n > 1) {
+		int len = snprintf(self + n, sizeof(self) - (size_t)n, "%s",
+				   BAWN_LIBEXEC_NEAR);
+
+		if ((size_t)len < sizeof(self) - (size_t)n &&
+		    in_dir(str_of(self), name, dst, size))
+			return true;
+	}
 	return in_dir(STR(BAWN_LIBEXECDIR), name, dst, size);
 }
