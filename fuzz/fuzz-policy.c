@@ -5,6 +5,9 @@
  *   2. what is accepted, shown and read again has the same canonical form;
  *   3. with everything denied in front nothing is allowed;
  *   4. the relay's form of the network part reads back to the same.
+ * With a byte 0xff in it the input is two texts, an organisation's and a
+ * user's; then
+ *   5. each rule that is in force lies within one of each layer's.
  */
 #include "policy/policy.h"
 
@@ -117,13 +120,52 @@ static void check_net(struct arena *a, const struct policy *p)
 	law(str_eq(buf_str(&one), buf_str(&two)));
 }
 
+/* Both texts are in the language, or nothing is looked at. */
+static void check_layers(struct str org, struct str user)
+{
+	AUTO(arena) struct arena a = ARENA_NULL;
+	struct policy_stack in = { 0 };
+	struct net_policy net;
+	struct policy p;
+	struct diag d = { 0 };
+
+	arena_init(&a, 4 * POLICY_ARENA_MAX);
+	law(policy_builtin(&a, &in.builtin) == 0);
+	if (policy_parse(&a, org, STR("organisation"), STR("o"),
+			 &in.layer[POLICY_ORG], &d) != 0 ||
+	    policy_parse(&a, user, STR("user"), STR("u"),
+			 &in.layer[POLICY_USER], &d) != 0)
+		return;
+	law(policy_effective(&a, &in, &p, NULL, NULL, &d) == 0);
+	if (policy_net(&a, &p, NULL, NULL, &net, &d) != 0)
+		return;
+	for (size_t i = 0; i < net.n_allow; i++) {
+		for (size_t l = 0; l < net.n_layers; l++) {
+			const struct net_layer *y = &net.layers[l];
+			bool within = false;
+
+			for (size_t k = 0; k < y->n_allow && !within; k++)
+				within = net_rule_covers(&y->allow[k],
+							 &net.allow[i]);
+			law(within);
+		}
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	const uint8_t *cut = size > 0 ? memchr(data, 0xff, size) : NULL;
 	struct str text = { .ptr = (const char *)data, .len = size };
 	AUTO(arena) struct arena a = ARENA_NULL;
 	struct policy p = { 0 };
 	struct diag d = { 0 };
 
+	if (cut) {
+		text.len = (size_t)(cut - data);
+		check_layers(text, (struct str){ (const char *)cut + 1,
+						 size - text.len - 1 });
+		return 0;
+	}
 	arena_init(&a, 2 * POLICY_ARENA_MAX);
 	if (load(&a, text, &p, &d) != 0) {
 		law(d.line >= 1 && d.line <= count_lines(text) && d.text[0]);
