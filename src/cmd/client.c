@@ -30,6 +30,7 @@
 #include "base/json.h"
 #include "cmd/cmd.h"
 #include "ipc/protocol.h"
+#include "jail/hinder.h"
 
 #define START_MS   5000u
 #define RESTART_MS 500u /* an election may be lost to one that ends */
@@ -300,6 +301,7 @@ int client_connect(bool start, int *ret_fd)
 	struct rendezvous rv;
 	const char *state;
 	uint64_t end = 0, restart = 0, now;
+	struct hindrance h;
 	unsigned others = 0;
 	int fd;
 
@@ -337,8 +339,11 @@ int client_connect(bool start, int *ret_fd)
 			end = now + START_MS * NS_PER_MS;
 		pause_ns(RETRY_NS);
 	}
-	cmd_error("bawnd does not answer (%s); see %s/bawnd.log", strerror(-fd),
-		  state);
+	if (hinder_find(&h))
+		cmd_error("%s: %s", h.why, h.mend);
+	else
+		cmd_error("bawnd does not answer (%s); see %s/bawnd.log",
+			  strerror(-fd), state);
 	return CLIENT_FAILED;
 }
 

@@ -22,6 +22,7 @@
 #include "base/json.h"
 #include "cmd/cmd.h"
 #include "cmd/doctor.h"
+#include "jail/hinder.h"
 
 #define PROBE_MS 5000u
 
@@ -41,6 +42,12 @@ void probe_set(struct probe_result *r, bool cond)
 	r->ok = cond;
 	if (!cond)
 		probe_say(r, "%s", strerror(e));
+}
+
+void probe_hinder(struct probe_result *r, const struct hindrance *h)
+{
+	probe_say(r, "%s", h->why);
+	(void)snprintf(r->mend, sizeof(r->mend), "%s", h->mend);
 }
 
 int64_t probe_read_number(const char *path)
@@ -81,10 +88,15 @@ static bool enter_userns(int namespaces)
 static noreturn_fn void run_child(const struct probe *p, struct probe_result *r)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (p->place == PROBE_USERNS && !enter_userns(p->namespaces))
+	if (p->place == PROBE_USERNS && !enter_userns(p->namespaces)) {
+		struct hindrance h;
+
 		probe_set(r, false);
-	else
+		hinder_namespaces(neg_errno(), NULL, &h);
+		probe_hinder(r, &h);
+	} else {
 		p->run(r);
+	}
 	_exit(0);
 }
 

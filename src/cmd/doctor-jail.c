@@ -14,8 +14,10 @@
 #include <sys/wait.h>
 
 #include "cmd/doctor.h"
+#include "jail/hinder.h"
 #include "jail/landlock.h"
 #include "jail/missing.h"
+#include "jail/plan.h"
 #include "jail/seccomp.h"
 
 #define LANDLOCK_GOOD 6 /* with scopes for abstract sockets and signals */
@@ -77,12 +79,41 @@ static void try_proc(struct probe_result *r)
 		return;
 	errno = WEXITSTATUS(status);
 	probe_set(r, errno == 0);
-	if (errno == EPERM)
-		(void)snprintf(r->mend, sizeof(r->mend),
-			       "a part of /proc is masked, as containers do: "
-			       "docker run --security-opt "
-			       "systempaths=unconfined, or podman run "
-			       "--security-opt unmask=ALL");
+	if (errno == EPERM) {
+		struct hindrance h;
+
+		hinder_proc(&h);
+		probe_hinder(r, &h);
+	}
+}
+
+/* ---- as root ---- */
+
+/* What the supervisor does for a jail whose user is another. */
+static void try_root_bind(struct probe_result *r)
+{
+	struct hindrance h;
+	int fd = (int)syscall(SYS_open_tree, AT_FDCWD, ".",
+			      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	probe_set(r, fd != -1);
+	if (r->ok || errno != EPERM)
+		return;
+	hinder_root(&h);
+	probe_hinder(r, &h);
+}
+
+static int mapping_userns(unsigned inside, unsigned outside);
+
+static void try_root_ids(struct probe_result *r)
+{
+	struct hindrance h;
+
+	r->ok = mapping_userns(PLAN_INSIDE_UID, PLAN_ROOT_UID) != -1;
+	if (r->ok)
+		return;
+	hinder_ids(PLAN_ROOT_UID, &h);
+	probe_hinder(r, &h);
 }
 
 /* ---- idmapped mounts ---- */
@@ -94,10 +125,10 @@ static bool write_text(const char *path, const char *text)
 	return fd != -1 && write(fd, text, strlen(text)) > 0;
 }
 
-/* A user namespace that maps uid and gid 1000 of the host to 1001 inside. */
-static int mapping_userns(void)
+/* A user namespace that maps that uid and gid. */
+static int mapping_userns(unsigned inside, unsigned outside)
 {
-	char path[64];
+	char path[64], map[40];
 	int to[2], from[2];
 	char c = 0;
 	pid_t pid;
@@ -118,10 +149,11 @@ static int mapping_userns(void)
 	if (pid > 0 && read(from[0], &c, 1) == 1) {
 		(void)snprintf(path, sizeof(path), "/proc/%d/uid_map",
 			       (int)pid);
-		if (write_text(path, "1001 1000 1")) {
+		(void)snprintf(map, sizeof(map), "%u %u 1", inside, outside);
+		if (write_text(path, map)) {
 			(void)snprintf(path, sizeof(path), "/proc/%d/gid_map",
 				       (int)pid);
-			(void)!write_text(path, "1001 1000 1");
+			(void)!write_text(path, map);
 			(void)snprintf(path, sizeof(path), "/proc/%d/ns/user",
 				       (int)pid);
 			fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -136,7 +168,7 @@ static int mapping_userns(void)
 static void try_idmap(struct probe_result *r)
 {
 	struct mount_attr a = { .attr_set = MOUNT_ATTR_IDMAP };
-	int ns = mapping_userns();
+	int ns = mapping_userns(1001, 1000);
 	int tree = (int)syscall(SYS_open_tree, AT_FDCWD, ".",
 				OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
@@ -260,6 +292,10 @@ const struct probe jail_probes[] = {
 	{ "proc", "a fresh /proc", PROBE_USERNS, CLONE_NEWNS | CLONE_NEWPID,
 	  true, false, try_proc, NO_JAIL,
 	  "a kernel from 5.8 on (hidepid=invisible)" },
+	{ "root-bind", "files handed to the jail's user", PROBE_PLAIN, 0, true,
+	  true, try_root_bind, NO_JAIL, "a kernel from 5.2 on" },
+	{ "root-ids", "a user to run the jail as", PROBE_PLAIN, 0, true, true,
+	  try_root_ids, NO_JAIL, "" },
 	{ "idmap", "idmapped mounts", PROBE_PLAIN, 0, false, true, try_idmap,
 	  "as root, only projects whose owner is not root can be worked on",
 	  "a kernel from 5.12 on, and a project on ext4, xfs, btrfs (6.3: "

@@ -15,6 +15,7 @@
 
 #include "cmd/doctor.h"
 #include "ipc/ipc.h"
+#include "jail/hinder.h"
 
 #define FILES_GOOD 20000u /* descriptors: 10,000 connections in one session */
 
@@ -35,9 +36,15 @@ static void try_userns(struct probe_result *r)
 
 static void try_mount(struct probe_result *r)
 {
-	/* With Ubuntu's restriction the namespace is there, its rights not. */
-	probe_set(r, mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-			     mount("none", "/tmp", "tmpfs", 0, NULL) == 0);
+	bool ok = mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+		  mount("none", "/tmp", "tmpfs", 0, NULL) == 0;
+	struct hindrance h;
+
+	r->ok = ok;
+	if (ok)
+		return;
+	hinder_mounts(neg_errno(), &h);
+	probe_hinder(r, &h);
 }
 
 static void try_there(struct probe_result *r)

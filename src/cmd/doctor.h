@@ -39,5 +39,8 @@ extern const size_t n_kernel_probes, n_jail_probes, n_net_probes,
 /* ok = @cond; errno's text as detail when not. */
 void probe_set(struct probe_result *r, bool cond);
 void probe_say(struct probe_result *r, const char *fmt, ...) printf_like(2, 3);
+/* What was seen and what mends it, in the words of a failed run. */
+struct hindrance;
+void probe_hinder(struct probe_result *r, const struct hindrance *h);
 /* A number from a file of one; -1: not there. */
 int64_t probe_read_number(const char *path);

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "cmd/run.h"
 #include "ipc/protocol.h"
+#include "jail/hinder.h"
 
 #define CLOSE_NS (10 * NS_PER_S) /* a disk may be slow */
 #define DEATH_MS 2000            /* of a jail that never began */
@@ -123,6 +124,18 @@ void run_fail(struct run *r, const char *fmt, ...)
 	run_tell(r, "%s", text);
 	(void)snprintf(r->reason, sizeof(r->reason), "%.199s", text);
 	run_end(r, BAWN_EXIT_FAILED, 0);
+}
+
+void run_fail_here(struct run *r, const char *text)
+{
+	struct hindrance h;
+
+	if (r->phase == RUN_ENDING)
+		return;
+	if (hinder_find(&h))
+		run_fail(r, "%s: %s", h.why, h.mend);
+	else
+		run_fail(r, "%s", text);
 }
 
 static void print_json(struct run *r, struct buf *b)

@@ -45,12 +45,16 @@ static int on_refused(struct run *r, struct ipc_msg *m)
 	}
 	if (r->phase == RUN_ENDING) {
 		/* The closing record: nothing more is to be waited for. */
-		run_tell(r, "%s", text);
+		if (r->granted) /* else it is about what was told already */
+			run_tell(r, "%s", text);
 		r->closed = true;
 		run_check_over(r);
 		return 0;
 	}
-	run_fail(r, "%s", text);
+	if (code == BAWN_EXIT_USAGE || code == BAWN_EXIT_REFUSED)
+		run_fail(r, "%s", text);
+	else
+		run_fail_here(r, text);
 	if (code == BAWN_EXIT_USAGE)
 		r->code = BAWN_EXIT_USAGE;
 	return 0;
@@ -93,7 +97,9 @@ static void keeper_gone(struct run *r)
 {
 	loop_io_remove(r->loop, &r->keeper_io);
 	r->keeper_gone = true;
-	if (r->phase != RUN_ENDING)
+	if (r->phase == RUN_OPENING || r->phase == RUN_MAKING)
+		run_fail_here(r, "bawnd died; session ended");
+	else if (r->phase != RUN_ENDING)
 		run_fail(r, "bawnd died; session ended");
 	run_check_over(r);
 }

@@ -161,6 +161,8 @@ void run_limits_flush(struct run *r);
 /* run-end.c */
 /* Ours, before the command started, or a death that ends it: exit 125. */
 void run_fail(struct run *r, const char *fmt, ...) printf_like(2, 3);
+/* The same where it may be the machine that is in the way: then that is said. */
+void run_fail_here(struct run *r, const char *text);
 /* The command is over with this; the jail ends now. */
 void run_end(struct run *r, int code, int signal);
 /* Tell the user, at once or when the terminal is theirs again. */

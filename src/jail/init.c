@@ -126,7 +126,7 @@ static noreturn_fn void fail_errno(struct init *in, int error, const char *what)
 	struct diag d;
 
 	diag_set(&d, 0, 0, "%s: %s", what, strerror(-error));
-	fail(in, error, d.text);
+	fail(in, 0, d.text);
 }
 
 static void on_sigchld(int sig)
@@ -211,7 +211,7 @@ static void prepare_mounts(struct init *in)
 	if (r == 0)
 		r = mounts_early(&in->mounts, &err);
 	if (r != 0)
-		fail(in, r, err.text);
+		fail(in, 0, err.text);
 	step(in, "early");
 }
 
@@ -311,7 +311,7 @@ static void build_mounts(struct init *in)
 	int r = mounts_do(&in->mounts, &in->plan, in->sources, &err);
 
 	if (r != 0)
-		fail(in, r, err.text);
+		fail(in, 0, err.text);
 	step(in, "mounts");
 }
 
@@ -343,7 +343,7 @@ static void build_net(struct init *in)
 	if (r == 0)
 		r = net_log(scratch, &in->net, &err);
 	if (r != 0)
-		fail(in, r, err.text);
+		fail(in, 0, err.text);
 	step(in, "rules");
 	send_net(in);
 }
@@ -355,7 +355,7 @@ static void enter(struct init *in)
 	int r = mounts_enter(&in->mounts, &err);
 
 	if (r != 0)
-		fail(in, r, err.text);
+		fail(in, 0, err.text);
 	if (sethostname(p->hostname, strlen(p->hostname)) == -1)
 		fail_errno(in, neg_errno(), "the jail's host name");
 	step(in, "enter");
@@ -401,7 +401,7 @@ static void enter_landlock(struct init *in)
 			    : mounts_allow(&in->mounts, ruleset,
 					   in->landlock_abi, &err);
 	if (r != 0)
-		fail(in, r, err.text);
+		fail(in, 0, err.text);
 	r = landlock_enter(ruleset);
 	if (r != 0)
 		fail_errno(in, r, "Landlock");
@@ -447,11 +447,11 @@ static void lock_up(struct init *in)
 		r = neg_errno();
 		diag_set(&err, 0, 0, "%s is not in the jail: %s", in->plan.cwd,
 			 strerror(-r));
-		fail(in, r, err.text);
+		fail(in, 0, err.text);
 	}
 	r = prove_bare(&in->plan, &err);
 	if (r != 0)
-		fail(in, r, err.text);
+		fail(in, 0, err.text);
 	step(in, "privileges");
 	in->listener = seccomp_enter(
 		in->plan.nested ? SECCOMP_NESTED : SECCOMP_JAIL, true);

@@ -32,6 +32,7 @@
 #include "base/path.h"
 #include "ipc/protocol.h"
 #include "jail/cover.h"
+#include "jail/hinder.h"
 #include "jail/idmap.h"
 #include "jail/init.h"
 #include "jail/source.h"
@@ -56,18 +57,15 @@ struct jail {
 
 static int explain_clone(int r, struct diag *err)
 {
-	if (r == -EPERM || r == -ENOSPC) {
-		diag_set(err, 0, 0,
-			 "user namespaces are forbidden here (%s): see sysctl "
-			 "user.max_user_namespaces, "
-			 "kernel.unprivileged_userns_clone, "
-			 "kernel.apparmor_restrict_unprivileged_userns; "
-			 "'bawn doctor' says which",
-			 strerror(-r));
-		return 1;
+	struct hindrance h;
+
+	if (r != -EPERM && r != -ENOSPC && r != -EINVAL && r != -ENOSYS) {
+		diag_set(err, 0, 0, "cannot make namespaces: %s", strerror(-r));
+		return r;
 	}
-	diag_set(err, 0, 0, "cannot make namespaces: %s", strerror(-r));
-	return r;
+	hinder_namespaces(r, NULL, &h);
+	diag_set(err, 0, 0, "%s: %s", h.why, h.mend);
+	return 1;
 }
 
 static int open_ns(const struct jail *j, const char *which)
@@ -113,12 +111,35 @@ static int map_ids(const struct jail *j, struct diag *err)
 	if (r == 0)
 		r = ipc_send(j->sock, MSG_PLAN, INIT_MAPPED, STR("{}"), NULL,
 			     0);
-	if (r != 0)
-		diag_set(err, 0, 0,
-			 "cannot map user %u of the jail to %u (%s): where "
-			 "root has no user %u, start bawn as another user",
-			 PLAN_INSIDE_UID, j->uid, strerror(-r), j->uid);
+	if (r != 0) {
+		struct hindrance h;
+
+		hinder_ids(j->uid, &h);
+		diag_set(err, 0, 0, "%s: %s", h.why, h.mend);
+	}
 	return r;
+}
+
+/* For a kernel or a filter without clone3(2): it joins its group late. */
+static int clone_without_cgroup(struct clone_args *a, int cgroup_fd)
+{
+	AUTO(fd) int procs = -1;
+	char text[24];
+	int r, n;
+
+	a->flags &= ~CLONE_INTO_CGROUP;
+	r = sys_clone3(a);
+	if (r <= 0)
+		return r;
+	/* Init waits for its plan: what it made till then is little. */
+	procs = openat(cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	n = snprintf(text, sizeof(text), "%d", r);
+	if (procs != -1 && write(procs, text, (size_t)n) == n)
+		return r;
+	n = neg_errno();
+	(void)kill(r, SIGKILL);
+	(void)waitpid(r, NULL, 0);
+	return n;
 }
 
 int jail_spawn(struct jail **ret, const struct jail_config *c,
@@ -145,8 +166,10 @@ int jail_spawn(struct jail **ret, const struct jail_config *c,
 			    .mnt_ns = -1,
 			    .reaped = true };
 	r = ipc_pair(pair);
-	if (r != 0)
-		return explain_clone(r, reterr);
+	if (r != 0) {
+		diag_set(reterr, 0, 0, "a socket pair: %s", strerror(-r));
+		return r;
+	}
 	args.pidfd = (uint64_t)(uintptr_t)&pidfd;
 	if (c->cgroup_fd != -1) {
 		args.flags |= CLONE_INTO_CGROUP;
@@ -154,6 +177,8 @@ int jail_spawn(struct jail **ret, const struct jail_config *c,
 	}
 	conf.sock = pair[1];
 	r = sys_clone3(&args);
+	if (r == -ENOSYS && c->cgroup_fd != -1)
+		r = clone_without_cgroup(&args, c->cgroup_fd);
 	if (r == 0)
 		init_main(&conf);
 	(void)close(pair[1]);
@@ -263,6 +288,15 @@ static int send_sources(struct jail *j, struct sources *s)
 	return r;
 }
 
+static int explain_root(struct diag *err)
+{
+	struct hindrance h;
+
+	hinder_root(&h);
+	diag_set(err, 0, 0, "%s: %s", h.why, h.mend);
+	return -EPERM;
+}
+
 /*
  * @userns_fd -1: the ids stay as they are.  1: something writable cannot be
  * mapped.
@@ -281,6 +315,10 @@ static int open_sources(struct jail *j, const struct plan *p, int userns_fd,
 			continue;
 		fd = source_open(p, m, is_owners(p, m) ? userns_fd : -1);
 		if (fd < 0) {
+			if (fd == -EPERM) {
+				r = explain_root(err);
+				break;
+			}
 			if (m->optional && fd != -EMEDIUMTYPE)
 				continue;
 			if (m->writable && fd == -EMEDIUMTYPE) {

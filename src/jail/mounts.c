@@ -27,6 +27,7 @@
 #include <sys/un.h>
 
 #include "base/fd.h"
+#include "jail/hinder.h"
 #include "jail/landlock.h"
 #include "jail/source.h"
 #include "jail/special.h"
@@ -64,9 +65,13 @@ int mounts_begin(struct mounts *m, struct diag *reterr)
 
 	*m = (struct mounts){ .root_fd = -1, .blank_fd = -1 };
 	r = special_tmpfs(ROOT_BYTES, 0755, 0);
-	if (r < 0)
-		return fail(reterr, "cannot make a file system for the jail",
-			    r);
+	if (r < 0) {
+		struct hindrance h;
+
+		hinder_mounts(r, &h);
+		diag_set(reterr, 0, 0, "%s: %s", h.why, h.mend);
+		return r;
+	}
 	m->root_fd = r;
 	r = sys_move_mount(m->root_fd, AT_FDCWD, ROOT_AT);
 	if (r == 0)

@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "jail/hinder.h"
 #include "jail/nl.h"
 #include "jail/sys.h"
 
@@ -38,8 +39,10 @@ static int make(struct net_made *m)
 
 	if (unshare(CLONE_NEWNET) == -1) {
 		r = neg_errno();
-		diag_set(&m->why, 0, 0, "a network namespace: %s",
-			 strerror(-r));
+		struct hindrance h;
+
+		hinder_namespaces(r, "net", &h);
+		diag_set(&m->why, 0, 0, "%s: %s", h.why, h.mend);
 		return r;
 	}
 	r = net_prepare(scratch, &m->sockets, &m->why);

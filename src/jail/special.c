@@ -28,6 +28,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "jail/hinder.h"
 #include "jail/sys.h"
 
 int special_new(const char *type, const struct special_option *o, size_t n,
@@ -138,12 +139,15 @@ int special_proc(int dir_fd, int blank_fd, struct diag *reterr)
 	int r = special_new("proc", o, N_ELEMS(o), QUIET);
 
 	if (r < 0) {
-		diag_set(reterr, 0, 0,
-			 "the kernel refuses a fresh /proc (%s), as it does in "
-			 "a container whose /proc is masked: start that with "
-			 "--security-opt systempaths=unconfined (docker, "
-			 "podman) or procMount: Unmasked (Kubernetes)",
-			 strerror(-r));
+		struct hindrance h;
+
+		if (r == -EPERM)
+			hinder_proc(&h);
+		if (r == -EPERM)
+			diag_set(reterr, 0, 0, "%s: %s", h.why, h.mend);
+		else
+			diag_set(reterr, 0, 0, "cannot make a fresh /proc: %s",
+				 strerror(-r));
 		return r;
 	}
 	mount = r;

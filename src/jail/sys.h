@@ -26,9 +26,19 @@ static inline int sys_result(long r)
 	return r == -1 ? neg_errno() : (int)r;
 }
 
+/*
+ * As fork(2): without a stack of its own.  Where a filter hides clone3(2), as
+ * Docker's does so that C libraries take clone(2), we take that too; only
+ * CLONE_INTO_CGROUP then is -ENOSYS.
+ */
 static inline int sys_clone3(struct clone_args *a)
 {
-	return sys_result(syscall(SYS_clone3, a, sizeof(*a)));
+	int r = sys_result(syscall(SYS_clone3, a, sizeof(*a)));
+
+	if (r != -ENOSYS || a->flags & CLONE_INTO_CGROUP)
+		return r;
+	return sys_result(syscall(SYS_clone, a->flags | a->exit_signal, 0,
+				  a->pidfd, 0, 0));
 }
 
 static inline int sys_openat2(int dir, const char *path, uint64_t flags,
