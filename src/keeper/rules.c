@@ -82,6 +82,16 @@ static int find_user(struct arena *a, const struct rules_query *q, char **ret,
 	return user_file_path(a, &query, ret, reterr);
 }
 
+/*
+ * Somebody meant a policy to be here: a disk that is not mounted must not be
+ * the same as no policy.
+ */
+static int refuse_dangling(const char *path, struct diag *reterr)
+{
+	diag_set(reterr, 0, 0, "%s: a symbolic link that leads nowhere", path);
+	return 1;
+}
+
 static int look_at_user(struct arena *a, const struct rules_query *q,
 			struct files *f, struct diag *reterr)
 {
@@ -91,24 +101,32 @@ static int look_at_user(struct arena *a, const struct rules_query *q,
 
 	if (r != 0)
 		return r;
-	if (stat(*path, &f->st[POLICY_USER]) == -1 && !must &&
-	    (errno == ENOENT || errno == ENOTDIR))
-		*path = NULL;
+	if (stat(*path, &f->st[POLICY_USER]) == 0 || must ||
+	    (errno != ENOENT && errno != ENOTDIR))
+		return 0;
+	if (lstat(*path, &f->st[POLICY_USER]) == 0)
+		return refuse_dangling(*path, reterr);
+	*path = NULL;
 	return 0;
 }
 
 /* Where nothing is, nothing is said; what cannot be looked at is refused. */
-static int look_at(const struct rules_query *q, struct files *f,
-		   enum policy_layer layer, struct diag *reterr)
+static int look_at(struct arena *a, const struct rules_query *q,
+		   struct files *f, enum policy_layer layer,
+		   struct diag *reterr)
 {
+	char *target;
 	int r;
 
 	if (!f->path[layer])
 		return -ENOMEM;
 	r = host_stat(q->host, f->path[layer], &f->st[layer]);
 	if (r == -ENOENT || r == -ENOTDIR) {
+		r = host_readlink(a, q->host, f->path[layer], &target);
+		if (r == 0)
+			return refuse_dangling(f->path[layer], reterr);
 		f->path[layer] = NULL;
-		return 0;
+		return r == -ENOMEM ? r : 0;
 	}
 	if (r != 0 && r != -ELOOP) {
 		diag_set(reterr, 0, 0, "%s: %s", f->path[layer], strerror(-r));
@@ -126,11 +144,11 @@ static int look(struct arena *a, const struct rules_query *q, struct files *f,
 	f->path[POLICY_TEAM] = arena_cstr(a, STR(RULES_TEAM_FILE));
 	f->path[POLICY_PROJECT] =
 		arena_printf(a, "%s/%s", q->project, RULES_PROJECT_NAME);
-	r = look_at(q, f, POLICY_ORG, reterr);
+	r = look_at(a, q, f, POLICY_ORG, reterr);
 	if (r == 0)
-		r = look_at(q, f, POLICY_TEAM, reterr);
+		r = look_at(a, q, f, POLICY_TEAM, reterr);
 	if (r == 0)
-		r = look_at(q, f, POLICY_PROJECT, reterr);
+		r = look_at(a, q, f, POLICY_PROJECT, reterr);
 	return r != 0 ? r : look_at_user(a, q, f, reterr);
 }
 

@@ -89,9 +89,6 @@ must_check int rules_get(struct rules *r, const struct rules_query *q,
 			 struct rules_entry **ret, struct diag *reterr);
 void rules_unref(struct rules_entry *e);
 
-/* The files of @e's layers are not what they were. */
-bool rules_changed(const struct rules_entry *e, const struct rules_query *q);
-
 /*
  * Make @e->net and what follows from it; @preset is asked when has_preset, @git
  * when has_git_hosts (else it may be NULL).

@@ -154,6 +154,17 @@ def wrong():
     contains(r.err, '/.bawn.yaml:1:', 'place')
 
 
+@test('a policy that is a link to nothing is no missing policy')
+def dangling():
+    w = world('version: 1\n', org='version: 1\n')
+    os.unlink(w.top + '/admin/bawn/org.yaml')
+    os.symlink('/nowhere/org.yaml', w.top + '/admin/bawn/org.yaml')
+    r = w.run('true')
+    equal(r.code, 125, f'{r}')
+    contains(r.err, '/etc/bawn/org.yaml: a symbolic link that leads nowhere',
+             'why')
+
+
 @test('what is not heard from a layer is told, and does nothing')
 def unheard():
     w = world('version: 1\n', project='version: 1\nnetwork:\n'
@@ -243,7 +254,8 @@ def not_a_file():
     target = w.write(w.home + '/p.yaml', 'version: 1\n')
     path = w.project + '/.bawn.yaml'
     for make in (lambda: os.symlink(target, path), lambda: os.mkfifo(path),
-                 lambda: os.mkdir(path)):
+                 lambda: os.mkdir(path),
+                 lambda: os.symlink('/nowhere', path)):
         make()
         r = w.run('true')
         equal(r.code, 125, 'started')
