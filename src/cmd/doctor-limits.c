@@ -72,6 +72,23 @@ static void try_children(struct probe_result *r)
 	probe_set(r, access("/proc/thread-self/children", R_OK) == 0);
 }
 
+/* By what is there of the way to it; nothing is made here. */
+static bool can_be_made(const char *path)
+{
+	char part[4200];
+	int n = snprintf(part, sizeof(part), "%s", path);
+	char *slash;
+
+	if (n < 0 || (size_t)n >= sizeof(part))
+		return false;
+	while ((slash = strrchr(part, '/')) != NULL && slash != part) {
+		*slash = '\0';
+		if (access(part, F_OK) == 0)
+			return access(part, W_OK | X_OK) == 0;
+	}
+	return access("/", W_OK | X_OK) == 0;
+}
+
 static void try_state(struct probe_result *r)
 {
 	AUTO(arena) struct arena a = ARENA_NULL;
@@ -86,7 +103,11 @@ static void try_state(struct probe_result *r)
 	}
 	probe_say(r, "%.150s", dir);
 	if (access(dir, F_OK) == -1) {
-		r->ok = true; /* made when it is needed */
+		r->ok = can_be_made(dir);
+		if (!r->ok)
+			(void)snprintf(r->mend, sizeof(r->mend),
+				       "set HOME or BAWN_STATE_DIR to a "
+				       "directory of yours");
 		return;
 	}
 	e = dir_make_private(dir);

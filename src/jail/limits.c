@@ -267,6 +267,18 @@ static int apply_disk(struct limits *l, char *const *dirs, size_t n_dirs)
 	return n_dirs > 0 ? disk_scan_new(&l->scan, dirs, n_dirs) : 0;
 }
 
+/*
+ * v2: with `nested: true` a control group namespace inside shows our group, and
+ * where it is delegated to the user groups could be made in it, which nobody
+ * would remove.
+ */
+static void forbid_groups_below(const struct limits *l)
+{
+	for (unsigned c = 0; l->cg.kind == CGROUP_V2 && c < CGROUP_N; c++)
+		(void)!cgroup_write(&l->cg, (enum cgroup_controller)c,
+				    "cgroup.max.descendants", "0");
+}
+
 int limits_apply(struct limits *l, const struct plan_limits *want, pid_t init,
 		 char *const *private_dirs, size_t n_dirs, struct diag *reterr)
 {
@@ -276,6 +288,7 @@ int limits_apply(struct limits *l, const struct plan_limits *want, pid_t init,
 	l->init = init;
 	/* A core file would write memory to the project. */
 	(void)set_rlimit(init, RLIMIT_CORE, 0);
+	forbid_groups_below(l);
 	l->way[LIMIT_MEMORY] = apply_memory(l);
 	l->way[LIMIT_PROCESSES] = apply_processes(l);
 	l->way[LIMIT_CPU] = apply_cpu(l);

@@ -365,6 +365,33 @@ static void outer_network_stays(void)
 	must_be("a refused address", dial("203.0.113.1", 80), ECONNREFUSED, 0);
 }
 
+/* Ours can be seen where the kernel lets them be mounted, not changed. */
+static void control_groups_stay(void)
+{
+	static const struct {
+		const char *type, *options, *limit;
+	} kinds[] = {
+		{ "cgroup2", NULL, "memory.max" },
+		{ "cgroup", "memory", "memory.limit_in_bytes" },
+		{ "cgroup", "pids", "pids.max" },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(kinds); i++) {
+		const char *limit = below("/tmp/groups", kinds[i].limit);
+
+		(void)mkdir("/tmp/groups", 0755);
+		if (mount("none", "/tmp/groups", kinds[i].type, 0,
+			  kinds[i].options) == -1)
+			continue;
+		must_be("a group of its own",
+			error_of(mkdir("/tmp/groups/own", 0755)), EACCES,
+			EPERM);
+		if (access(limit, F_OK) == 0)
+			REFUSED2(EACCES, EPERM, open(limit, O_WRONLY));
+		WORKS(umount2("/tmp/groups", MNT_DETACH));
+	}
+}
+
 static void files_get_no_power(void)
 {
 	int fd = open("f", O_CREAT | O_RDWR, 0755);
@@ -453,6 +480,7 @@ int main(int argc, char **argv)
 	in(0, outer_processes_stay_out_of_reach);
 	in(CLONE_NEWNET, own_network_is_an_island);
 	in(0, outer_network_stays);
+	in(CLONE_NEWNS | CLONE_NEWCGROUP, control_groups_stay);
 	in(CLONE_NEWNS, files_get_no_power);
 	in(CLONE_NEWUTS, kernel_stays_closed);
 	in(CLONE_NEWNS, late_covers_arrive);
