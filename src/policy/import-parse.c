@@ -236,6 +236,12 @@ static int detect(struct import_work *w, const struct json *o,
 		diag_set(w->reterr, 0, 0, "not settings: not a JSON object");
 		return 1;
 	}
+	if (claude != srt && tool == (claude ? IMPORT_SRT : IMPORT_CLAUDE)) {
+		diag_set(w->reterr, 0, 0,
+			 "these are the settings of %s, by their keys",
+			 claude ? "Claude Code" : "sandbox-runtime");
+		return 1;
+	}
 	w->im.tool = tool;
 	if (tool == IMPORT_ANY && claude != srt)
 		w->im.tool = claude ? IMPORT_CLAUDE : IMPORT_SRT;
@@ -322,6 +328,21 @@ static int walk_all(struct import_work *w, const struct json *o)
 	return r != 0 ? r : check_limits(w);
 }
 
+/* Some editors let comments into JSON; what one hides is not guessed. */
+static void explain_comment(struct str text, struct diag *d)
+{
+	struct str line = { 0 };
+
+	for (unsigned i = 0; i < d->line; i++) {
+		if (!str_cut(&text, '\n', &line))
+			return;
+	}
+	if (d->column > 0 && d->column <= line.len &&
+	    line.ptr[d->column - 1] == '/')
+		diag_set(d, d->line, d->column,
+			 "a comment; JSON has none, so take it out");
+}
+
 int import_parse(struct arena *a, struct str text, bool of_user,
 		 enum import_tool tool, struct import *ret, struct diag *reterr)
 {
@@ -343,6 +364,8 @@ int import_parse(struct arena *a, struct str text, bool of_user,
 		*lists[i] = new_list(a);
 	w.relative_to_home = of_user;
 	r = json_parse(a, text, &o, reterr);
+	if (r > 0 && reterr)
+		explain_comment(text, reterr);
 	if (r == 0)
 		r = detect(&w, o, tool);
 	if (r == 0)

@@ -354,7 +354,11 @@ static void refusals(void)
 	} rows[] = {
 		{ "", "", S },
 		{ "{\"a\":1,\"a\":2}", "", S },
-		{ "// c\n{}", "", S },
+		{ "// c\n{}", "a comment", S },
+		{ "{\n  /* c */ \"a\": 1}", "a comment", S },
+		{ "{\"a\": 1, // c\n \"b\": 2}", "a comment", S },
+		{ "{\"sandbox\":{}}", "settings of Claude Code", S },
+		{ "{\"filesystem\":{}}", "settings of sandbox-runtime", C },
 		{ "[]", "not a JSON object", S },
 		{ "{}", "whose settings", IMPORT_ANY },
 		{ "{\"sandbox\":{},\"network\":{}}", "whose settings",
