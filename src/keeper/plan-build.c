@@ -452,6 +452,7 @@ static const struct part parts[] = {
 	{ plan_add_git, "the repository of this worktree or submodule" },
 	{ plan_add_home, "the private home" },
 	{ plan_add_toolchains, "an installed tool" },
+	{ plan_add_installs, "the private home" },
 	{ plan_add_path, "a directory of PATH" },
 	{ set_env_base, "the environment" },
 	{ plan_add_clients, "a certificate file of a package client" },

@@ -59,6 +59,11 @@ must_check int plan_add_signing(struct plan_work *w);
 /* plan-home.c: the private home and what is copied into it. */
 must_check int plan_add_home(struct plan_work *w);
 
+/* plan-install.c: where a tool is installed from within. */
+must_check int plan_add_installs(struct plan_work *w);
+/* Its programs; NULL: no memory. */
+char *plan_install_bin(struct plan_work *w);
+
 /* plan-etc.c: generated files. */
 must_check int plan_add_etc(struct plan_work *w);
 must_check int plan_add_ca(struct plan_work *w);

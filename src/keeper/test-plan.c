@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "base/fd.h"
 #include "base/path.h"
@@ -223,7 +224,7 @@ static void defaults(void)
 	CHECK_EQ(hides(&m, "/home/u/proj/**/.env"), 1);
 	CHECK_STR(env_of(&m, "HOME"), STR("/home/u"));
 	CHECK_STR(env_of(&m, "USER"), STR("u"));
-	CHECK_STR(env_of(&m, "PATH"), STR("/usr/bin:/bin"));
+	CHECK_STR(env_of(&m, "PATH"), STR("/usr/bin:/bin:/home/u/.bawn/bin"));
 	CHECK_EQ(m.notices.n, 0);
 	CHECK_EQ(m.plan.host_uid, 1000);
 	machine_done(&m);
@@ -382,7 +383,7 @@ static void toolchains(void)
 	CHECK_EQ(bound(&m, "/srv/pkg/lib/node_modules"), READ);
 	CHECK_STR(env_of(&m, "PATH"),
 		  STR("/home/u/.nvm/versions/node/v1/bin:/home/u/tools/bin:"
-		      "/srv/other/bin:/usr/bin"));
+		      "/srv/other/bin:/usr/bin:/home/u/.bawn/bin"));
 	/* Only what is named, when something is. */
 	CHECK_EQ(build(&m, "version: 1\nfiles: {read: [/usr], write: [.]}\n"),
 		 0);
@@ -536,6 +537,7 @@ static void private_home(void)
 	put(m.root, "/home/u/.ssh/known_hosts",
 	    "h.test ssh-ed25519 AAAA\nbroken\n");
 	put(m.root, "/home/u/.cargo/bin/x", "");
+	put_dir(m.root, "/home/u/.local/lib/python3.9/site-packages");
 	/* Ids of the host that is not root's are those of this test. */
 	CHECK_EQ(build(&m, "version: 1\n"), 0);
 	CHECK_EQ(home_name("/home/u/proj", name), 0);
@@ -543,6 +545,13 @@ static void private_home(void)
 	(void)snprintf(path, sizeof(path), "%s/homes/%s/home/proj", m.state,
 		       name);
 	CHECK_EQ(stat(path, &st) == 0 && S_ISDIR(st.st_mode), 1);
+	/* Where tools are installed from within, and what python sees there. */
+	CHECK_STR(env_of(&m, "GOBIN"), STR("/home/u/.bawn/bin"));
+	(void)snprintf(path, sizeof(path),
+		       "%s/homes/%s/home/.bawn/lib/python3.9/site-packages/"
+		       "bawn-home.pth",
+		       m.state, name);
+	CHECK_EQ(stat(path, &st) == 0 && S_ISREG(st.st_mode), 1);
 	(void)snprintf(path, sizeof(path), "%s/homes/%s/home/.cargo/bin",
 		       m.state, name);
 	CHECK_EQ(stat(path, &st) == 0 && S_ISDIR(st.st_mode), 1);
@@ -741,6 +750,8 @@ static void remove_tree(void)
 		execl("/bin/rm", "rm", "-rf", top, (char *)NULL);
 		_exit(1);
 	}
+	if (pid > 0)
+		(void)waitpid(pid, NULL, 0);
 }
 
 int main(void)

@@ -507,6 +507,13 @@ int plan_add_path(struct plan_work *w)
 		r = add_dir_vars(w);
 	if (r != 0)
 		return r;
+	if (w->defaults) {
+		const char *own = plan_install_bin(w);
+
+		if (!own)
+			return -ENOMEM;
+		list_add(&l, own);
+	}
 	buf_init(&b, OPEN_MAX_BYTES);
 	for (size_t i = 0; i < l.n; i++)
 		(void)buf_printf(&b, "%s%s", i > 0 ? ":" : "", l.dirs[i]);

@@ -171,11 +171,46 @@ def gem(j):
           '3', 'the gem')
 
 
+# ---- a tool installed by the agent, for itself ----
+
+@row('packages', 'pip install --user of a tool, and running it',
+     want=('python3',), network=True, seconds=180)
+def pip_user(j):
+    j.sh('/usr/bin/python3 -m pip install -q --user '
+         '--break-system-packages pyflakes', timeout=150)
+    contains(j.sh('pyflakes --version').out, 'Python', 'the tool')
+    # What the developer has installed for himself is there as before.
+    contains(j.sh('/usr/bin/python3 -m pip list').out, 'uv', 'the list')
+    check(j.bare or not os.path.exists(j.dev.home + '/.local/bin/pyflakes'),
+          'it is in the real home')
+
+
+@row('packages', 'npm install -g of a tool, and running it', want=('npm',),
+     network=True, seconds=180)
+def npm_global(j):
+    j.sh('npm install -g --no-audit --no-fund semver@7', timeout=150)
+    contains(j.sh('semver 1.2.3 -i minor').out, '1.3.0', 'the tool')
+
+
+@row('packages', 'cargo install of a tool, and running it', want=('cargo',),
+     network=True, seconds=400)
+def cargo_install(j):
+    j.sh('cargo install -q hexyl --version 0.4.0', timeout=380)
+    contains(j.sh('hexyl --version').out, '0.4.0', 'the tool')
+
+
+@row('packages', 'go install of a tool, and running it', want=('go',),
+     network=True, seconds=400)
+def go_install(j):
+    j.sh('go install github.com/google/addlicense@latest', timeout=380)
+    contains(j.run('addlicense').err, 'Usage', 'the tool')
+
+
 # ---- agents ----
 
 def agent_row(name, command, want_text):
     @row('agents', name, want=(command,), version=command + ' --version',
-         seconds=120, note='its own sandbox: see `nested` in the README')
+         seconds=120, note='Its own sandbox works inside with `nested: true`.')
     def version(j):
         r = j.sh(f'{command} --version; {command} --help', timeout=100)
         check(any(c.isdigit() for c in r.out.splitlines()[0]), r.out[:200])

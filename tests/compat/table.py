@@ -233,7 +233,8 @@ def run_row(dev, row):
         job.bare = True
         why = attempt(job, base, ())
         if why:
-            print(f'       | without bawn: {why[-500:]}', flush=True)
+            print(f'       | inside: {detail[-500:]}\n'
+                  f'       | without bawn: {why[-500:]}', flush=True)
             return ABSENT, ('what it fetches is not reached from this '
                             'machine, without bawn either')
     return status, detail
