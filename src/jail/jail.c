@@ -406,9 +406,9 @@ static int configure_root(struct jail *j, const struct plan *p,
 		return r;
 	if (p->owner_uid == 0) {
 		diag_set(err, 0, 0,
-			 "%s belongs to root, and its file system maps no ids: "
-			 "start bawn as another user, or put the project on "
-			 "ext4, xfs or btrfs, or chown it",
+			 "%s belongs to root, and its file system maps no ids "
+			 "here: start bawn as another user, or chown it, or, "
+			 "as the host's root, put it on ext4, xfs or btrfs",
 			 p->project);
 		return 1;
 	}

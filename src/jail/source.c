@@ -58,7 +58,8 @@ int source_open(const struct plan *p, const struct plan_mount *m, int userns_fd)
 		a = (struct mount_attr){ .attr_set = MOUNT_ATTR_IDMAP,
 					 .userns_fd = (uint32_t)userns_fd };
 		r = sys_mount_setattr(mount, true, &a);
-		if (r == -EINVAL || r == -EOPNOTSUPP)
+		/* EPERM: the file system is not of our user namespace. */
+		if (r == -EINVAL || r == -EOPNOTSUPP || r == -EPERM)
 			return -EMEDIUMTYPE;
 		if (r != 0)
 			return r;

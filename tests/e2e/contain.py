@@ -7,6 +7,8 @@ usage: contain.py STEP... -- COMMAND [ARG...]
 The steps are done in their order:
 
   userns           a user namespace, the same user in it, with all capabilities
+  many-ids         a user namespace with the first 65536 ids, as root has in a
+                   container of an engine without root
   mountns          a mount namespace, nothing of it seen outside
   sysctl=NAME:N    what that user namespace may set, user.max_*_namespaces
   mask-proc        /proc as engines leave it: parts masked, parts read-only
@@ -83,6 +85,21 @@ def userns(_):
     write('/proc/self/setgroups', 'deny')
     write('/proc/self/uid_map', f'{uid} {uid} 1')
     write('/proc/self/gid_map', f'{gid} {gid} 1')
+
+
+def many_ids(_):
+    """A helper that stays outside writes the maps."""
+    ready = os.pipe()
+    me = os.getpid()
+    if os.fork() == 0:
+        os.read(ready[0], 1)
+        for name in ('uid_map', 'gid_map'):
+            write(f'/proc/{me}/{name}', '0 0 65536')
+        os._exit(0)
+    must(LIBC.unshare(CLONE_NEWUSER), 'many-ids')
+    os.write(ready[1], b'x')
+    if os.waitstatus_to_exitcode(os.wait()[1]) != 0:
+        raise OSError('its ids')
 
 
 def mountns(_):
@@ -206,7 +223,7 @@ def become(uid):
     must(LIBC.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), 'dumpable')
 
 
-STEPS = {'userns': userns, 'mountns': mountns, 'sysctl': sysctl,
+STEPS = {'userns': userns, 'many-ids': many_ids, 'mountns': mountns, 'sysctl': sysctl,
          'mask-proc': mask_proc, 'ro-sysctl': ro_sysctl, 'overlay': overlay,
          'no-pts': no_pts, 'noexec-tmp': noexec_tmp, 'no-cgroup': no_cgroup,
          'filter': filter_calls, 'docker-caps': docker_caps, 'drop': drop,

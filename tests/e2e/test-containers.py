@@ -217,6 +217,18 @@ def overlay():
         shutil.rmtree(layers, ignore_errors=True)
 
 
+@test('root of a user namespace with many ids, as in a rootless container')
+def many_ids():
+    need_root()
+    Box().stops(['many-ids', 'mountns'], 'belongs to root', 'maps no ids',
+                'another user')
+    b = Box()
+    os.chmod(b.home, 0o755)
+    os.chown(b.project, PLAIN_UID, PLAIN_UID)
+    b.works(['many-ids', 'mountns'])
+    equal(os.stat(b.project + '/made').st_uid, PLAIN_UID, 'the owner')
+
+
 @test('no terminals in /dev, nothing executable in /tmp, no control groups')
 def bare():
     need_root()
