@@ -10,7 +10,7 @@
 struct probe_result {
 	bool ok;
 	char detail[160]; /* what was seen; may be empty */
-	char mend[200];   /* empty: the row's */
+	char mend[240];   /* empty: the row's */
 };
 
 enum probe_place {

@@ -145,7 +145,9 @@ static int clone_without_cgroup(struct clone_args *a, int cgroup_fd)
 int jail_spawn(struct jail **ret, const struct jail_config *c,
 	       struct diag *reterr)
 {
+	int pair[2], pidfd = -1, r;
 	struct clone_args args = { .flags = NAMESPACES | CLONE_PIDFD,
+				   .pidfd = (uint64_t)(uintptr_t)&pidfd,
 				   .exit_signal = SIGCHLD };
 	bool root = geteuid() == 0;
 	struct init_config conf = {
@@ -156,7 +158,6 @@ int jail_spawn(struct jail **ret, const struct jail_config *c,
 		.gid = root ? PLAN_INSIDE_UID : getegid(),
 	};
 	AUTO(jail) struct jail *j = calloc(1, sizeof(*j));
-	int pair[2], pidfd = -1, r;
 
 	if (!j)
 		return -ENOMEM;
@@ -170,7 +171,6 @@ int jail_spawn(struct jail **ret, const struct jail_config *c,
 		diag_set(reterr, 0, 0, "a socket pair: %s", strerror(-r));
 		return r;
 	}
-	args.pidfd = (uint64_t)(uintptr_t)&pidfd;
 	if (c->cgroup_fd != -1) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint32_t)c->cgroup_fd;
