@@ -38,6 +38,7 @@ int policy_put(struct buf *b);
 
 int policy_git_hosts(const struct policy_opts *o, int argc, char *const argv[]);
 #define POLICY_GIT_HOSTS_OPTIONS 3u
+#define POLICY_GIT_HOSTS_ARGS    64
 extern const struct option policy_git_hosts_options[POLICY_GIT_HOSTS_OPTIONS];
 int policy_schema_verb(const struct policy_opts *o, int argc,
 		       char *const argv[]);

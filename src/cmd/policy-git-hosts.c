@@ -12,7 +12,7 @@
 
 const struct option policy_git_hosts_options[POLICY_GIT_HOSTS_OPTIONS] = {
 	{ .name = "accept",
-	  .help = "from now on the remotes of this project count",
+	  .help = "from now on these remotes of this project count, or all",
 	  .kind = OPTION_FLAG,
 	  .target = offsetof(struct policy_opts, accept) },
 	{ .name = "json",
@@ -84,9 +84,54 @@ static void list_json(const struct git_hosts *h, struct buf *b)
 	(void)buf_addc(b, '\n');
 }
 
-/* Read; with --accept once more, as it is then.  1: no repository. */
-static int read_all(struct arena *a, const struct policy_opts *o,
-		    const struct git_hosts_query *q, struct git_hosts *ret)
+/* "host:port", as the list has it; NULL: no such remote. */
+static struct git_host *find(struct git_hosts *h, const char *word)
+{
+	for (size_t i = 0; i < h->remotes.n; i++) {
+		struct git_host *r = &h->remotes.hosts[i];
+		struct str rest = str_of(word);
+		uint32_t port;
+
+		if (str_starts(rest, str_of(r->name)) &&
+		    rest.len > strlen(r->name) &&
+		    rest.ptr[strlen(r->name)] == ':' &&
+		    str_u32(str_skip(rest, strlen(r->name) + 1), 1, UINT16_MAX,
+			    &port) &&
+		    port == r->port)
+			return r;
+	}
+	return NULL;
+}
+
+/* The words, or all; 2: one of the words is no remote. */
+static int choose(struct git_hosts *h, int argc, char *const argv[])
+{
+	for (size_t i = 0; i < h->remotes.n && argc == 0; i++)
+		h->remotes.hosts[i].accepted = true;
+	for (int i = 0; i < argc; i++) {
+		struct git_host *r = find(h, argv[i]);
+
+		if (!r) {
+			char shown[80];
+
+			str_sanitise(str_of(argv[i]), shown, sizeof(shown));
+			cmd_error("git-hosts: no remote of this project is "
+				  "%s",
+				  shown);
+			return 2;
+		}
+		r->accepted = true;
+	}
+	return 0;
+}
+
+/*
+ * Read; with --accept once more, as it is then.  1: no repository; 2: said on
+ * stderr.
+ */
+static int read_all(struct arena *a, const struct policy_opts *o, int argc,
+		    char *const argv[], const struct git_hosts_query *q,
+		    struct git_hosts *ret)
 {
 	int r = git_hosts_read(a, q, ret);
 
@@ -94,7 +139,9 @@ static int read_all(struct arena *a, const struct policy_opts *o,
 		return r;
 	if (!ret->project)
 		return 1;
-	r = git_hosts_accept(a, q, ret);
+	r = choose(ret, argc, argv);
+	if (r == 0)
+		r = git_hosts_accept(a, q, ret);
 	return r != 0 ? r : git_hosts_read(a, q, ret);
 }
 
@@ -109,8 +156,10 @@ int policy_git_hosts(const struct policy_opts *o, int argc, char *const argv[])
 	struct host host;
 	int r;
 
-	(void)argc;
-	(void)argv;
+	if (argc > 0 && !o->accept) {
+		cmd_error("git-hosts: HOST:PORT goes with --accept");
+		return BAWN_EXIT_USAGE;
+	}
 	arena_init(&a, POLICY_OUTPUT_MAX);
 	buf_init(&out, POLICY_OUTPUT_MAX);
 	if (root_fd == -1 || !cwd)
@@ -123,12 +172,12 @@ int policy_git_hosts(const struct policy_opts *o, int argc, char *const argv[])
 	if (r != 0)
 		return policy_trouble("git-hosts", r);
 	q.host = &host;
-	r = read_all(&a, o, &q, &h);
+	r = read_all(&a, o, argc, argv, &q, &h);
 	host_done(&host);
-	if (r > 0) {
+	if (r == 1)
 		cmd_error("git-hosts: there is no repository here");
+	if (r > 0)
 		return BAWN_EXIT_REFUSED;
-	}
 	if (r != 0)
 		return policy_trouble("git-hosts", r);
 	if (o->json)

@@ -311,9 +311,13 @@ int git_hosts_accept(struct arena *a, const struct git_hosts_query *q,
 	if (!h->project)
 		return -ENOENT;
 	buf_init(&b, ACCEPTED_MAX);
-	for (size_t i = 0; i < h->remotes.n; i++)
-		(void)buf_printf(&b, "%s:%u\n", h->remotes.hosts[i].name,
-				 (unsigned)h->remotes.hosts[i].port);
+	for (size_t i = 0; i < h->remotes.n; i++) {
+		const struct git_host *host = &h->remotes.hosts[i];
+
+		if (host->accepted)
+			(void)buf_printf(&b, "%s:%u\n", host->name,
+					 (unsigned)host->port);
+	}
 	r = accepted_path(a, q, h->project, &path);
 	dir = arena_printf(a, "%s/git-hosts", q->state_dir);
 	if (r == 0)

@@ -64,8 +64,8 @@ size_t git_hosts_list(const struct git_hosts *h, struct policy_preset_host *ret,
 struct str git_hosts_notice(struct arena *a, const struct git_hosts *h);
 
 /*
- * The remotes of the project as they are now become the accepted ones, in place
- * of those before.  0 or -errno; -ENOENT: no repository.
+ * Those of @h->remotes that say .accepted become the accepted ones of the
+ * project, in place of those before.  0 or -errno; -ENOENT: no repository.
  */
 must_check int git_hosts_accept(struct arena *a,
 				const struct git_hosts_query *q,

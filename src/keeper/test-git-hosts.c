@@ -152,6 +152,14 @@ static void machine_done(struct machine *m)
 	arena_done(&m->arena);
 }
 
+/* As `git-hosts --accept` does it without arguments. */
+static int accept_all(struct machine *m)
+{
+	for (size_t i = 0; i < m->h.remotes.n; i++)
+		m->h.remotes.hosts[i].accepted = true;
+	return git_hosts_accept(&m->arena, &m->q, &m->h);
+}
+
 /* "host:port host:port" of what counts. */
 static struct str counts(struct machine *m)
 {
@@ -248,7 +256,7 @@ static void remotes(void)
 	put(&m, "/home/u/proj/.git/config",
 	    "[remote \"origin\"]\nurl = https://forge.test/a\n");
 	CHECK_STR(counts(&m), STR(""));
-	CHECK_EQ(git_hosts_accept(&m.arena, &m.q, &m.h), 0);
+	CHECK_EQ(accept_all(&m), 0);
 	CHECK_STR(counts(&m), STR("forge.test:443"));
 	CHECK_STR(notice(&m), STR(""));
 	/* A session adds one, another port, another name. */
@@ -265,6 +273,13 @@ static void remotes(void)
 	put(&m, "/home/u/proj/.git/config",
 	    "[remote \"o\"]\nurl = https://FORGE.test:443/\n");
 	CHECK_STR(counts(&m), STR("forge.test:443"));
+	/* One of two. */
+	put(&m, "/home/u/proj/.git/config",
+	    "[remote \"o\"]\nurl = https://a.test/\npushurl = b.test:x\n");
+	CHECK_STR(counts(&m), STR(""));
+	m.h.remotes.hosts[1].accepted = true;
+	CHECK_EQ(git_hosts_accept(&m.arena, &m.q, &m.h), 0);
+	CHECK_STR(counts(&m), STR("b.test:22"));
 	/* What is the user's own needs no accepting. */
 	put(&m, "/home/u/proj/.git/config",
 	    "[remote \"o\"]\nurl = https://own.test/\n");
@@ -288,7 +303,7 @@ static void other_project(void)
 	/* One that says that proj's repository is its own. */
 	put(&m, "/home/u/c/.git", "gitdir: ../proj/.git\n");
 	(void)counts(&m);
-	CHECK_EQ(git_hosts_accept(&m.arena, &m.q, &m.h), 0);
+	CHECK_EQ(accept_all(&m), 0);
 	m.q.cwd = STR("/home/u/b");
 	CHECK_STR(counts(&m), STR(""));
 	m.q.cwd = STR("/home/u/c");
@@ -311,7 +326,7 @@ static void worktree(void)
 	m.q.cwd = STR("/home/u/w");
 	CHECK_STR(counts(&m), STR(""));
 	CHECK_EQ(m.h.remotes.n, 1);
-	CHECK_EQ(git_hosts_accept(&m.arena, &m.q, &m.h), 0);
+	CHECK_EQ(accept_all(&m), 0);
 	CHECK_STR(counts(&m), STR("forge.test:443"));
 	machine_done(&m);
 }
@@ -323,7 +338,7 @@ static void nothing_there(void)
 	machine_init(&m);
 	(void)counts(&m);
 	CHECK_EQ(m.h.project != NULL, 0);
-	CHECK_EQ(git_hosts_accept(&m.arena, &m.q, &m.h), -ENOENT);
+	CHECK_EQ(accept_all(&m), -ENOENT);
 	/* A pointer to nowhere, and a file that git does not read. */
 	put(&m, "/home/u/proj/.git", "gitdir: /nowhere\n");
 	CHECK_STR(counts(&m), STR(""));
@@ -347,7 +362,7 @@ static void many(void)
 	put(&m, "/home/u/proj/.git/config", buf_cstr(&b));
 	CHECK_STR(counts(&m), STR(""));
 	CHECK_EQ(m.h.remotes.n, GIT_HOSTS_MAX);
-	CHECK_EQ(git_hosts_accept(&m.arena, &m.q, &m.h), 0);
+	CHECK_EQ(accept_all(&m), 0);
 	(void)counts(&m);
 	{
 		struct policy_preset_host hosts[3];

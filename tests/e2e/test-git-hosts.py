@@ -83,6 +83,27 @@ def accept():
         check(w.granted(host=host), f'grant of {host}')
 
 
+@test('one remote can be accepted by name, and no other word')
+def accept_one():
+    set_remotes(origin=HTTP, other=SSH)
+    r = w.bawn('policy', 'git-hosts', '--accept', f'ssh.test:{ssh.port}',
+               'wrong.test:443')
+    equal(r.code, 1, f'a word that is no remote: {r}')
+    contains(r.err, 'wrong.test:443', 'the message names it')
+    os.makedirs(w.home + '/two', exist_ok=True)
+    for name, url in (('origin', HTTP), ('other', SSH)):
+        subprocess.run(['git', 'init', '-q', w.home + '/two'], check=True)
+        subprocess.run(['git', '-C', w.home + '/two', 'remote', 'add', name,
+                        url], check=True)
+    r = w.bawn('policy', 'git-hosts', '--json', '--accept',
+               f'ssh.test:{ssh.port}', cwd=w.home + '/two')
+    equal(r.code, 0, f'{r}')
+    equal({h['host']: h['accepted'] for h in json.loads(r.out)['remotes']},
+          {'git.test': False, 'ssh.test': True}, 'the list')
+    r = w.bawn('policy', 'git-hosts', 'ssh.test:22')
+    equal(r.code, 64, f'without --accept: {r}')
+
+
 @test('a session that edits .git/config opens nothing for the next')
 def no_widening():
     set_remotes(origin=HTTP)
