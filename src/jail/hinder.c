@@ -189,7 +189,6 @@ struct found {
 static int new_mount(const char *type)
 {
 	AUTO(fd) int fs = -1;
-	AUTO(fd) int mount = -1;
 	int r = sys_fsopen(type);
 
 	if (r < 0)
@@ -200,7 +199,7 @@ static int new_mount(const char *type)
 		r = sys_fsmount(fs, 0);
 	if (r < 0)
 		return r;
-	mount = r;
+	(void)close(r);
 	return 0;
 }
 

@@ -108,7 +108,6 @@ static const char *below(const char *dir, const char *name)
  */
 static bool is_blank(const char *path)
 {
-	struct dirent *e;
 	struct stat st;
 	int n = 0;
 	DIR *d;
@@ -120,7 +119,7 @@ static bool is_blank(const char *path)
 	d = opendir(path);
 	if (!d)
 		return errno == EACCES;
-	while ((e = readdir(d)))
+	while (readdir(d))
 		n++;
 	(void)closedir(d);
 	return n == 2; /* itself and the one above */
