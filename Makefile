@@ -40,7 +40,7 @@ bench: build
 	@tools/deps bench
 	@bench/run
 
-# A quarter of an hour; as root also as an ordinary user, which it adds.
+# Some ten minutes; as root also as an ordinary user, which it adds.
 compat: build
 	@tools/deps test compat
 	@BAWN_BIN=$(CURDIR)/build/src/cmd /usr/bin/python3 tests/compat/run.py \

@@ -5,13 +5,14 @@
  *
  * The copies are taken again when the user's own file has become newer than
  * the copy, as make does it; so what a command changes in its copy lasts until
- * then.
+ * then.  Of a file that the user's git configuration includes, the age does not
+ * count: that would mean to read all of them for each session.
  */
 #include "keeper/plan-parts.h"
 
 #include "base/path.h"
 #include "keeper/clients-parse.h"
-#include "keeper/gitconfig-parse.h"
+#include "keeper/gitconfig-include.h"
 #include "keeper/home.h"
 #include "keeper/host.h"
 
@@ -48,11 +49,16 @@ static int filter_known_hosts(struct arena *a, struct str text, struct str *ret)
 	return 0;
 }
 
-static int filter_gitconfig(struct arena *a, struct str text, struct str *ret)
+/* With what it includes for this project. */
+static int filter_gitconfig(struct plan_work *w, struct arena *a,
+			    const char *path, struct str *ret)
 {
+	struct gitconfig_place at = { .host = w->in->host,
+				      .home = w->home,
+				      .project = w->project };
 	AUTO(buf) struct buf b = BUF_NULL;
 	struct gitconfig c;
-	int r = gitconfig_parse(a, text, &c, NULL);
+	int r = gitconfig_load(a, &at, path, &c);
 
 	if (r != 0)
 		return r; /* git will not like it either */
@@ -74,9 +80,10 @@ static const struct copy {
 	size_t max;            /* bytes */
 	int (*filter)(struct arena *a, struct str text, struct str *ret);
 } copies[] = {
-	{ ".gitconfig", ".gitconfig", GITCONFIG_MAX_BYTES, filter_gitconfig },
+	/* NULL: filter_gitconfig() */
+	{ ".gitconfig", ".gitconfig", GITCONFIG_MAX_BYTES, NULL },
 	{ ".config/git/config", ".config/git/config", GITCONFIG_MAX_BYTES,
-	  filter_gitconfig },
+	  NULL },
 	{ ".ssh/known_hosts", ".ssh/known_hosts", KNOWN_HOSTS_MAX,
 	  filter_known_hosts },
 	{ ".cargo/config.toml", ".cargo/config.toml", CLIENTS_FILE_MAX,
@@ -96,8 +103,11 @@ static void put_copy(struct plan_work *w, const struct copy *c)
 		return;
 	arena_init(&a, (size_t)32 * 1024 * 1024);
 	buf_init(&b, c->max);
-	if (host_load(w->in->host, src, &b) != 0 ||
-	    c->filter(&a, buf_str(&b), &text) != 0 || text.len == 0)
+	if (c->filter ? host_load(w->in->host, src, &b) != 0 ||
+				c->filter(&a, buf_str(&b), &text) != 0
+		      : filter_gitconfig(w, &a, src, &text) != 0)
+		return;
+	if (text.len == 0)
 		return;
 	if (home_put_file(w->yard.home_fd, c->dst, text, st.st_mtim.tv_sec,
 			  w->yard.home_uid, w->yard.home_gid) != 0)

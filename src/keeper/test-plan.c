@@ -569,6 +569,43 @@ static void private_home(void)
 }
 
 /* What an earlier session could have left in the private home. */
+static void included_identity(void)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	char name[HOME_NAME_MAX], path[TREE_PATH];
+	struct machine m;
+
+	machine_init(&m);
+	m.write = true;
+	buf_init(&b, 65536);
+	put(m.root, "/home/u/.gitconfig",
+	    "[user]\nname=T\nemail=own@x\n"
+	    "[includeIf \"gitdir:~/proj/\"]\npath=.git-work\n"
+	    "[includeIf \"gitdir:/srv/\"]\npath=.git-srv\n"
+	    "[includeIf \"gitdir/i:PROJ/\"]\npath=~/.git-fold\n"
+	    "[includeIf \"onbranch:main\"]\npath=.git-srv\n"
+	    "[include]\npath=proj/planted\n[include]\npath=none\n");
+	put(m.root, "/home/u/.git-work",
+	    "[user]\nemail=work@x\n[core]\npager=evil\n"
+	    "[include]\npath=.git-work\n");
+	put(m.root, "/home/u/.git-srv", "[user]\nemail=srv@x\n");
+	put(m.root, "/home/u/.git-fold", "[init]\ndefaultbranch=fold\n");
+	put(m.root, "/home/u/proj/planted", "[user]\nemail=planted@x\n");
+	CHECK_EQ(build(&m, "version: 1\n"), 0);
+	CHECK_EQ(home_name("/home/u/proj", name), 0);
+	(void)snprintf(path, sizeof(path), "%s/homes/%s/home/.gitconfig",
+		       m.state, name);
+	CHECK_EQ(file_load(AT_FDCWD, path, &b), 0);
+	CHECK_EQ(memmem(b.ptr, b.len, "own@x", 5) != NULL, 1);
+	CHECK_EQ(memmem(b.ptr, b.len, "work@x", 6) != NULL, 1);
+	CHECK_EQ(memmem(b.ptr, b.len, "fold", 4) != NULL, 1);
+	CHECK_EQ(memmem(b.ptr, b.len, "srv@x", 5) != NULL, 0);
+	CHECK_EQ(memmem(b.ptr, b.len, "planted", 7) != NULL, 0);
+	CHECK_EQ(memmem(b.ptr, b.len, "evil", 4) != NULL, 0);
+	CHECK_EQ(memmem(b.ptr, b.len, "clude", 5) != NULL, 0);
+	machine_done(&m);
+}
+
 static void hostile_home(void)
 {
 	char name[HOME_NAME_MAX], home[TREE_PATH], path[TREE_PATH + 40];
@@ -768,6 +805,7 @@ int main(void)
 		{ "submodules", submodules },
 		{ "authorities", authorities },
 		{ "the private home", private_home },
+		{ "who commits, from an included file", included_identity },
 		{ "a hostile private home", hostile_home },
 		{ "the agent's socket", agent_socket },
 		{ "commits signed with an ssh key", ssh_signing },

@@ -20,10 +20,11 @@ SECTIONS = (
 HEAD = '''# Compatibility
 
 Made by `make compat`; do not edit. Each row was run for real inside `bawn run`
-under the built-in default policy plus {presets}, and its effect was checked: a
-commit that is there, a program's output, a file's content. A row that needs a
-line of policy was tried without it as well, and failed. The machine:
-{machine}.
+under the built-in default policy plus
+{presets},
+and its effect was checked: a commit that is there, a program's output, a file's
+content. A row that needs a line of policy was tried without it as well, and
+failed. The machine: {machine}.
 
 {count}
 
@@ -52,11 +53,6 @@ def cell(text):
     """One line, without what would end a table's cell or name a host."""
     text = re.sub(r'https?://\S+', '(an address)', ' '.join(text.split()))
     return text.replace('|', '\\|')
-
-
-def shown(version):
-    """What a tool says about itself, without its copyright and links."""
-    return cell(re.split(r'[(\[,;]| Copyright| http', version)[0].strip())
 
 
 def remark(r):
@@ -107,7 +103,7 @@ def write(path, results, presets):
         text += '| work | tool | user | root | what it needs, remarks |\n'
         text += '|---|---|---|---|---|\n'
         for _, name, version, user, root, notes in mine:
-            text += (f'| {cell(name)} | {shown(version)} | {user} | {root} '
+            text += (f'| {cell(name)} | {cell(version)} | {user} | {root} '
                      f'| {notes} |\n')
         text += '\n'
     with open(path, 'w') as f:

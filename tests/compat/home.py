@@ -200,6 +200,15 @@ class Developer:
             self.remove(d)
 
 
+def places_for(dev):
+    """Where a tool that is installed without bawn does not meet the others."""
+    at = dev.top + '/s/bare'
+    os.makedirs(at + '/lib', exist_ok=True)
+    return {'PYTHONUSERBASE': at, 'CARGO_INSTALL_ROOT': at,
+            'GOBIN': at + '/bin', 'npm_config_prefix': at,
+            'PATH': dev.env['PATH'] + ':' + at + '/bin'}
+
+
 def known_presets(where):
     """Those of the presets that this bawn has."""
     known = []

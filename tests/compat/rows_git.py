@@ -31,6 +31,18 @@ def commit(j):
           'A Developer <dev@example.org>\n', 'who committed')
 
 
+@row('git', 'who commits comes from a file that is included for the project',
+     want=('git',), core=True)
+def included(j):
+    j.dev.put('.gitconfig', GITCONFIG + '[includeIf "gitdir:~/work/"]\n'
+              '\tpath = .gitconfig-work\n')
+    j.dev.put('.gitconfig-work', '[user]\n\temail = dev@corp.example\n')
+    j.closing.callback(j.dev.put, '.gitconfig', GITCONFIG)
+    j.sh(INIT)
+    equal(j.host('git log -1 --format="%an <%ae>"').out,
+          'A Developer <dev@corp.example>\n', 'who committed')
+
+
 @row('git', 'commit from a subdirectory', want=('git',), core=True)
 def subdirectory(j):
     j.host(INIT + '; mkdir -p a/b')

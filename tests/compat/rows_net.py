@@ -208,17 +208,18 @@ def go_install(j):
 
 # ---- agents ----
 
-def agent_row(name, command, want_text):
+def agent_row(name, command, want_text, note=''):
     @row('agents', name, want=(command,), version=command + ' --version',
-         seconds=120, note='Its own sandbox works inside with `nested: true`.')
+         seconds=120, note=note)
     def version(j):
         r = j.sh(f'{command} --version; {command} --help', timeout=100)
         check(any(c.isdigit() for c in r.out.splitlines()[0]), r.out[:200])
         contains(r.out, want_text, 'its help')
 
 
-agent_row('Claude Code: --version, --help', 'claude', '--print')
-agent_row('Codex CLI: --version, --help', 'codex', 'exec')
+OWN = 'Its own sandbox works inside with `nested: true`.'
+agent_row('Claude Code: --version, --help', 'claude', '--print', OWN)
+agent_row('Codex CLI: --version, --help', 'codex', 'exec', OWN)
 agent_row('Gemini CLI: --version, --help', 'gemini', '--prompt')
 
 

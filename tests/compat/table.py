@@ -11,6 +11,7 @@ the table never asks for a line that nothing needs.
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'e2e'))
 
 import harness
+import home
 from harness import BAWN, Failure, Result, Skip, Term
 
 PRESETS = ('package-registries', 'git-hosts')
@@ -231,6 +233,7 @@ def run_row(dev, row):
     status, detail = try_row(job, base)
     if status == FAILS and row.network:
         job.bare = True
+        job.env.update(home.places_for(job.dev))
         why = attempt(job, base, ())
         if why:
             print(f'       | inside: {detail[-500:]}\n'
@@ -257,7 +260,7 @@ def try_row(job, base):
 
 
 def version_of(dev, row):
-    """The first line with a digit of what the tool says about itself."""
+    """The tool and the first number of what it says about itself."""
     if row.version is None:
         return ''
     try:
@@ -266,7 +269,8 @@ def version_of(dev, row):
                            timeout=60, check=False, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
         return ''
-    for line in (p.stdout + p.stderr).splitlines():
-        if any(c.isdigit() for c in line):
-            return ' '.join(line.split())[:48]
-    return ''
+    text = re.sub('\x1b\\[[0-9;]*m', '', p.stdout + p.stderr)
+    number = (re.search(r'\d+(?:\.\d+)+[\w.-]*', text) or
+              re.search(r'\d+', text))
+    command = row.version.split()[0].rpartition('/')[2]
+    return f'{command} {number[0]}' if number else ''
