@@ -70,8 +70,11 @@ static int on_relay(struct loop_io *io, uint32_t events)
 	loop_io_remove(r->loop, &r->relay_io);
 	if (r->phase == RUN_ENDING)
 		return 0; /* the keeper ends it: its last word was said */
-	if (e == -EPIPE)
+	/* What refuses the relay its walls refuses the jail, and has a remedy. */
+	if (e == -EPIPE && r->phase == RUN_RUNNING)
 		run_fail(r, "the relay died; session ended");
+	else if (e == -EPIPE)
+		run_fail_here(r, "the relay died; session ended");
 	else
 		run_fail(r, "the relay does not make sense (%s); session ended",
 			 strerror(-e));

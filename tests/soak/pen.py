@@ -16,6 +16,8 @@ import signal
 import sys
 
 MARK = 'BAWN_SOAK_PEN'
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
 FIRST = '''
 import os, signal, sys
 child = os.fork()
@@ -84,7 +86,11 @@ def enter(user=None):
                   '--clear-groups']
         os.environ.update(HOME='/nonexistent', USER=user, LOGNAME=user)
     python = '/usr/bin/python3'
-    private = ['sh', '-c', 'mount -t tmpfs pen /tmp && exec "$@"', 'sh']
+    # What is tested stays where it is, also when that is below /tmp.
+    private = ['sh', '-ec', 'exec 9<"$0"; mount -t tmpfs pen /tmp; '
+               'case "$0" in /tmp/*) mkdir -p "$0"; '
+               'mount -c --bind /proc/self/fd/9 "$0";; esac; exec 9<&-; '
+               'cd "$0"; exec "$@"', os.path.realpath(TOP)]
     argv = ['unshare', *([] if root else ['--map-current-user']), '--pid',
             '--fork', '--kill-child', '--mount-proc', '--',
             *(private if root else []), *become, python,
