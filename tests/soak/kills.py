@@ -341,7 +341,7 @@ class Soak:
         extra = self.owned() - self.state
         equal(extra, set(), 'files of ours')
         if pen.Groups.all:  # /tmp is the pen's own then
-            equal(os.listdir('/tmp'), [], '/tmp')
+            equal(pen.in_tmp(), [], '/tmp')
         equal(pen.cgroups(), [], 'control groups')
         equal(pen.listing(w.project), self.project, 'the project')
 

@@ -131,6 +131,13 @@ def stat(pid):
     return fields[0], int(fields[1]), head.partition('(')[2]
 
 
+def in_tmp():
+    """What is in /tmp and was not put there by enter()."""
+    top = os.path.realpath(TOP).split('/')
+    kept = top[2] if top[1] == 'tmp' else None
+    return [x for x in os.listdir('/tmp') if x != kept]
+
+
 def table():
     """pid -> (ppid, comm) of all that live in the pen but the pen's own."""
     found = {}
