@@ -100,7 +100,7 @@ static int locate(const struct look *l, struct str cwd, struct str home,
 		return r;
 	top = plan_find_top(l->arena, l->host, *ret_cwd, *ret_home);
 	*ret_project = top ? arena_cstr(l->arena, str_of(top)) : *ret_cwd;
-	return l->arena->failed ? -ENOMEM : 0;
+	return !*ret_project || l->arena->failed ? -ENOMEM : 0;
 }
 
 int plan_locate(struct arena *a, const struct host *host, struct str cwd,

@@ -103,7 +103,8 @@ static bool is_section(const struct import_work *w, struct str name)
 
 static struct str last_word(struct str name)
 {
-	const char *dot = memrchr(name.ptr, '.', name.len);
+	const char *dot =
+		name.len > 0 ? memrchr(name.ptr, '.', name.len) : NULL;
 
 	return dot ? str_skip(name, (size_t)(dot - name.ptr) + 1) : name;
 }

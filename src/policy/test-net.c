@@ -631,7 +631,7 @@ static void test_class_ranges(void)
 
 static void test_round_trip(void)
 {
-	struct net_layer layers[2] = {
+	static struct net_layer layers[2] = {
 		{ .origin = { STR("organisation"), STR("o.yaml"), 3 } },
 		{ .origin = { STR("user"), STR("u.yaml"), 4 } },
 	};
