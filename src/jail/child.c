@@ -59,12 +59,30 @@ static void default_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/*
+ * A group of our own, in front, in init's session: with its parent in the same
+ * session the group is no orphan, whose members the kernel does not stop at
+ * Ctrl-Z.  SIGTTOU is what a group that is not in front yet would get.
+ */
+static void take_terminal(struct child *c)
+{
+	pid_t own = getpid();
+	sigset_t ttou;
+
+	(void)sigemptyset(&ttou);
+	(void)sigaddset(&ttou, SIGTTOU);
+	(void)sigprocmask(SIG_BLOCK, &ttou, NULL);
+	if (setpgid(0, 0) == -1 || ioctl(c->tty, TIOCSPGRP, &own) == -1)
+		over(c, "the controlling terminal");
+	(void)sigprocmask(SIG_UNBLOCK, &ttou, NULL);
+}
+
 static void take_streams(struct child *c)
 {
-	if (setsid() == -1)
+	if (c->tty != -1)
+		take_terminal(c);
+	else if (setsid() == -1)
 		over(c, "setsid");
-	if (c->tty != -1 && ioctl(c->tty, TIOCSCTTY, 0) == -1)
-		over(c, "the controlling terminal");
 	/* Init keeps all of these above 2, so none is overwritten here. */
 	for (int i = 0; i < 3; i++) {
 		int fd = c->stdio[i] == -1 ? c->tty : c->stdio[i];

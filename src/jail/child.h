@@ -11,7 +11,7 @@ struct child {
 	const struct plan *plan;
 	char *const *argv, *const *env; /* terminated; argv[0] exists */
 	int stdio[3];                   /* -1: the terminal */
-	int tty;                        /* controlling terminal; -1 none */
+	int tty; /* init's controlling terminal; -1: none, and a new session */
 	/* How it went, when child_start() returned > 0 or the child is over. */
 	int exec_errno;       /* of a failed exec; 0 */
 	struct diag unproven; /* text is empty, or names the missing wall */

@@ -68,6 +68,7 @@
 #define REAP_NS       (200 * NS_PER_MS) /* for what the command left behind */
 #define ENV_BYTES_MAX ((uintptr_t)8 * 1024 * 1024)
 #define MAX_STEPS     16u
+#define STOPPED_MS    50 /* until a stopped command counts as stopped */
 
 struct init {
 	struct init_config conf;
@@ -84,6 +85,7 @@ struct init {
 	int landlock_abi;
 	mode_t umask;
 	pid_t command;
+	int stopped; /* the signal that did it, not told yet; or 0 */
 	struct {
 		const char *name;
 		uint64_t ns;
@@ -631,6 +633,8 @@ static void wait_go(struct init *in)
 	if (!c.argv[0])
 		fail_errno(in, -EPROTO, "the command");
 	take_stdio(in, go, &c);
+	if (in->slave != -1 && ioctl(in->slave, TIOCSCTTY, 0) == -1)
+		fail_errno(in, neg_errno(), "the jail's terminal");
 	resize_terminal(in, go);
 	(void)umask(in->umask);
 
@@ -690,11 +694,14 @@ static void reap(struct init *in, const sigset_t *unblocked)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) >
+	       0) {
 		if (pid != in->command)
 			continue;
 		if (WIFSTOPPED(status))
-			send_stopped(in, WSTOPSIG(status));
+			in->stopped = WSTOPSIG(status);
+		else if (WIFCONTINUED(status))
+			in->stopped = 0;
 		else
 			command_over(in, status, unblocked);
 	}
@@ -716,9 +723,16 @@ static void pass_signal(struct init *in)
 		(void)kill(-in->command, (int)sig); /* may be gone */
 }
 
+static void tell_stopped(struct init *in)
+{
+	send_stopped(in, in->stopped);
+	in->stopped = 0;
+}
+
 static noreturn_fn void serve(struct init *in)
 {
 	struct pollfd p = { .fd = in->conf.sock, .events = POLLIN };
+	const struct timespec moment = { .tv_nsec = STOPPED_MS * NS_PER_MS };
 	sigset_t unblocked;
 
 	(void)sigfillset(&unblocked);
@@ -727,7 +741,13 @@ static noreturn_fn void serve(struct init *in)
 		int n;
 
 		reap(in, &unblocked);
-		n = ppoll(&p, 1, NULL, &unblocked);
+		/*
+		 * Who stops all of a session and lets all go on, in whatever
+		 * order, has not asked for the supervisor to stop itself.
+		 */
+		n = ppoll(&p, 1, in->stopped ? &moment : NULL, &unblocked);
+		if (n == 0 && in->stopped)
+			tell_stopped(in);
 		if (n <= 0)
 			continue;
 		recv_message(in);
