@@ -70,6 +70,11 @@ static inline int neg_errno(void)
 	return e > 0 ? -e : -EIO;
 }
 
+/* Not about what was asked for: @error says that something ran out. */
+bool error_is_shortage(int error);
+/* What helps against @error (either sign), as "; make room there"; or "". */
+const char *error_advice(int error);
+
 /* Overflow-checked arithmetic under the names of C23.  True: it overflowed. */
 #define ckd_add(ret, a, b) __builtin_add_overflow(a, b, ret)
 #define ckd_sub(ret, a, b) __builtin_sub_overflow(a, b, ret)

@@ -36,6 +36,43 @@ void diag_set(struct diag *d, unsigned line, unsigned column, const char *fmt,
 	va_end(ap);
 }
 
+bool error_is_shortage(int error)
+{
+	switch (error < 0 ? -error : error) {
+	case ENOMEM:
+	case ENOBUFS:
+	case EMFILE:
+	case ENFILE:
+	case ENOSPC:
+	case EDQUOT:
+	case EROFS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+const char *error_advice(int error)
+{
+	switch (error < 0 ? -error : error) {
+	case ENOSPC:
+	case EDQUOT:
+		return "; make room there";
+	case EROFS:
+		return "; make it writable";
+	case EACCES:
+	case EPERM:
+		return "; look at its owner and mode";
+	case EMFILE:
+	case ENFILE:
+		return "; raise the limit of open files (ulimit -n)";
+	case EAGAIN:
+		return "; raise the limit of processes (ulimit -u)";
+	default:
+		return "";
+	}
+}
+
 /* What @s starts with, in its shown form; returns bytes taken from @s. */
 static size_t show_char(struct str s, char shown[5], size_t *ret_len)
 {

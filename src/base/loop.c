@@ -289,6 +289,11 @@ static void serve_timers(struct loop *l)
 
 		if (t->at_ns > due_ns)
 			return;
+		if (t->patient && due_ns - t->at_ns > LOOP_HELD_NS) {
+			/* In the heap already: this cannot fail. */
+			(void)!loop_timer_set(l, t, due_ns + LOOP_GRACE_NS);
+			continue;
+		}
 		loop_timer_clear(l, t);
 		r = t->run(t);
 		if (r != 0)

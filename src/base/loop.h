@@ -33,10 +33,20 @@ struct loop_io {
 	uint32_t slot; /* private; 0 = not added */
 };
 
+/*
+ * A patient timer is a limit for somebody else to answer within.  When it is
+ * served later than LOOP_HELD_NS it was us who were stopped, and all others
+ * too, perhaps: what they said meanwhile is read first, and they get
+ * LOOP_GRACE_NS more.
+ */
+#define LOOP_HELD_NS  (UINT64_C(500) * 1000 * 1000)
+#define LOOP_GRACE_NS (UINT64_C(1000) * 1000 * 1000)
+
 struct loop_timer {
 	uint64_t at_ns; /* clock_mono_ns() */
 	loop_timer_fn run;
 	void *owner;
+	bool patient;
 	size_t heap_pos; /* private; 0 = not armed */
 };
 

@@ -343,6 +343,31 @@ static void test_timeouts(void)
 	CHECK_EQ(asked_ms, -1);
 }
 
+/* We were stopped: who was to answer gets a second chance, once. */
+static void test_patience(void)
+{
+	AUTO(loop) struct loop *l = new_loop();
+	uint64_t start = fake_now_ns;
+	struct alarm patient, other;
+
+	alarm_init(&patient, l, start + NS_PER_S);
+	alarm_init(&other, l, start + NS_PER_S);
+	patient.timer.patient = true;
+	fake_now_ns = start + NS_PER_S + LOOP_HELD_NS + 1;
+	CHECK_EQ(loop_once(l, 0), 0);
+	CHECK_EQ(other.runs, 1);
+	CHECK_EQ(patient.runs, 0);
+	fake_now_ns += LOOP_GRACE_NS;
+	CHECK_EQ(loop_once(l, 0), 0);
+	CHECK_EQ(patient.runs, 1);
+	/* A little late is not that. */
+	alarm_init(&patient, l, fake_now_ns + NS_PER_S);
+	patient.timer.patient = true;
+	fake_now_ns += NS_PER_S + LOOP_HELD_NS;
+	CHECK_EQ(loop_once(l, 0), 0);
+	CHECK_EQ(patient.runs, 1);
+}
+
 /* A timer that is always due runs once a round and lets others be served. */
 static void test_timer_does_not_starve(void)
 {
@@ -403,6 +428,7 @@ int main(void)
 		{ "timers in order", test_timers_run_in_order },
 		{ "how long it waits", test_timeouts },
 		{ "a timer does not starve", test_timer_does_not_starve },
+		{ "a timer's patience", test_patience },
 		{ "stop", test_stop },
 		{ "the real clock", test_real_world },
 	};

@@ -191,6 +191,17 @@ static int go_background(void)
 	return 0;
 }
 
+static bool is_socket(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+/*
+ * A socket as standard output is that of `bawn run`, who wants to hear why a
+ * start fails: it stays in keeper and scribe, and nobody listens there later.
+ */
 static int quiet_stdio(const struct daemon *d)
 {
 	AUTO(fd) int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -199,9 +210,11 @@ static int quiet_stdio(const struct daemon *d)
 		return neg_errno();
 	if (d->opts.foreground)
 		return 0;
-	if (dup2(null_fd, 1) == -1 || dup2(d->log_fd, 2) == -1)
+	if (is_socket(1))
+		log_starter(1);
+	else if (dup2(null_fd, 1) == -1)
 		return neg_errno();
-	return 0;
+	return dup2(d->log_fd, 2) == -1 ? neg_errno() : 0;
 }
 
 typedef int (*role_fn)(const struct daemon *d, int fd);
@@ -219,6 +232,8 @@ static int be_scribe(const struct daemon *d, int fd)
 static int be_zygote(const struct daemon *d, int fd)
 {
 	(void)prctl(PR_SET_NAME, "bawnd:zygote");
+	log_starter(-1);
+	(void)dup2(0, 1);
 	log_init("zygote", d->log_fd, LOG_LEVEL_INFO);
 	return zygote_run(fd);
 }
@@ -313,7 +328,8 @@ static int run_elected(struct daemon *d, struct election *e)
 	if (r == 0)
 		r = serve(d, e);
 	if (r < 0)
-		log_error("%s", strerror(-r));
+		log_error("%s: %s%s", d->state_dir, strerror(-r),
+			  error_advice(r));
 	election_retire(e);
 	(void)close(d->zygote_fd);
 	(void)close(d->scribe_fd);
@@ -337,7 +353,8 @@ static int run(struct daemon *d)
 		return EXIT_OK;
 	}
 	if (r != 0) {
-		log_error("the lock cannot be had: %s", strerror(-r));
+		log_error("%s/lock cannot be had: %s%s", d->state_dir,
+			  strerror(-r), error_advice(r));
 		return EXIT_TROUBLE;
 	}
 	log_info("build %s, pid %d", build_id(), (int)getpid());
@@ -396,18 +413,25 @@ int main(int argc, char *argv[])
 	find_user(&d);
 	r = d.opts.foreground ? fd_dup(2) : election_open_log(d.state_dir);
 	if (r < 0) {
-		complain("the log cannot be opened", r);
+		(void)fprintf(stderr, "bawnd: %s/bawnd.log: %s%s\n",
+			      d.state_dir, strerror(-r), error_advice(r));
 		return EXIT_TROUBLE;
 	}
 	d.log_fd = r;
 	log_init("keeper", d.log_fd, LOG_LEVEL_INFO);
 	if (!d.opts.foreground) {
 		r = go_background();
+		if (r > EXIT_OK + 1)
+			complain("no process to be had", -EAGAIN);
 		if (r != 0)
 			return r - 1;
 	}
 	(void)fd_raise_limit(); /* a session takes some */
-	if (quiet_stdio(&d) != 0 || chdir("/") == -1)
-		return EXIT_TROUBLE;
-	return run(&d);
+	r = quiet_stdio(&d);
+	if (r == 0 && chdir("/") == -1)
+		r = neg_errno();
+	if (r == 0)
+		return run(&d);
+	log_error("%s%s", strerror(-r), error_advice(r));
+	return EXIT_TROUBLE;
 }

@@ -5,11 +5,16 @@
  * STATE/lock is held by the daemon that was elected, and says where it listens
  * and which build it is.  We read it and connect.  Where that fails we start a
  * daemon and try again until START_MS is over; two of us starting one at once
- * is no matter, for the lock elects one and the other exits.
+ * is no matter, for the lock elects one and the other exits.  One that waits for
+ * the lock of another that is ending its sessions is waited for longer.
  *
  * A daemon of another build is told to drain: it takes no new sessions and
  * ends with its last one.  That can take hours, so we say what we wait for and
  * wait on its lock, which is released however it dies.
+ *
+ * Standard output and error of the daemon are a socket of ours at first.  What
+ * it says there, and that it ends, is why it could not start; a daemon that
+ * lost the election ends without a word.
  *
  * The daemon gets a small environment: it outlives the shell that happened to
  * start it, and what that shell held in its environment is not its business.
@@ -20,25 +25,36 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "base/build-id.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/loop.h"
 #include "cmd/cmd.h"
 #include "ipc/protocol.h"
 #include "jail/hinder.h"
 
 #define START_MS   5000u
+#define ENDING_MS  30000u /* for the sessions of one that is ending */
+#define SAY_MS     1000u
 #define RESTART_MS 500u /* an election may be lost to one that ends */
 #define OTHERS_MAX 3u   /* daemons of another build, one after another */
-#define RETRY_NS   (2 * NS_PER_MS)
+#define RETRY_MS   2
 #define LOCK_MAX   ((size_t)4096)            /* bytes of the lock file */
 #define ANSWER_MAX ((size_t)4 * 1024 * 1024) /* bytes */
 #define ANSWER_MS  10000
+
+/* Why the daemon that we started could not start, by its own word. */
+static struct {
+	int fd; /* -1: none was started, or it is not listened to any more */
+	bool ended;
+	char text[512];
+	size_t len;
+} starter = { .fd = -1 };
 
 struct rendezvous {
 	char socket[108]; /* as in sockaddr_un */
@@ -107,29 +123,70 @@ static void put_env(const char *const keep[], size_t n, char *env[])
 	env[at] = NULL;
 }
 
+static void hear_daemon(void)
+{
+	size_t room = sizeof(starter.text) - 1 - starter.len;
+	char rest[256];
+	ssize_t n;
+
+	while (starter.fd != -1 && !starter.ended) {
+		n = recv(starter.fd, room ? starter.text + starter.len : rest,
+			 room ? room : sizeof(rest), MSG_DONTWAIT);
+		if (n == -1)
+			return;
+		starter.ended = n == 0;
+		if (room) {
+			starter.len += (size_t)n;
+			room -= (size_t)n;
+		}
+	}
+}
+
+bool client_why_no_daemon(char *dst, size_t size)
+{
+	static const struct str prefix = STR("bawnd: ");
+	struct str text = { starter.text, starter.len }, line = { 0 };
+
+	hear_daemon();
+	text.len = starter.len;
+	if (!str_cut(&text, '\n', &line) || line.len == 0)
+		return false;
+	if (str_starts(line, prefix))
+		line = str_skip(line, prefix.len);
+	str_sanitise(line, dst, size);
+	return true;
+}
+
+void client_forget_daemon(void)
+{
+	if (starter.fd != -1)
+		(void)close(TAKE_FD(starter.fd));
+	starter.ended = false;
+	starter.len = 0;
+}
+
 /* In the grandchild: becomes the daemon, or exits. */
-static noreturn_fn void become_daemon(const char *path, const char *state)
+static noreturn_fn void become_daemon(const char *path, int says)
 {
 	static const char *const keep[] = {
 		"HOME",           "PATH", "USER",           "LOGNAME",
 		"LANG",           "TZ",   "BAWN_STATE_DIR", "BAWN_RUNTIME_DIR",
 		"XDG_RUNTIME_DIR"
 	};
-	char *env[N_ELEMS(keep) + 1], name[] = "bawnd", log[4200];
+	char *env[N_ELEMS(keep) + 1], name[] = "bawnd";
 	char *argv[] = { name, NULL };
-	int null_fd, log_fd;
+	int null_fd;
 	sigset_t none;
 
-	(void)snprintf(log, sizeof(log), "%s/bawnd.log", state);
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	log_fd = open(log,
-		      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-		      0600);
-	if (null_fd == -1)
+	if (null_fd == -1) {
+		(void)dprintf(says, "/dev/null: %s%s\n", strerror(errno),
+			      error_advice(errno));
 		_exit(1);
-	for (int fd = 0; fd <= 1; fd++)
-		(void)dup2(null_fd, fd);
-	(void)dup2(log_fd != -1 ? log_fd : null_fd, 2);
+	}
+	(void)dup2(null_fd, 0);
+	(void)dup2(says, 1);
+	(void)dup2(says, 2);
 	(void)close_range(3, ~0u, 0);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
@@ -142,6 +199,7 @@ static noreturn_fn void become_daemon(const char *path, const char *state)
 	(void)!chdir("/"); /* stays where it is, at worst */
 	put_env(keep, N_ELEMS(keep), env);
 	(void)execve(path, argv, env);
+	(void)dprintf(2, "%s: %s\n", path, strerror(errno));
 	_exit(1);
 }
 
@@ -189,9 +247,10 @@ static bool dirs_are_ours(const char *state)
 static bool start_daemon(const char *state)
 {
 	char path[4200];
-	int status = 0;
+	int status = 0, pair[2];
 	pid_t pid;
 
+	client_forget_daemon();
 	if (!cmd_libexec("bawnd", path, sizeof(path))) {
 		cmd_error("bawnd is not installed beside bawn nor in %s",
 			  BAWN_LIBEXECDIR);
@@ -199,19 +258,27 @@ static bool start_daemon(const char *state)
 	}
 	if (!dirs_are_ours(state))
 		return false;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
+		cmd_error("cannot start bawnd: %s%s", strerror(errno),
+			  error_advice(errno));
+		return false;
+	}
 	pid = fork();
 	if (pid == 0) {
 		/* Twice, so that it is no child of ours to wait for. */
 		(void)setsid();
 		pid = fork();
 		if (pid == 0)
-			become_daemon(path, state);
+			become_daemon(path, pair[1]);
 		_exit(pid > 0 ? 0 : 1);
 	}
+	(void)close(pair[1]);
+	starter.fd = pair[0];
 	while (pid > 0 && waitpid(pid, &status, 0) == -1 && errno == EINTR)
 		;
 	if (pid < 0 || status != 0) {
-		cmd_error("cannot start bawnd: no process to be had");
+		cmd_error("cannot start bawnd: no process to be had%s",
+			  error_advice(EAGAIN));
 		return false;
 	}
 	return true;
@@ -288,20 +355,83 @@ static int try_connect(const char *state, struct rendezvous *rv)
 	return ipc_connect(rv->socket);
 }
 
-static void pause_ns(uint64_t ns)
+/* A moment, or until the daemon that was started says something. */
+static void wait_a_moment(void)
 {
-	struct timespec ts = { .tv_nsec = (long)ns };
+	struct pollfd p = { starter.ended ? -1 : starter.fd, POLLIN, 0 };
 
-	(void)nanosleep(&ts, NULL);
+	(void)poll(&p, 1, RETRY_MS);
+}
+
+/* The one that we started lives, and waits for its turn. */
+static bool is_waiting(void)
+{
+	return starter.fd != -1 && !starter.ended;
+}
+
+/* What this machine lacks explains more than where it was first felt. */
+static bool say_hindrance(void)
+{
+	struct hindrance h;
+
+	if (!hinder_find(&h))
+		return false;
+	cmd_error("%s: %s", h.why, h.mend);
+	return true;
+}
+
+/* Starting one, from the first try on. */
+struct patience {
+	uint64_t began, last, restart;
+	bool said;
+};
+
+/* After a try that failed with @error.  False: no more, and it has been said. */
+static bool try_again(const char *state, struct patience *p, int error)
+{
+	uint64_t now = clock_mono_ns();
+	char why[512];
+
+	/* While we were stopped, so was whom we wait for, perhaps. */
+	if (p->began == 0)
+		p->began = now;
+	else if (now - p->last > LOOP_HELD_NS)
+		p->began += now - p->last;
+	p->last = now;
+	hear_daemon();
+	if (starter.ended && client_why_no_daemon(why, sizeof(why))) {
+		if (!say_hindrance())
+			cmd_error("bawnd cannot start: %s", why);
+		return false;
+	}
+	if (now - p->began >
+	    (is_waiting() ? ENDING_MS : START_MS) * NS_PER_MS) {
+		if (!say_hindrance())
+			cmd_error("bawnd does not answer (%s); see "
+				  "%s/bawnd.log",
+				  strerror(-error), state);
+		return false;
+	}
+	if (!p->said && is_waiting() && now - p->began > SAY_MS * NS_PER_MS) {
+		p->said = true;
+		cmd_error("waiting for the bawnd that is ending its sessions "
+			  "(Ctrl-C gives up)");
+	}
+	if (!is_waiting() && now >= p->restart) {
+		if (!start_daemon(state))
+			return false;
+		p->restart = now + RESTART_MS * NS_PER_MS;
+	}
+	wait_a_moment();
+	return true;
 }
 
 int client_connect(bool start, int *ret_fd)
 {
 	AUTO(arena) struct arena a = ARENA_NULL;
+	struct patience p = { 0 };
 	struct rendezvous rv;
 	const char *state;
-	uint64_t end = 0, restart = 0, now;
-	struct hindrance h;
 	unsigned others = 0;
 	int fd;
 
@@ -327,24 +457,9 @@ int client_connect(bool start, int *ret_fd)
 		}
 		if (fd == -EXDEV && !wait_for_other(state, &rv))
 			return CLIENT_FAILED;
-		now = clock_mono_ns();
-		if (end != 0 && now > end)
-			break;
-		if (now >= restart) {
-			if (!start_daemon(state))
-				return CLIENT_FAILED;
-			restart = now + RESTART_MS * NS_PER_MS;
-		}
-		if (end == 0)
-			end = now + START_MS * NS_PER_MS;
-		pause_ns(RETRY_NS);
+		if (!try_again(state, &p, fd))
+			return CLIENT_FAILED;
 	}
-	if (hinder_find(&h))
-		cmd_error("%s: %s", h.why, h.mend);
-	else
-		cmd_error("bawnd does not answer (%s); see %s/bawnd.log",
-			  strerror(-fd), state);
-	return CLIENT_FAILED;
 }
 
 /* ---- one question, one answer ---- */

@@ -24,6 +24,14 @@ enum client_outcome {
 must_check int client_connect(bool start, int *ret_fd);
 
 /*
+ * The daemon that client_connect() has started says why it ended, or is about
+ * to; terminated.  False: it said nothing.
+ */
+bool client_why_no_daemon(char *dst, size_t size);
+/* Do not listen to it any more: it serves. */
+void client_forget_daemon(void);
+
+/*
  * Send {"build":...,@body's members} and wait for the answer, skipping the
  * greeting.  0 and *m; else CLIENT_FAILED, after saying why on stderr.
  */

@@ -103,8 +103,9 @@ void run_end(struct run *r, int code, int signal)
 		r->closed = true;
 	if (!r->loop)
 		return;
-	r->close_timer =
-		(struct loop_timer){ .run = on_close_late, .owner = r };
+	r->close_timer = (struct loop_timer){ .run = on_close_late,
+					      .owner = r,
+					      .patient = true };
 	if (loop_timer_set(r->loop, &r->close_timer,
 			   clock_mono_ns() + CLOSE_NS) < 0)
 		r->closed = true;
@@ -178,6 +179,11 @@ int run_finish(struct run *r)
 		notices_print(r->notices, &r->words);
 	if (r->opts.json && !r->opts.plan)
 		print_json(r, &r->words);
+	/*
+	 * A terminal that is stopped takes no words.  What came until now was
+	 * for the session; what comes from here on ends us.
+	 */
+	run_drop_signals(r);
 	if (r->words.len > 0)
 		(void)!write(STDERR_FILENO, buf_str(&r->words).ptr,
 			     r->words.len);

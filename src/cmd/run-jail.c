@@ -142,6 +142,16 @@ static int on_started(struct run *r, struct ipc_msg *m)
 	if (r->phase != RUN_RUNNING)
 		return r->phase == RUN_ENDING ? 0 : -EPROTO;
 	tell_started(r);
+	/*
+	 * Not before: a key typed into the jail's terminal while the command
+	 * does not hold it yet would interrupt or stop nobody, or init.
+	 */
+	if (r->pty) {
+		int e = pty_start(r->pty);
+
+		if (e < 0)
+			return e;
+	}
 	if (m->n_fds > 0)
 		return run_watch_witness(r, ipc_take_fd(m, 0));
 	return 0;

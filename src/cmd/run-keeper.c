@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The supervisor's side of the connection to the keeper. */
+#include <poll.h>
+
 #include "base/json.h"
+#include "cmd/client.h"
 #include "cmd/run.h"
 #include "ipc/protocol.h"
 
 #define TEXT_ARENA    ((size_t)1024 * 1024)
-#define CODE_QUESTION 5 /* of MSG_REFUSED */
+#define CODE_QUESTION 5  /* of MSG_REFUSED */
+#define MAX_TRIES     2u /* of further daemons */
 
 static void get_text(struct ipc_msg *m, const char *key, char *dst, size_t size,
 		     int64_t *ret_code)
@@ -51,6 +55,7 @@ static int on_refused(struct run *r, struct ipc_msg *m)
 		run_check_over(r);
 		return 0;
 	}
+	r->granted = false; /* there is no session to close */
 	if (code == BAWN_EXIT_USAGE || code == BAWN_EXIT_REFUSED)
 		run_fail(r, "%s", text);
 	else
@@ -66,6 +71,8 @@ static int on_terminate(struct run *r, struct ipc_msg *m)
 	int64_t code;
 
 	get_text(m, "reason", text, sizeof(text), &code);
+	if (r->phase == RUN_RUNNING) /* else run_terminate() says it */
+		run_tell(r, "the session is ended: %s", text);
 	run_terminate(r, text[0] ? text : "ended from outside");
 	return 0;
 }
@@ -76,6 +83,7 @@ static int serve(struct run *r, struct ipc_msg *m)
 	case MSG_HELLO:
 		return 0;
 	case MSG_GRANT:
+		client_forget_daemon();
 		return run_granted(r, m);
 	case MSG_REFUSED:
 		return on_refused(r, m);
@@ -93,11 +101,47 @@ static int serve(struct run *r, struct ipc_msg *m)
 	}
 }
 
+/*
+ * It died, or was just ending, and nothing has been done yet: another one is
+ * asked.  False: not any more.
+ */
+static bool ask_another(struct run *r)
+{
+	int e;
+
+	if (r->phase != RUN_OPENING || r->tries++ == MAX_TRIES)
+		return false;
+	(void)close(TAKE_FD(r->keeper_fd));
+	/* It may take seconds, or wait for another build's sessions. */
+	run_unwatch_signals();
+	e = client_connect(true, &r->keeper_fd);
+	run_rewatch_signals();
+	if (e != 0) {
+		r->keeper_gone = true;
+		run_end(r, BAWN_EXIT_FAILED, 0);
+		return true;
+	}
+	e = run_send_open(r);
+	if (e == 0)
+		e = run_watch_keeper(r);
+	if (e != 0)
+		run_fail(r, "cannot start: %s", strerror(-e));
+	return true;
+}
+
 static void keeper_gone(struct run *r)
 {
+	char why[512], text[600];
+
 	loop_io_remove(r->loop, &r->keeper_io);
+	if (!client_why_no_daemon(why, sizeof(why)) && ask_another(r))
+		return;
 	r->keeper_gone = true;
-	if (r->phase == RUN_OPENING || r->phase == RUN_MAKING)
+	if (r->phase == RUN_OPENING && client_why_no_daemon(why, sizeof(why))) {
+		(void)snprintf(text, sizeof(text), "bawnd cannot start: %s",
+			       why);
+		run_fail_here(r, text);
+	} else if (r->phase == RUN_OPENING || r->phase == RUN_MAKING)
 		run_fail_here(r, "bawnd died; session ended");
 	else if (r->phase != RUN_ENDING)
 		run_fail(r, "bawnd died; session ended");
@@ -121,6 +165,18 @@ static int on_keeper(struct loop_io *io, uint32_t events)
 	if (e < 0)
 		run_fail(r, "bawnd does not make sense: %s", strerror(-e));
 	return 0;
+}
+
+void run_hear_keeper(struct run *r, int ms)
+{
+	struct pollfd p = { .events = POLLIN };
+
+	for (; r->phase != RUN_ENDING && !r->keeper_gone; ms = 0) {
+		p.fd = r->keeper_fd;
+		if (poll(&p, 1, ms) != 1)
+			return;
+		(void)on_keeper(&r->keeper_io, POLLIN); /* is 0 */
+	}
 }
 
 int run_watch_keeper(struct run *r)

@@ -152,17 +152,48 @@ static bool is_ignored(int sig)
 	return sigaction(sig, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN;
 }
 
+static void get_ours(sigset_t *ret)
+{
+	(void)sigemptyset(ret);
+	for (size_t i = 0; i < N_ELEMS(forwarded); i++) {
+		if (!is_ignored(forwarded[i]))
+			(void)sigaddset(ret, forwarded[i]);
+	}
+	for (size_t i = 0; i < N_ELEMS(handled); i++)
+		(void)sigaddset(ret, handled[i]);
+}
+
+void run_unwatch_signals(void)
+{
+	sigset_t ours;
+
+	get_ours(&ours);
+	(void)sigprocmask(SIG_UNBLOCK, &ours, NULL);
+}
+
+void run_drop_signals(struct run *r)
+{
+	struct signalfd_siginfo si;
+
+	while (r->signal_fd != -1 &&
+	       read(r->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si))
+		;
+	run_unwatch_signals();
+}
+
+void run_rewatch_signals(void)
+{
+	sigset_t ours;
+
+	get_ours(&ours);
+	(void)sigprocmask(SIG_BLOCK, &ours, NULL);
+}
+
 int run_watch_signals(struct run *r)
 {
 	sigset_t ours, all;
 
-	(void)sigemptyset(&ours);
-	for (size_t i = 0; i < N_ELEMS(forwarded); i++) {
-		if (!is_ignored(forwarded[i]))
-			(void)sigaddset(&ours, forwarded[i]);
-	}
-	for (size_t i = 0; i < N_ELEMS(handled); i++)
-		(void)sigaddset(&ours, handled[i]);
+	get_ours(&ours);
 	all = ours;
 	for (size_t i = 0; i < N_ELEMS(blocked); i++)
 		(void)sigaddset(&all, blocked[i]);

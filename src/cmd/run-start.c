@@ -98,10 +98,11 @@ static void add_set(struct run *r, struct json_out *w)
 	json_close(w, ']');
 }
 
-static int send_open(struct run *r)
+int run_send_open(struct run *r)
 {
 	struct json_out w = JSON_OUT(&r->out);
 	char cwd[PATH_LIMIT + 1];
+	int e;
 
 	if (!getcwd(cwd, sizeof(cwd)) || cwd[0] != '/')
 		return -ENOENT;
@@ -129,7 +130,9 @@ static int send_open(struct run *r)
 	json_close(&w, '}');
 	if (r->out.failed)
 		return -ENOMEM;
-	return ipc_send(r->keeper_fd, MSG_OPEN, 1, buf_str(&r->out), NULL, 0);
+	e = ipc_send(r->keeper_fd, MSG_OPEN, 1, buf_str(&r->out), NULL, 0);
+	/* One that has just died is asked no more, by who reads from it. */
+	return e == -EPIPE ? 0 : e;
 }
 
 /* ---- the jail, before its plan is known ---- */
@@ -168,7 +171,7 @@ int run_start(struct run *r)
 	}
 	e = run_watch_signals(r);
 	if (e == 0)
-		e = send_open(r);
+		e = run_send_open(r);
 	if (e == 0 && !r->opts.plan)
 		e = limits_new(&r->limits, &lc);
 	if (e == 0 && !r->opts.plan)
@@ -182,7 +185,8 @@ int run_start(struct run *r)
 	if (e == 0 && r->jail)
 		e = run_watch_jail(r);
 	if (e < 0)
-		run_fail(r, "cannot start: %s", strerror(-e));
+		run_fail(r, "cannot start: %s%s", strerror(-e),
+			 error_advice(e));
 	return e;
 }
 
@@ -352,9 +356,7 @@ static int go(struct run *r)
 		return e;
 	r->phase = RUN_RUNNING;
 	r->started_ns = clock_mono_ns();
-	if (r->pty)
-		e = pty_start(r->pty);
-	return e == 0 ? limits_watch(r->limits, r->loop) : e;
+	return limits_watch(r->limits, r->loop);
 }
 
 /*

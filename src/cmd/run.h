@@ -104,6 +104,7 @@ struct run {
 
 	/* How it ends. */
 	bool init_gone, closed, keeper_gone, granted;
+	unsigned tries;   /* daemons that died before they answered */
 	bool killed;      /* by us: SIGTERM was not enough */
 	int code, signal; /* of the command */
 	char reason[200]; /* empty: the command's own */
@@ -115,11 +116,14 @@ struct run {
 
 /* run-start.c */
 must_check int run_start(struct run *r);
+must_check int run_send_open(struct run *r);
 must_check int run_granted(struct run *r, struct ipc_msg *m);
 must_check int run_try_go(struct run *r);
 
 /* run-keeper.c */
 must_check int run_watch_keeper(struct run *r);
+/* What it has to say now, or begins to within @ms; may end the session. */
+void run_hear_keeper(struct run *r, int ms);
 /* @r->out is one record, made with record_begin(). */
 void run_record(struct run *r);
 
@@ -131,6 +135,12 @@ must_check int run_watch_relay(struct run *r);
 
 /* run-signal.c */
 must_check int run_watch_signals(struct run *r);
+/* Signals do what they do to others: end or stop us. */
+void run_unwatch_signals(void);
+/* The same, and what came before is forgotten. */
+void run_drop_signals(struct run *r);
+/* And concern the session again. */
+void run_rewatch_signals(void);
 /* Ask the command to end; it is killed after RUN_GRACE_NS. */
 void run_terminate(struct run *r, const char *reason);
 /* The user's terminal is gone. */

@@ -120,7 +120,11 @@ static int answer_open(void *peer, struct ipc_msg *m)
 		arena_done(&a);
 		return 0;
 	}
-	if (r == 0 && (c->keeper->draining || c->keeper->stopping ||
+	/* Broken or stopped: another daemon is asked, once this one is gone. */
+	if (r == 0 && (c->keeper->stopping ||
+		       (c->keeper->draining && c->keeper->end != KEEPER_IDLE)))
+		r = -EPIPE;
+	if (r == 0 && (c->keeper->draining ||
 		       c->keeper->n_sessions >= KEEPER_MAX_SESSIONS)) {
 		client_refuse(c, m->id, 2,
 			      c->keeper->n_sessions >= KEEPER_MAX_SESSIONS

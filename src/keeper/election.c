@@ -30,7 +30,7 @@
 #include "base/json.h"
 #include "ipc/ipc.h"
 
-#define WAIT_NS  (UINT64_C(5) * NS_PER_S)
+#define WAIT_NS  (UINT64_C(25) * NS_PER_S) /* for one that ends its sessions */
 #define NAP_NS   (10 * (long)NS_PER_MS)
 #define LOCK_MAX ((size_t)4096)
 

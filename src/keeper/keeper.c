@@ -274,7 +274,7 @@ static int on_zygote_msg(struct link *l, struct ipc_msg *m)
 	struct session *s = session_find_serial(k, m->id);
 	struct json *body = NULL;
 	struct str error;
-	char why[256] = "the relay cannot start";
+	char why[256];
 
 	if ((m->type != MSG_FORKED && m->type != MSG_EXITED) || m->n_fds > 0)
 		return -EPROTO;
@@ -288,7 +288,7 @@ static int on_zygote_msg(struct link *l, struct ipc_msg *m)
 		return 0;
 	str_sanitise(error, why, sizeof(why));
 	log_error("session %s: no relay: %s", s->id, why);
-	session_terminate(s, "the relay cannot start");
+	session_cannot_start(s, why);
 	return 0;
 }
 
@@ -326,7 +326,37 @@ static int accept_one(struct keeper *k, int listen_fd)
 		log_warn("too many clients; pid %d is turned away", (int)pid);
 		return 0;
 	}
-	return client_new(k, TAKE_FD(fd), pid);
+	r = client_new(k, TAKE_FD(fd), pid);
+	/* Gone already: somebody only looked whether we are here. */
+	return r == -EPIPE || r == -ECONNRESET ? 0 : r;
+}
+
+static int take_spare(struct keeper *k)
+{
+	k->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return k->spare_fd == -1 ? neg_errno() : 0;
+}
+
+/* Without a descriptor for it, whoever comes hears at least that. */
+static int turn_away(struct keeper *k, int listen_fd)
+{
+	static const struct str body =
+		STR("{\"code\":2,\"text\":\"bawnd has no descriptor left for "
+		    "another session: end some, or raise its limit of open "
+		    "files (ulimit -n) and start it anew\"}");
+	int fd, r;
+
+	if (k->spare_fd == -1)
+		return -EMFILE;
+	(void)close(TAKE_FD(k->spare_fd));
+	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	r = fd == -1 ? neg_errno() : 0;
+	if (fd != -1) {
+		(void)!ipc_send(fd, MSG_REFUSED, 1, body, NULL, 0);
+		(void)close(fd);
+	}
+	(void)!take_spare(k); /* then the next one has to wait */
+	return r;
 }
 
 /* All that wait; true: the queue is empty. */
@@ -334,6 +364,9 @@ static bool accept_all(struct keeper *k)
 {
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		int r = accept_one(k, k->listen.fd);
+
+		if (r == -EMFILE || r == -ENFILE)
+			r = turn_away(k, k->listen.fd);
 
 		if (r == -EAGAIN)
 			return true;
@@ -502,6 +535,7 @@ static void close_all(struct keeper *k)
 	resolvers_done(&k->resolvers);
 	owed_done(&k->owed);
 	host_done(&k->host);
+	auto_fd(&k->spare_fd);
 	rules_done(&k->rules);
 }
 
@@ -531,13 +565,16 @@ static struct keeper *make(const struct keeper_config *c, struct loop *loop)
 		.scribe = LINK_NULL,
 		.zygote = LINK_NULL,
 		.began_ns = clock_boot_ns(),
+		.spare_fd = -1,
 		.listen = { .fd = c->listen_fd,
 			    .events = EPOLLIN,
 			    .run = on_listen,
 			    .owner = k },
 		.idle_timer = { .run = on_idle, .owner = k },
 		.tick_timer = { .run = on_tick, .owner = k },
-		.stop_timer = { .run = on_stop_timer, .owner = k },
+		.stop_timer = { .run = on_stop_timer,
+				.owner = k,
+				.patient = true },
 	};
 	resolvers_init(&k->resolvers);
 	owed_init(&k->owed);
@@ -564,6 +601,8 @@ int keeper_run(const struct keeper_config *c)
 	if (!k)
 		return -ENOMEM;
 	r = host_init(&k->host, c->root_fd);
+	if (r == 0)
+		r = take_spare(k);
 	signals.fd = signal_fd;
 	signals.owner = k;
 	if (r == 0)

@@ -125,7 +125,7 @@ static int add_rules(struct plan_work *w, const struct policy_value *v,
 		if (!path)
 			return -ENOMEM;
 		r = host_real(w->arena, w->in->host, path, &real, NULL);
-		if (r == -ENOMEM)
+		if (error_is_shortage(r))
 			return r;
 		if (r != 0)
 			continue;
@@ -260,7 +260,7 @@ static int add_item(struct plan_work *w, const struct policy_item *item,
 	if (!path)
 		return -ENOMEM;
 	r = host_real(w->arena, w->in->host, path, &real, NULL);
-	if (r == -ENOMEM)
+	if (error_is_shortage(r))
 		return r;
 	if (r != 0) {
 		if (!builtin)

@@ -78,7 +78,7 @@ static int real_dir(const struct look *l, struct str path, const char *what,
 	if (!given)
 		return -ENOMEM;
 	r = host_real(l->arena, l->host, given, ret, &mode);
-	if (r == -ENOMEM)
+	if (error_is_shortage(r))
 		return r;
 	if (r != 0) {
 		(void)snprintf(why, sizeof(why), ": %s", strerror(-r));

@@ -449,7 +449,9 @@ static int watch(struct preset *p)
 	p->io = (struct loop_io){
 		.fd = p->out_fd, .events = EPOLLIN, .run = on_output, .owner = p
 	};
-	p->limit = (struct loop_timer){ .run = on_limit, .owner = p };
+	p->limit = (struct loop_timer){ .run = on_limit,
+					.owner = p,
+					.patient = true };
 	r = fd_set_nonblock(p->out_fd, true);
 	if (r == 0)
 		r = loop_io_add(p->loop, &p->io);

@@ -115,7 +115,9 @@ static struct session *make(struct keeper *k, enum session_state state)
 	s->ledger.fd = -1;
 	s->events.fd = -1;
 	s->relay.fd = -1;
-	s->timer = (struct loop_timer){ .run = on_timer, .owner = s };
+	s->timer = (struct loop_timer){ .run = on_timer,
+					.owner = s,
+					.patient = true };
 	return s;
 }
 
@@ -279,31 +281,16 @@ static void close_is_durable(struct session *s)
 	session_free(s);
 }
 
-static const char *advice(int error)
-{
-	switch (error) {
-	case ENOSPC:
-	case EDQUOT:
-		return "make room there";
-	case EROFS:
-	case EACCES:
-	case EPERM:
-		return "make it writable";
-	default:
-		return "'bawn ledger verify' tells more";
-	}
-}
-
 /* To the log, and to the client as the answer to what it asked last. */
 static void say_unwritten(struct session *s, int error, const char *why)
 {
 	bool ending = s->state == SESSION_CLOSING;
 	char text[512];
 
-	(void)snprintf(text, sizeof(text), "%s: %s (in %s/ledger); %s",
+	(void)snprintf(text, sizeof(text), "%s: %s (in %s/ledger)%s",
 		       ending ? "the session's end is not recorded yet"
 			      : "nothing was started",
-		       why, s->keeper->config->state_dir, advice(error));
+		       why, s->keeper->config->state_dir, error_advice(error));
 	log_error("session %s: %s", s->id, text);
 	if (s->client)
 		client_refuse(s->client, ending ? s->close_msg : s->open_msg, 2,
@@ -483,12 +470,15 @@ static int hand_out(struct session *s, const struct grant *g)
 
 	if (r != 0)
 		return r;
-	client_send(s->client, MSG_GRANT, s->open_msg, g->body, &ch.supervisor,
-		    1);
 	memcpy(e.id, s->id, sizeof(e.id));
 	r = owed_add(&s->keeper->owed, &e, &s->owed);
-	if (r == 0)
-		r = open_links(s, ch.keeper);
+	if (r != 0) {
+		grant_channels_close(&ch);
+		return r;
+	}
+	client_send(s->client, MSG_GRANT, s->open_msg, g->body, &ch.supervisor,
+		    1);
+	r = open_links(s, ch.keeper);
 	if (r == 0)
 		r = grant_tell_scribe(s, &ch);
 	if (r == 0)
@@ -555,7 +545,11 @@ void session_advance(struct session *s)
 		take_place(s);
 		return;
 	}
-	refuse(s, r == GRANT_REFUSED ? 1 : 2, r > 0 ? why.text : strerror(-r));
+	if (r < 0)
+		diag_set(&why, 0, 0, "no session can be made in %s: %s%s",
+			 s->keeper->config->state_dir, strerror(-r),
+			 error_advice(r));
+	refuse(s, r == GRANT_REFUSED ? 1 : 2, why.text);
 	if (s->opened) { /* the ledger says that it began */
 		session_orphan(s, "could not start");
 		return;
@@ -611,6 +605,17 @@ int session_started(struct session *s, const struct json *body)
 	s->pid = (pid_t)pid;
 	s->state = SESSION_RUNNING;
 	return session_event(s, buf_str(&b));
+}
+
+void session_cannot_start(struct session *s, const char *why)
+{
+	char text[400];
+
+	if (s->state != SESSION_GRANTED)
+		return;
+	(void)snprintf(text, sizeof(text), "no relay can be started: %s", why);
+	refuse(s, 2, text);
+	session_orphan(s, "no relay could be started");
 }
 
 void session_terminate(struct session *s, const char *reason)

@@ -129,6 +129,8 @@ void session_close(struct session *s, uint32_t msg,
 		   const struct session_end *end);
 /* The client's connection is gone.  May free @s. */
 void session_orphan(struct session *s, const char *reason);
+/* GRANTED, and there is no relay: says @why to the client, and closes it. */
+void session_cannot_start(struct session *s, const char *why);
 /* TERMINATE to the client, no more than once; in OPENING frees @s. */
 void session_terminate(struct session *s, const char *reason);
 /* The files of its policy may have changed: narrow it. */

@@ -22,6 +22,7 @@ struct keeper {
 	struct host host;
 	struct loop_io listen;
 	bool listen_off; /* until the next tick */
+	int spare_fd;    /* to turn somebody away with; -1: in use */
 	struct link scribe, zygote;
 	struct client *clients;
 	size_t n_clients;

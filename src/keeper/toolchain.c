@@ -324,7 +324,7 @@ static int add_path_dir(struct plan_work *w, struct str entry,
 	if (!dir)
 		return w->arena->failed ? -ENOMEM : 0;
 	r = host_real(w->arena, w->in->host, dir, &real, NULL);
-	if (r == -ENOMEM)
+	if (error_is_shortage(r))
 		return r;
 	if (r != 0)
 		return 0;
@@ -590,7 +590,7 @@ static int show_named(struct plan_work *w, enum clients_var var,
 	r = host_real(w->arena, w->in->host, path, &real, NULL);
 	*ret = false;
 	if (r != 0)
-		return r == -ENOMEM ? r : 0;
+		return error_is_shortage(r) ? r : 0;
 	return show(w, real, ret);
 }
 

@@ -131,7 +131,7 @@ static int add_links(struct yard *y, const char *path)
 		if (!next)
 			return -ENOMEM;
 		r = host_readlink(a, y->host, next, &target);
-		if (r == -ENOMEM)
+		if (error_is_shortage(r))
 			return r;
 		if (r != 0) {
 			at = next;
@@ -188,7 +188,7 @@ static int add_allowed(struct yard *y, char *real, bool is_dir, bool writable)
 		}
 		/* A layer's own path, which had been followed to its end. */
 		r = host_real(y->arena, y->host, path, &again, &mode);
-		if (r != 0 && r != -ENOMEM)
+		if (r != 0 && !error_is_shortage(r))
 			r = 0;
 		else if (r == 0 && strcmp(again, path) == 0)
 			r = add_real(y, path, S_ISDIR(mode), left[i].write);
@@ -203,7 +203,7 @@ int yard_add_path(struct yard *y, const char *path, bool writable,
 	char *real = NULL;
 	int r = host_real(y->arena, y->host, path, &real, &mode);
 
-	if (r == -ENOMEM)
+	if (error_is_shortage(r))
 		return r;
 	if (r != 0)
 		return YARD_MISSING;
@@ -279,7 +279,7 @@ static int place_cover(struct yard *y, struct yard_item *it, bool *ret_drop)
 		return it->m.dst ? 0 : -ENOMEM;
 	}
 	*ret_drop = true;
-	return r == -ENOMEM ? r : 0;
+	return error_is_shortage(r) ? r : 0;
 }
 
 static int place_covers(struct yard *y)
@@ -408,6 +408,8 @@ static int make_points(struct yard *y, struct diag *reterr)
 
 		if (inside && y->home_fd != -1)
 			r = make_point(y, &it);
+		if (r < 0 && !it.m.optional && error_is_shortage(r))
+			return r;
 		if (r != 0 && !it.m.optional) {
 			diag_set(reterr, 0, 0,
 				 "the private home has something else where "

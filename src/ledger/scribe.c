@@ -633,8 +633,9 @@ static int open_ledger(struct scribe *s, const char *dir)
 	int r = store_open(&s->store, dir, &o, &repair);
 
 	if (r != 0) {
-		log_error("the ledger %s cannot be opened: %s", dir,
-			  r == -EBUSY ? "another scribe has it" : strerror(-r));
+		log_error("the ledger %s cannot be opened: %s%s", dir,
+			  r == -EBUSY ? "another scribe has it" : strerror(-r),
+			  error_advice(r));
 		return r;
 	}
 	if (repair.torn_bytes > 0)
@@ -713,7 +714,9 @@ int scribe_run(int keeper_fd, const char *ledger_dir)
 	log_init("bawnd[scribe]", STDERR_FILENO, LOG_LEVEL_INFO);
 	ipc_msg_init(&s.msg);
 	s.flush = (struct loop_timer){ .run = flush_due, .owner = &s };
-	s.linger = (struct loop_timer){ .run = linger_over, .owner = &s };
+	s.linger = (struct loop_timer){ .run = linger_over,
+					.owner = &s,
+					.patient = true };
 	s.asks = calloc(ASKS_MAX, sizeof(*s.asks));
 	r = s.asks ? scribe_enter(&s, keeper_fd, ledger_dir) : -ENOMEM;
 	if (r != 0)

@@ -158,20 +158,21 @@ static int open_current(struct store *s)
  * Failure is no failure of the commit: the data is durable, head only lags.
  * The next commit writes it again.
  */
-static void write_head(struct store *s)
+static int write_head(struct store *s)
 {
 	char text[LEDGER_HEAD_BYTES];
 	struct str all = { .ptr = text, .len = sizeof(text) };
+	int r;
 
 	ledger_head_format(&s->end, text);
-	if (s->head_fd == -1) {
-		if (file_save(s->dirfd, LEDGER_HEAD_NAME, all, 0600, true) != 0)
-			return;
-		s->head_fd = openat(s->dirfd, LEDGER_HEAD_NAME,
-				    O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-		return;
-	}
-	(void)write_at(s, s->head_fd, all, 0);
+	if (s->head_fd != -1)
+		return write_at(s, s->head_fd, all, 0);
+	r = file_save(s->dirfd, LEDGER_HEAD_NAME, all, 0600, true);
+	if (r != 0)
+		return r;
+	s->head_fd = openat(s->dirfd, LEDGER_HEAD_NAME,
+			    O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	return s->head_fd == -1 ? neg_errno() : 0;
 }
 
 /* The record that tells what recovery found. */
@@ -221,9 +222,9 @@ static int start(struct store *s, struct store_repair *ret_repair)
 		if (s->head_fd == -1)
 			return neg_errno();
 	} else if (!f.repair.damage) {
-		write_head(s);
-		if (s->head_fd == -1)
-			return -EIO;
+		r = write_head(s);
+		if (r != 0)
+			return r;
 	}
 	if (ret_repair)
 		*ret_repair = f.repair;
@@ -520,7 +521,7 @@ int store_commit(struct store *s, uint64_t *ret_first_seq)
 		return r;
 	}
 	s->next_seq = s->end.seq + 1;
-	write_head(s);
+	(void)!write_head(s); /* it may lag */
 	forget_written(s);
 	return 0;
 }

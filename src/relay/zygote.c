@@ -176,12 +176,15 @@ static int tell_forked(struct zygote *z, uint32_t id, pid_t pid, int error)
 {
 	AUTO(buf) struct buf b = BUF_NULL;
 	struct json_out w = JSON_OUT(&b);
+	char text[200];
 
-	buf_init(&b, 256);
+	buf_init(&b, 512);
 	json_open(&w, '{');
 	json_kint(&w, "pid", pid);
+	(void)snprintf(text, sizeof(text), "%s%s", strerror(-error),
+		       error_advice(error));
 	if (error != 0)
-		json_kstr(&w, "error", str_of(strerror(-error)));
+		json_kstr(&w, "error", str_of(text));
 	json_close(&w, '}');
 	return b.failed ? -ENOMEM
 			: ipc_send(z->keeper.fd, MSG_FORKED, id, buf_str(&b),

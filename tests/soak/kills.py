@@ -340,8 +340,7 @@ class Soak:
         w = self.world
         extra = self.owned() - self.state
         equal(extra, set(), 'files of ours')
-        if pen.Groups.all:  # /tmp is the pen's own then
-            equal(pen.in_tmp(), [], '/tmp')
+        equal(pen.tmp_files(), [], '/tmp')
         equal(pen.cgroups(), [], 'control groups')
         equal(pen.listing(w.project), self.project, 'the project')
 

@@ -104,7 +104,7 @@ class Many:
             'control groups': len(pen.cgroups()),
             'state files': len(pen.listing(w.state)) - len(ledger),
             'run-time files': len(pen.listing(w.runtime)),
-            'files in /tmp': len(pen.in_tmp()) if pen.Groups.all else 0,
+            'files in /tmp': len(pen.tmp_files()),
             'project files': len(pen.listing(w.project)),
         }
 

@@ -2,8 +2,9 @@
 """A pen: process and mount namespaces of our own to run a soak in.
 
 Whatever is left over is then seen by looking into /proc, without guessing whose
-it is, and it ends with the pen.  As root nothing else is made; an ordinary user
-needs a user namespace around it, in which he keeps his own id.
+it is, and it ends with the pen.  There are a small and a read-only file system, and mostly
+a /tmp of its own.  As root control groups are made too; an ordinary user needs a user
+namespace around it, in which he keeps his own id and holds no capability.
 
 enter() starts this program anew as the pen's second process; the first only
 collects the dead, as an init does.
@@ -14,10 +15,20 @@ import os
 import pwd
 import signal
 import sys
+import tempfile
 
 MARK = 'BAWN_SOAK_PEN'
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
+PLACES = 'BAWN_SOAK_PLACES'  # where our own file systems are
+MOUNTS = '''set -e
+mount -t tmpfs -o mode=1777 pen $1
+mkdir $1/small $1/roomy $1/read-only $1/tmp
+mount -t tmpfs -o mode=1777,size=1m small $1/small
+chmod 1777 $1/roomy $1/tmp
+mount --bind $1/roomy $1/read-only
+mount -o remount,bind,ro $1/read-only
+if [ "$2" ]; then mount --bind $1/tmp /tmp; fi
+shift 2
+'''
 FIRST = '''
 import os, signal, sys
 child = os.fork()
@@ -75,6 +86,7 @@ def enter(user=None):
     """
     if os.environ.get(MARK):
         Groups.all = os.environ.pop(MARK).split(':')[1:]
+        Places.top, _, Places.own_tmp = os.environ.pop(PLACES).partition(':')
         ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
         return
     root = os.getuid() == 0
@@ -86,16 +98,18 @@ def enter(user=None):
                   '--clear-groups']
         os.environ.update(HOME='/nonexistent', USER=user, LOGNAME=user)
     python = '/usr/bin/python3'
-    # What is tested stays where it is, also when that is below /tmp.
-    private = ['sh', '-ec', 'exec 9<"$0"; mount -t tmpfs pen /tmp; '
-               'case "$0" in /tmp/*) mkdir -p "$0"; '
-               'mount -c --bind /proc/self/fd/9 "$0";; esac; exec 9<&-; '
-               'cd "$0"; exec "$@"', os.path.realpath(TOP)]
-    argv = ['unshare', *([] if root else ['--map-current-user']), '--pid',
-            '--fork', '--kill-child', '--mount-proc', '--',
-            *(private if root else []), *become, python,
-            '-c', FIRST, python, os.path.abspath(sys.argv[0]), *sys.argv[1:]]
+    plain = 'setpriv --ambient-caps=-all --inh-caps=-all'
+    places = tempfile.mkdtemp(prefix='bawn-pen-', dir='/var/tmp')
+    # Not where this program itself is in /tmp.
+    tmp = '' if os.path.abspath(__file__).startswith('/tmp/') else 'own'
+    private = ['sh', '-c', MOUNTS + f'exec {"" if root else plain} "$@"',
+               'sh', places, tmp]
+    own = [] if root else ['--map-current-user', '--keep-caps']
+    argv = ['unshare', *own, '--pid', '--fork', '--kill-child',
+            '--mount-proc', '--', *private, *become, python, '-c', FIRST,
+            python, os.path.abspath(sys.argv[0]), *sys.argv[1:]]
     os.environ[MARK] = ':'.join(['1', *groups])
+    os.environ[PLACES] = places + (':own' if tmp else '')
     sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
@@ -110,7 +124,13 @@ def enter(user=None):
         with open(os.path.dirname(path) + '/cgroup.procs', 'w') as f:
             f.write('0')
     drop_groups(groups)
+    os.rmdir(places)
     os._exit(code if code >= 0 else 128 - code)
+
+
+class Places:
+    """File systems: small/ has a megabyte, read-only/ is roomy/."""
+    top = own_tmp = ''
 
 
 class Groups:
@@ -129,13 +149,6 @@ def stat(pid):
         return None
     fields = tail.split()
     return fields[0], int(fields[1]), head.partition('(')[2]
-
-
-def in_tmp():
-    """What is in /tmp and was not put there by enter()."""
-    top = os.path.realpath(TOP).split('/')
-    kept = top[2] if top[1] == 'tmp' else None
-    return [x for x in os.listdir('/tmp') if x != kept]
 
 
 def table():
@@ -209,6 +222,10 @@ def listing(top):
                 continue
             found[os.path.relpath(path, top)] = mode >> 12
     return found
+
+
+def tmp_files():
+    return os.listdir('/tmp') if Places.own_tmp else []
 
 
 def cgroups():
