@@ -100,8 +100,9 @@ def enter(user=None):
     python = '/usr/bin/python3'
     plain = 'setpriv --ambient-caps=-all --inh-caps=-all'
     places = tempfile.mkdtemp(prefix='bawn-pen-', dir='/var/tmp')
-    # Not where this program itself is in /tmp.
-    tmp = '' if os.path.abspath(__file__).startswith('/tmp/') else 'own'
+    # Not where this program itself, or what it tests, is in /tmp.
+    parts = (os.path.realpath(__file__), os.environ.get('BAWN_BIN', ''))
+    tmp = '' if any(p.startswith('/tmp/') for p in parts) else 'own'
     private = ['sh', '-c', MOUNTS + f'exec {"" if root else plain} "$@"',
                'sh', places, tmp]
     own = [] if root else ['--map-current-user', '--keep-caps']
