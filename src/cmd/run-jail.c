@@ -90,7 +90,10 @@ static int on_failed(struct run *r, const struct json *j)
 
 	str_sanitise(json_find_str(j, "text"), text, sizeof(text));
 	if (error > 0 && error < 4096)
-		run_fail(r, "%s: %s", text, strerror((int)error));
+		run_fail(r, "%s: %s%s", text, strerror((int)error),
+			 error == EAGAIN || error == EMFILE || error == ENFILE
+				 ? error_advice((int)error)
+				 : "");
 	else
 		run_fail(r, "%s", text);
 	return 0;

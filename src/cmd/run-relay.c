@@ -78,7 +78,9 @@ static int on_relay(struct loop_io *io, uint32_t events)
 	if (e == -EPIPE && r->phase == RUN_RUNNING)
 		run_fail(r, "the relay died; session ended");
 	else if (e == -EPIPE)
-		run_fail_here(r, "the relay died; session ended");
+		run_fail_here(r, "the relay could not start; see bawnd.log in "
+				 "the state directory, and the limits of "
+				 "processes and descriptors (ulimit -u, -n)");
 	else
 		run_fail(r, "the relay does not make sense (%s); session ended",
 			 strerror(-e));

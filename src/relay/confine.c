@@ -191,12 +191,17 @@ static int drop_capabilities(void)
 
 static int set_limits(bool own_count)
 {
-	struct rlimit procs = { PROCESSES_MAX, PROCESSES_MAX };
-	struct rlimit none = { 0 };
+	struct rlimit procs = { 0 }, none = { 0 };
 	int r = fd_raise_limit();
 
 	if (r != 0)
 		return r;
+	/* Never above what we were given: that needs a privilege. */
+	if (getrlimit(RLIMIT_NPROC, &procs) == -1)
+		return neg_errno();
+	if (procs.rlim_max > PROCESSES_MAX)
+		procs.rlim_max = PROCESSES_MAX;
+	procs.rlim_cur = procs.rlim_max;
 	/* Counted for each user namespace; elsewhere for all of a uid. */
 	if (own_count && setrlimit(RLIMIT_NPROC, &procs) == -1)
 		return neg_errno();
