@@ -14,20 +14,8 @@
 #include "policy/user-file.h"
 
 static const struct option show_options[] = {
-	{ .name = "json",
-	  .help = "one JSON object",
-	  .kind = OPTION_FLAG,
-	  .target = offsetof(struct policy_opts, json) },
-	{ .name = "profile",
-	  .arg = "P",
-	  .help = "the user's layer is profiles/P.yaml",
-	  .kind = OPTION_STRING,
-	  .target = offsetof(struct policy_opts, profile) },
-	{ .name = "policy",
-	  .arg = "FILE",
-	  .help = "the user's layer is FILE",
-	  .kind = OPTION_STRING,
-	  .target = offsetof(struct policy_opts, policy) },
+	POLICY_JSON_OPTION,
+	POLICY_USER_OPTIONS,
 	POLICY_HELP_OPTION,
 };
 

@@ -29,6 +29,27 @@ struct policy_verb {
 		.target = offsetof(struct policy_opts, help)   \
 	}
 
+/* Of the verbs that list. */
+#define POLICY_JSON_OPTION                                   \
+	{                                                    \
+		.name = "json", .help = "one JSON object",   \
+		.kind = OPTION_FLAG,                         \
+		.target = offsetof(struct policy_opts, json) \
+	}
+
+/* Two rows: of the verbs that read the layers which hold here. */
+#define POLICY_USER_OPTIONS                                                \
+	{ .name = "profile",                                               \
+	  .arg = "P",                                                      \
+	  .help = "the user's layer is profiles/P.yaml",                   \
+	  .kind = OPTION_STRING,                                           \
+	  .target = offsetof(struct policy_opts, profile) },               \
+	{                                                                  \
+		.name = "policy", .arg = "FILE",                           \
+		.help = "the user's layer is FILE", .kind = OPTION_STRING, \
+		.target = offsetof(struct policy_opts, policy)             \
+	}
+
 /* "FILE:LINE:COLUMN: text" as editors read it, on stderr. */
 void policy_say(const char *file, const struct diag *d);
 /* "WHAT: " and what -@r means, on stderr; BAWN_EXIT_TROUBLE. */

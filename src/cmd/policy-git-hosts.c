@@ -15,10 +15,7 @@ const struct option policy_git_hosts_options[POLICY_GIT_HOSTS_OPTIONS] = {
 	  .help = "from now on these remotes of this project count, or all",
 	  .kind = OPTION_FLAG,
 	  .target = offsetof(struct policy_opts, accept) },
-	{ .name = "json",
-	  .help = "one JSON object",
-	  .kind = OPTION_FLAG,
-	  .target = offsetof(struct policy_opts, json) },
+	POLICY_JSON_OPTION,
 	POLICY_HELP_OPTION,
 };
 

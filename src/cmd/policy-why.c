@@ -15,20 +15,8 @@
 #define HTTPS_PORT 443u
 
 const struct option policy_why_options[POLICY_WHY_OPTIONS] = {
-	{ .name = "json",
-	  .help = "one JSON object",
-	  .kind = OPTION_FLAG,
-	  .target = offsetof(struct policy_opts, json) },
-	{ .name = "profile",
-	  .arg = "P",
-	  .help = "the user's layer is profiles/P.yaml",
-	  .kind = OPTION_STRING,
-	  .target = offsetof(struct policy_opts, profile) },
-	{ .name = "policy",
-	  .arg = "FILE",
-	  .help = "the user's layer is FILE",
-	  .kind = OPTION_STRING,
-	  .target = offsetof(struct policy_opts, policy) },
+	POLICY_JSON_OPTION,
+	POLICY_USER_OPTIONS,
 	POLICY_HELP_OPTION,
 };
 
@@ -60,12 +48,13 @@ static const char *why_beside(const struct origin *o, const char *key)
 const char *why_change(struct policy_here *h, const struct origin *o,
 		       const char *key, const char *text)
 {
-	if (!net_layer_is_own(o->layer))
-		return arena_printf(&h->arena,
-				    "no change of yours: the %.*s's layer "
-				    "decides (%.*s:%u)",
-				    STR_ARG(o->layer), STR_ARG(o->file),
-				    (unsigned)o->line);
+	AUTO(buf) struct buf b = BUF_NULL;
+
+	if (!net_layer_is_own(o->layer)) {
+		buf_init(&b, POLICY_OUTPUT_MAX);
+		net_hint_above(&b, o);
+		return arena_cstr(&h->arena, buf_str(&b));
+	}
 	if (str_eq(o->layer, str_of(policy_layer_name(POLICY_PROJECT))))
 		return arena_printf(&h->arena, "%s: - %s in %.*s", key, text,
 				    STR_ARG(o->file));

@@ -3,55 +3,36 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "base/buf.h"
 #include "base/fd.h"
-
-static int hex_of(EVP_MD_CTX *ctx, char ret[ACCEPT_KEY_TEXT])
-{
-	static const char hex[] = "0123456789abcdef";
-	unsigned char md[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-
-	if (EVP_DigestFinal_ex(ctx, md, &n) != 1)
-		return -EIO;
-	ASSERT(2 * n + 1 == ACCEPT_KEY_TEXT);
-	for (size_t i = 0; i < n; i++) {
-		ret[2 * i] = hex[md[i] >> 4];
-		ret[2 * i + 1] = hex[md[i] & 15];
-	}
-	ret[ACCEPT_KEY_TEXT - 1] = '\0';
-	return 0;
-}
-
-static int digest(struct str a, struct str b, char ret[ACCEPT_KEY_TEXT])
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	int r = -EIO;
-
-	if (ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
-	    EVP_DigestUpdate(ctx, a.ptr ? a.ptr : "", a.len) == 1 &&
-	    EVP_DigestUpdate(ctx, b.ptr ? b.ptr : "", b.len) == 1)
-		r = hex_of(ctx, ret);
-	EVP_MD_CTX_free(ctx);
-	return r;
-}
+#include "ledger/hash.h"
 
 int accept_hash(struct str text, char ret[ACCEPT_KEY_TEXT])
 {
-	return digest(text, (struct str){ 0 }, ret);
+	AUTO(hash) struct hash *h = NULL;
+	int r = hash_new(&h);
+
+	/* Of an empty file no byte is read, but an address has to be there. */
+	return r != 0 ? r : hash_hex(h, text.ptr ? text : STR(""), ret);
 }
+_Static_assert(ACCEPT_KEY_TEXT == LEDGER_HASH_LEN + 1, "one kind of hash");
 
 /* The hash has one length, so no two pairs have the same bytes. */
 static int path_of(const char *state_dir, struct str project, const char *hash,
 		   char ret[PATH_MAX])
 {
+	AUTO(buf) struct buf both = BUF_NULL;
 	char key[ACCEPT_KEY_TEXT];
-	int r = digest(str_of(hash), project, key);
-	int n;
+	int n, r;
 
+	buf_init(&both, ACCEPT_KEY_TEXT + PATH_MAX);
+	(void)buf_printf(&both, "%s%.*s", hash, STR_ARG(project));
+	if (both.failed)
+		return -ENAMETOOLONG;
+	r = accept_hash(buf_str(&both), key);
 	if (r != 0)
 		return r;
 	n = snprintf(ret, PATH_MAX, "%s/accepted/%s", state_dir, key);

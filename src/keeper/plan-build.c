@@ -95,12 +95,13 @@ static char *rule_text(struct arena *a, const struct origin *o)
 static char *limit_hint(struct arena *a, const char *name,
 			const struct origin *o)
 {
-	if (!net_layer_is_own(o->layer))
-		return arena_printf(a,
-				    "no change of yours: the %.*s's layer "
-				    "decides (%.*s:%u)",
-				    STR_ARG(o->layer), STR_ARG(o->file),
-				    (unsigned)o->line);
+	AUTO(buf) struct buf b = BUF_NULL;
+
+	if (!net_layer_is_own(o->layer)) {
+		buf_init(&b, PLAN_MAX_BYTES);
+		net_hint_above(&b, o);
+		return arena_cstr(a, buf_str(&b));
+	}
 	if (str_eq(o->layer, STR("builtin")))
 		return arena_printf(a, "limits.%s in a policy of yours", name);
 	return arena_printf(a, "limits.%s at %.*s:%u", name, STR_ARG(o->file),

@@ -347,6 +347,12 @@ bool net_layer_is_own(struct str layer)
 	       !str_eq(layer, STR("team"));
 }
 
+void net_hint_above(struct buf *b, const struct origin *o)
+{
+	buf_printf(b, "no change of yours: the %.*s's layer decides (%.*s:%u)",
+		   STR_ARG(o->layer), STR_ARG(o->file), (unsigned)o->line);
+}
+
 void net_hint(struct buf *b, const struct net_verdict *v, struct str host,
 	      const struct in6_addr *addr, uint16_t port)
 {
@@ -354,10 +360,7 @@ void net_hint(struct buf *b, const struct net_verdict *v, struct str host,
 	char text[NET_ADDR_TEXT];
 
 	if (v && v->verdict == VERDICT_DENY && !net_layer_is_own(o->layer)) {
-		buf_printf(b,
-			   "no change of yours: the %.*s's layer decides "
-			   "(%.*s:%u)",
-			   STR_ARG(o->layer), STR_ARG(o->file), o->line);
+		net_hint_above(b, o);
 		return;
 	}
 	if (v && v->verdict == VERDICT_DENY && v->rule) {

@@ -160,6 +160,8 @@ bool net_rule_covers(const struct net_rule *out, const struct net_rule *in);
 
 /* False: a layer that the user cannot change, "organisation" or "team". */
 bool net_layer_is_own(struct str layer);
+/* "no change of yours: the organisation's layer decides (FILE:LINE)" */
+void net_hint_above(struct buf *b, const struct origin *o);
 
 /*
  * What both lists allow: for each rule of @x and each of @y the names or
