@@ -6,6 +6,7 @@
 
 #define MESSAGE_MAX ((size_t)64 * 1024)
 #define KEEPER_MS   20
+#define SCRIBE_MS   500 /* the keeper hears later than we that it died */
 
 static struct notices *notices_of(struct run *r)
 {
@@ -69,9 +70,10 @@ static int on_relay(struct loop_io *io, uint32_t events)
 	if (e == 0)
 		return 0;
 	loop_io_remove(r->loop, &r->relay_io);
-	/* It dies with the keeper, and that one may have said why. */
+	/* It dies with keeper or scribe, and the keeper says why. */
 	if (e == -EPIPE)
-		run_hear_keeper(r, KEEPER_MS);
+		run_hear_keeper(r, r->needs & RUN_NEED_LEDGER ? SCRIBE_MS
+							      : KEEPER_MS);
 	if (r->phase == RUN_ENDING)
 		return 0; /* the keeper ends it: its last word was said */
 	/* What refuses the relay its walls refuses the jail, and has a remedy. */

@@ -60,5 +60,7 @@ enum msg_type {
 	MSG_ACCEPT, /* the user accepts a project's policy */
 	/* keeper -> relay */
 	MSG_NARROW, /* the policy has changed: allow no more than this */
+	/* scribe -> keeper, its last words */
+	MSG_SCRIBE_FAILED, /* it could not begin: {"error":"text"} */
 	MSG_MAX_,
 };

@@ -145,6 +145,8 @@ static void abandon(struct session *s, const char *reason)
 
 	if (!c)
 		return;
+	if (s->keeper->scribe_why[0])
+		session_not_started(s, s->keeper->scribe_why);
 	session_orphan(s, reason);
 	client_free(c);
 }
@@ -241,7 +243,7 @@ static int on_scribe_msg(struct link *l, struct ipc_msg *m)
 	struct keeper *k = l->owner;
 	struct json *body = NULL;
 
-	if (m->type != MSG_APPENDED)
+	if (m->type != MSG_APPENDED && m->type != MSG_SCRIBE_FAILED)
 		return -EPROTO;
 	if (m->id == RECORD_STOP && k->stopping) {
 		finish(k);
@@ -250,6 +252,11 @@ static int on_scribe_msg(struct link *l, struct ipc_msg *m)
 	arena_init(&a, SCRIBE_MAX);
 	if (json_parse(&a, buf_str(&m->body), &body, NULL) != 0)
 		return -EPROTO;
+	if (m->type == MSG_SCRIBE_FAILED) {
+		str_sanitise(json_find_str(body, "error"), k->scribe_why,
+			     sizeof(k->scribe_why));
+		return 0;
+	}
 	if (m->id == ACCEPTING_RECORD)
 		accepting_recorded(k,
 				   json_is(json_find(body, "seq"), JSON_INT) &&
@@ -516,7 +523,7 @@ static int open_all(struct keeper *k, struct loop_io *signals)
 	if (r == 0)
 		r = append_own(k, RECORD_START, RECORD_DAEMON_START, NULL,
 			       getpid(), NULL);
-	return r;
+	return r == -EPIPE ? 0 : r; /* the loop hears what the scribe died of */
 }
 
 static void close_all(struct keeper *k)

@@ -227,10 +227,24 @@ static int on_events_msg(struct link *l, struct ipc_msg *m)
 	return m->type == MSG_APPENDED ? 0 : -EPROTO;
 }
 
+/*
+ * Before the opening record is durable an ended channel is, nearly always, the
+ * scribe's own end, and the keeper will hear in this round what it died of.
+ */
+static void await_scribe_end(struct session *s)
+{
+	arm(s, SESSION_WORD_NS);
+}
+
 static void on_events_end(struct link *l, int reason)
 {
 	struct session *s = l->owner;
 
+	if (!s->durable && s->state != SESSION_CLOSING) {
+		link_close(l);
+		await_scribe_end(s);
+		return;
+	}
 	log_warn("session %s: the ledger takes no more of its records: %s",
 		 s->id, strerror(-reason));
 	link_close(l);
@@ -385,7 +399,9 @@ static void on_ledger_end(struct link *l, int reason)
 	struct session *s = l->owner;
 
 	link_close(l);
-	if (s->close_sent || !s->durable)
+	if (!s->durable && s->state != SESSION_CLOSING)
+		await_scribe_end(s);
+	else if (s->close_sent || !s->durable)
 		ledger_lost(s, strerror(-reason));
 	else
 		session_terminate(s, "the ledger has closed its channel");
@@ -541,10 +557,12 @@ void session_advance(struct session *s)
 	if (r == 0)
 		r = hand_out(s, &g);
 	grant_done(&g);
-	if (r == 0) {
+	if (r == 0 || r == -EPIPE)
 		take_place(s);
+	if (r == -EPIPE)
+		await_scribe_end(s);
+	if (r == 0 || r == -EPIPE)
 		return;
-	}
 	if (r < 0)
 		diag_set(&why, 0, 0, "no session can be made in %s: %s%s",
 			 s->keeper->config->state_dir, strerror(-r),
@@ -799,6 +817,12 @@ void session_close(struct session *s, uint32_t msg,
 		return;
 	}
 	arm(s, SESSION_RELAY_NS);
+}
+
+void session_not_started(struct session *s, const char *why)
+{
+	if (s->state != SESSION_CLOSING && !s->durable)
+		say_unwritten(s, 0, why);
 }
 
 void session_orphan(struct session *s, const char *reason)

@@ -50,6 +50,7 @@ struct rules_entry;
 #define SESSION_END_NS    (UINT64_C(10000) * 1000 * 1000) /* after TERMINATE */
 #define SESSION_LEDGER_NS (UINT64_C(5000) * 1000 * 1000)  /* to be durable */
 #define SESSION_AGAIN_NS  (UINT64_C(1000) * 1000 * 1000)  /* a full disk */
+#define SESSION_WORD_NS   (UINT64_C(500) * 1000 * 1000)   /* the scribe's */
 #define SESSION_RELAY_MAX ((size_t)4096) /* bytes it may send the keeper */
 
 enum session_state {
@@ -127,6 +128,8 @@ must_check int session_event(struct session *s, struct str record);
 /* Into CLOSING; @end's reason is copied.  May free @s. */
 void session_close(struct session *s, uint32_t msg,
 		   const struct session_end *end);
+/* The ledger will not take its opening record: the client is told @why. */
+void session_not_started(struct session *s, const char *why);
 /* The client's connection is gone.  May free @s. */
 void session_orphan(struct session *s, const char *reason);
 /* GRANTED, and there is no relay: says @why to the client, and closes it. */

@@ -24,6 +24,7 @@ struct keeper {
 	bool listen_off; /* until the next tick */
 	int spare_fd;    /* to turn somebody away with; -1: in use */
 	struct link scribe, zygote;
+	char scribe_why[256]; /* it could not begin; "": it did, or died mute */
 	struct client *clients;
 	size_t n_clients;
 	struct session *sessions; /* newest first */

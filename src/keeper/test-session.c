@@ -703,6 +703,37 @@ static void scribe_dies(void)
 	role_dies(true);
 }
 
+/* One that cannot begin says why, in whatever order its channels end. */
+static void scribe_cannot_begin(void)
+{
+	struct world w;
+	struct given g;
+	int c;
+
+	for (int order = 0; order < 2; order++) {
+		world_init(&w);
+		c = connect_client(&w);
+		open_session(&w, c, &g);
+		if (order == 0) {
+			(void)close(TAKE_FD(g.events));
+			(void)close(TAKE_FD(g.ledger));
+			CHECK_EQ(comes(c, NONE_MS), 0);
+		}
+		say(w.scribe, MSG_SCRIBE_FAILED, 0, "{\"error\":\"no room\"}");
+		(void)close(w.scribe);
+		w.scribe = -1;
+		CHECK_EQ(receive(&w, c), MSG_REFUSED);
+		CHECK_EQ(memmem(word(&w, "text").ptr, word(&w, "text").len,
+				"no room", 7) != NULL,
+			 true);
+		CHECK_EQ(receive(&w, c), 0);
+		CHECK_EQ(exit_code(&w), KEEPER_BROKEN);
+		(void)close(c);
+		given_close(&g);
+		world_done(&w);
+	}
+}
+
 static void zygote_dies(void)
 {
 	role_dies(false);
@@ -1178,6 +1209,7 @@ int main(void)
 		{ "the relay does not die", relay_does_not_die },
 		{ "a record is refused", record_refused },
 		{ "the scribe dies", scribe_dies },
+		{ "a scribe that cannot begin says why", scribe_cannot_begin },
 		{ "the zygote dies", zygote_dies },
 		{ "the keeper dies", keeper_dies },
 		{ "written, not yet durable", written_not_durable },

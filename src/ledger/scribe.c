@@ -624,7 +624,7 @@ static int close_others(int keep)
 	return 0;
 }
 
-static int open_ledger(struct scribe *s, const char *dir)
+static int open_ledger(struct scribe *s, const char *dir, struct diag *why)
 {
 	const struct store_options o = { .lock_wait_ms = LOCK_WAIT_MS,
 					 .written = on_written,
@@ -633,9 +633,9 @@ static int open_ledger(struct scribe *s, const char *dir)
 	int r = store_open(&s->store, dir, &o, &repair);
 
 	if (r != 0) {
-		log_error("the ledger %s cannot be opened: %s%s", dir,
-			  r == -EBUSY ? "another scribe has it" : strerror(-r),
-			  error_advice(r));
+		diag_set(why, 0, 0, "the ledger %s cannot be opened: %s%s", dir,
+			 r == -EBUSY ? "another scribe has it" : strerror(-r),
+			 error_advice(r));
 		return r;
 	}
 	if (repair.torn_bytes > 0)
@@ -648,7 +648,8 @@ static int open_ledger(struct scribe *s, const char *dir)
 }
 
 /* All isolation in one place; after it the first foreign byte is read. */
-static int scribe_enter(struct scribe *s, int keeper_fd, const char *dir)
+static int scribe_enter(struct scribe *s, int keeper_fd, const char *dir,
+			struct diag *why)
 {
 	static const struct str none = { "", 0 };
 	struct confine_report c = { 0 };
@@ -662,7 +663,7 @@ static int scribe_enter(struct scribe *s, int keeper_fd, const char *dir)
 	if (r == 0)
 		r = loop_new(&s->loop, NULL);
 	if (r == 0)
-		r = open_ledger(s, dir);
+		r = open_ledger(s, dir, why);
 	if (r == 0)
 		r = confine_scribe(store_dirfd(s->store), &c);
 	if (r == 0)
@@ -706,9 +707,33 @@ static void scribe_done(struct scribe *s)
 	loop_free(s->loop);
 }
 
+/* The log is for who started us; the keeper tells all who wait for it. */
+static void say_why(int keeper_fd, const char *dir, int error,
+		    const struct diag *why)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out o = JSON_OUT(&b);
+	char text[sizeof(why->text)];
+
+	(void)snprintf(text, sizeof(text),
+		       "the ledger %s cannot be written: %s%s", dir,
+		       strerror(-error), error_advice(error));
+	if (why->text[0])
+		(void)snprintf(text, sizeof(text), "%s", why->text);
+	log_error("%s", text);
+	buf_init(&b, (size_t)16 * 1024);
+	json_open(&o, '{');
+	json_kstr(&o, "error", str_of(text));
+	json_close(&o, '}');
+	if (b.failed || ipc_send(keeper_fd, MSG_SCRIBE_FAILED, 0, buf_str(&b),
+				 NULL, 0) != 0)
+		log_warn("the keeper could not be told");
+}
+
 int scribe_run(int keeper_fd, const char *ledger_dir)
 {
 	struct scribe s = { .code = 0 };
+	struct diag why = { 0 };
 	int r;
 
 	log_init("bawnd[scribe]", STDERR_FILENO, LOG_LEVEL_INFO);
@@ -718,9 +743,9 @@ int scribe_run(int keeper_fd, const char *ledger_dir)
 					.owner = &s,
 					.patient = true };
 	s.asks = calloc(ASKS_MAX, sizeof(*s.asks));
-	r = s.asks ? scribe_enter(&s, keeper_fd, ledger_dir) : -ENOMEM;
+	r = s.asks ? scribe_enter(&s, keeper_fd, ledger_dir, &why) : -ENOMEM;
 	if (r != 0)
-		log_error("cannot start: %s", strerror(-r));
+		say_why(keeper_fd, ledger_dir, r, &why);
 	r = r == 0 ? scribe_serve(&s) : 2;
 	scribe_done(&s);
 	return r;

@@ -659,6 +659,7 @@ static void test_cannot_start(void)
 	test_dir_init(&w.dir);
 	CHECK_EQ(chmod(w.dir.path, 0755), 0); /* others may look: refused */
 	world_start(&w);
+	CHECK_EQ(get_message(w.keeper, MSG_SCRIBE_FAILED, 0), 0);
 	CHECK_EQ(get_answer(w.keeper, 1), -EPIPE);
 	CHECK_EQ(wait_scribe(&w), 2);
 	(void)close(w.keeper);

@@ -81,9 +81,10 @@ class Small:
     def __init__(self):
         self.world = World()
         self.state = f'{pen.Places.top}/small/state'
-        subprocess.run(['rm', '-rf', self.state], check=True)
-        os.mkdir(self.state, 0o700)
         self.filler = os.path.dirname(self.state) + '/filler'
+        # A failed test may have left both.
+        subprocess.run(['rm', '-rf', self.state, self.filler], check=True)
+        os.mkdir(self.state, 0o700)
         self.world.state = self.world.env['BAWN_STATE_DIR'] = self.state
 
     def fill(self, leave=0):
