@@ -313,7 +313,7 @@ static int open_sources(struct jail *j, const struct plan *p, int userns_fd,
 
 		if (m->op != PLAN_BIND)
 			continue;
-		fd = source_open(p, m, is_owners(p, m) ? userns_fd : -1);
+		fd = source_open(m, is_owners(p, m) ? userns_fd : -1);
 		if (fd < 0) {
 			if (fd == -EPERM) {
 				r = explain_root(err);
@@ -326,7 +326,8 @@ static int open_sources(struct jail *j, const struct plan *p, int userns_fd,
 				break;
 			}
 			diag_set(err, 0, 0, "cannot bind %s: %s", m->src,
-				 strerror(-fd));
+				 fd == -ELOOP ? SOURCE_EXCHANGED
+					      : strerror(-fd));
 			r = fd;
 			break;
 		}

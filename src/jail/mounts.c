@@ -97,7 +97,7 @@ static int do_bind(struct mounts *m, size_t i)
 	if (m->sources)
 		r = m->sources[i] == -1 ? -ENOENT : TAKE_FD(m->sources[i]);
 	else
-		r = source_open(m->plan, pm, -1);
+		r = source_open(pm, -1);
 	if (r < 0)
 		return r;
 	mount = r;
@@ -335,6 +335,7 @@ static int explain(const struct plan_mount *pm, int r, struct diag *err)
 				      "directory of the host"
 		: r == PLACE_E_KIND ? "a directory and a file stand against "
 				      "each other"
+		: r == -ELOOP       ? SOURCE_EXCHANGED
 				    : strerror(-r);
 
 	if (err->text[0] == '\0')

@@ -3,35 +3,9 @@
 
 #include <sys/mount.h>
 
-#include "base/path.h"
 #include "jail/sys.h"
 
-/* Below something that an earlier jail of this project could write. */
-static bool is_plantable(const struct plan *p, const char *path)
-{
-	for (size_t i = 0; i < p->n_mounts; i++) {
-		const struct plan_mount *m = &p->mounts[i];
-
-		if (m->op == PLAN_BIND && m->writable &&
-		    strcmp(m->src, path) != 0 &&
-		    path_is_below(str_of(path), str_of(m->src)))
-			return true;
-	}
-	return false;
-}
-
-static int open_host(const struct plan *p, const char *path)
-{
-	int fd = sys_openat2(AT_FDCWD, path, O_PATH,
-			     RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS);
-
-	/* The usual case is a plain path: the question costs only then. */
-	if (fd == -ELOOP && !is_plantable(p, path))
-		fd = sys_openat2(AT_FDCWD, path, O_PATH, RESOLVE_NO_MAGICLINKS);
-	return fd;
-}
-
-int source_open(const struct plan *p, const struct plan_mount *m, int userns_fd)
+int source_open(const struct plan_mount *m, int userns_fd)
 {
 	struct mount_attr a = {
 		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
@@ -43,7 +17,8 @@ int source_open(const struct plan *p, const struct plan_mount *m, int userns_fd)
 	AUTO(fd) int mount = -1;
 	int r;
 
-	r = open_host(p, m->src);
+	r = sys_openat2(AT_FDCWD, m->src, O_PATH,
+			RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS);
 	if (r < 0)
 		return r;
 	fd = r;

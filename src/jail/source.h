@@ -9,15 +9,20 @@
 #include "base/base.h"
 #include "jail/plan.h"
 
+/* What -ELOOP means, for a message. */
+#define SOURCE_EXCHANGED \
+	"a symbolic link took its place in this very moment; try again"
+
 /*
  * A detached mount of @m->src with everything mounted below it: no set-id, no
  * devices, read-only unless @m->writable, cut off from the host's later mounts.
  * @userns_fd != -1: its ids are mapped as that namespace says.
  *
- * The path may hold symlinks, but none that a jail could have planted: below a
- * writable bind of @p there must be none.
+ * -ELOOP when a symlink is on the way, at its end too: a plan names its sources
+ * by their real paths, so somebody put it there since.  Who is a session with the
+ * right to do so, of this project or of one around it, must not choose what the
+ * jail gets instead.
  *
  * A descriptor, or -errno; -EMEDIUMTYPE: this file system takes no id mapping.
  */
-must_check int source_open(const struct plan *p, const struct plan_mount *m,
-			   int userns_fd);
+must_check int source_open(const struct plan_mount *m, int userns_fd);
