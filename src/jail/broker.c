@@ -8,6 +8,10 @@
  * the accepted one is closed, which the program in the jail sees as a peer
  * that hung up: a listener cannot refuse after the fact.
  *
+ * The host's socket may lie where sessions can write.  A path that was free of
+ * symbolic links when it was named is never followed through one later: it
+ * would lead to what a session chose, another agent's socket perhaps.
+ *
  * Beyond BROKER_MAX_CONNS nothing is accepted; the backlog fills and connect()
  * in the jail waits, or fails with EAGAIN.
  */
@@ -18,6 +22,7 @@
 #include <sys/un.h>
 
 #include "jail/duct.h"
+#include "jail/sys.h"
 
 struct conn {
 	struct duct duct;
@@ -31,6 +36,7 @@ struct entrance {
 	struct broker *broker;
 	struct entrance *next;
 	struct sockaddr_un host;
+	bool plain; /* there is no link on the way to it */
 	bool used, listening;
 	int fd;
 };
@@ -85,15 +91,31 @@ static void on_over(struct duct *p, enum duct_over how, int error)
 	(void)!update_entrances(b); /* out of memory: fewer entrances */
 }
 
+static int open_plain(const char *path)
+{
+	return sys_openat2(AT_FDCWD, path, O_PATH,
+			   RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+}
+
 static int connect_host(const struct entrance *e)
 {
+	struct sockaddr_un host = e->host;
+	AUTO(fd) int at = -1;
 	AUTO(fd)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd == -1)
 		return neg_errno();
-	if (connect(fd, (const struct sockaddr *)&e->host, sizeof(e->host)) ==
-	    -1)
+	if (e->plain) {
+		int r = open_plain(e->host.sun_path);
+
+		if (r < 0)
+			return r;
+		at = r;
+		(void)snprintf(host.sun_path, sizeof(host.sun_path),
+			       "/proc/self/fd/%d", at);
+	}
+	if (connect(fd, (const struct sockaddr *)&host, sizeof(host)) == -1)
 		return neg_errno();
 	return TAKE_FD(fd);
 }
@@ -192,6 +214,7 @@ void broker_free(struct broker *b)
 int broker_add(struct broker *b, int listener, const char *path)
 {
 	struct entrance *e;
+	int at;
 
 	if (strlen(path) >= sizeof(e->host.sun_path)) {
 		(void)close(listener);
@@ -206,6 +229,10 @@ int broker_add(struct broker *b, int listener, const char *path)
 	e->fd = listener;
 	e->host.sun_family = AF_UNIX;
 	memcpy(e->host.sun_path, path, strlen(path));
+	at = open_plain(path);
+	e->plain = at >= 0;
+	if (at >= 0)
+		(void)close(at);
 	e->io = (struct loop_io){ .fd = listener,
 				  .events = EPOLLIN,
 				  .run = on_connection,

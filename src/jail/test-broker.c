@@ -194,6 +194,38 @@ static void test_no_host(void)
 	world_free(&w);
 }
 
+/* Where the path was without links, one that comes later is not followed. */
+static void test_link(void)
+{
+	char other[sizeof(((struct world *)0)->host) + 8], got[4];
+	struct world w;
+	int in, listener;
+
+	world_new(&w);
+	(void)snprintf(other, sizeof(other), "%s2", w.host);
+	listener = listen_at(other);
+	CHECK_EQ(unlink(w.host), 0);
+	CHECK_EQ(symlink(other, w.host), 0);
+	in = connect_to(w.inside);
+	turn(&w, 3);
+	CHECK_EQ(read(in, got, sizeof(got)), 0);
+	(void)close(in);
+	/* By a link from the beginning: then it is the user's. */
+	(void)unlink(w.inside);
+	CHECK_EQ(broker_add(w.b, listen_at(w.inside), w.host), 0);
+	in = connect_to(w.inside);
+	turn(&w, 3);
+	CHECK_EQ(fcntl(listener, F_SETFL, O_NONBLOCK), 0);
+	int out = accept(listener, NULL, NULL);
+
+	CHECK_EQ(out >= 0, 1);
+	(void)close(out);
+	(void)close(in);
+	(void)close(listener);
+	(void)unlink(other);
+	world_free(&w);
+}
+
 static void test_many(void)
 {
 	enum {
@@ -293,6 +325,7 @@ int main(void)
 		{ "descriptors do not pass", test_no_descriptors },
 		{ "a use that cannot be recorded", test_refused },
 		{ "nobody listens on the host", test_no_host },
+		{ "no link that comes later", test_link },
 		{ "only so many at once", test_many },
 		{ "a path that no address can hold", test_long_path },
 		{ "a stuck reader", test_back_pressure },
