@@ -51,11 +51,25 @@ static int keep(struct run *r, const struct hide_found *f)
 	return 0;
 }
 
+/* The policy names it, so that ours is in its place. */
+static bool is_named_socket(const struct run *r, const struct hide_found *f)
+{
+	for (size_t i = 0; i < r->plan.n_mounts; i++) {
+		const struct plan_mount *m = &r->plan.mounts[i];
+
+		if (m->op == PLAN_SOCKET && strcmp(m->dst, f->path) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int on_found(void *owner, const struct hide_found *f)
 {
 	struct run *r = owner;
 	int e;
 
+	if (f->what == HIDE_SOCKET && is_named_socket(r, f))
+		return 0;
 	if (r->needs & RUN_NEED_JAIL)
 		return keep(r, f);
 	e = jail_cover(r->jail, f->path);
