@@ -40,6 +40,17 @@ int home_name(const char *project, char ret[HOME_NAME_MAX])
 	return 0;
 }
 
+bool home_exists(const char *state_dir, const char *project)
+{
+	char name[HOME_NAME_MAX], path[PATH_LIMIT + 1];
+	int n;
+
+	if (home_name(project, name) != 0)
+		return true; /* who cannot know shall not follow a link */
+	n = snprintf(path, sizeof(path), "%s/homes/%s", state_dir, name);
+	return n < 0 || (size_t)n >= sizeof(path) || access(path, F_OK) == 0;
+}
+
 static int open_beneath(int dirfd, const char *rel, uint64_t flags)
 {
 	struct open_how how = { .flags = flags | O_CLOEXEC,

@@ -20,6 +20,9 @@
  */
 must_check int home_name(const char *project, char ret[HOME_NAME_MAX]);
 
+/* Has @project one?  Not without a session of it. */
+bool home_exists(const char *state_dir, const char *project);
+
 /*
  * Make what is missing of STATE/homes/NAME/home, 0700, owned by @uid.
  * *ret_fd is the directory, *ret_path its path in @a.

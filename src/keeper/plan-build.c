@@ -451,6 +451,7 @@ static const struct part parts[] = {
 	{ plan_add_system, "every session has it" },
 	{ plan_add_policy_files, "the base system" },
 	{ plan_add_git, "the repository of this worktree or submodule" },
+	{ plan_settle, "the base system" },
 	{ plan_add_home, "the private home" },
 	{ plan_add_toolchains, "an installed tool" },
 	{ plan_add_installs, "the private home" },

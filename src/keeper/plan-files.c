@@ -44,7 +44,7 @@ static int add_tops(struct plan_work *w)
 	if (!yard_sees(&w->yard, "/usr", false))
 		return 0;
 	for (size_t i = 0; i < N_ELEMS(tops); i++) {
-		int r = yard_add_path(&w->yard, tops[i], false, NULL);
+		int r = yard_add_path(&w->yard, tops[i], false);
 
 		if (r != 0 && r != YARD_MISSING && r != YARD_REFUSED)
 			return r;
@@ -248,8 +248,9 @@ static int add_item(struct plan_work *w, const struct policy_item *item,
 	bool writable = key == POLICY_FILES_WRITE;
 	bool builtin = str_eq(item->origin.layer, STR("builtin"));
 	struct diag why = { 0 };
-	char *path, *real = NULL;
+	struct yard_way way;
 	struct str text;
+	char *path;
 	int r = expand(w, key, item, &text, &why);
 
 	if (r > 0)
@@ -259,8 +260,8 @@ static int add_item(struct plan_work *w, const struct policy_item *item,
 	path = arena_cstr(w->arena, text);
 	if (!path)
 		return -ENOMEM;
-	r = host_real(w->arena, w->in->host, path, &real, NULL);
-	if (error_is_shortage(r))
+	r = yard_find(&w->yard, path, &way);
+	if (r < 0)
 		return r;
 	if (r != 0) {
 		if (!builtin)
@@ -270,13 +271,13 @@ static int add_item(struct plan_work *w, const struct policy_item *item,
 				    STR_ARG(item->text));
 		return 0;
 	}
-	r = guard(w, item, real, writable);
+	r = guard(w, item, way.real, writable);
 	if (r != 0)
 		return r;
 	because(w, writable ? "files.write" : "files.read", item);
-	r = yard_add_path(&w->yard, path, writable, NULL);
+	r = yard_add_way(&w->yard, &way, writable);
 	if (r == YARD_REFUSED && !builtin) {
-		const struct origin *o = refuser(w, real, writable);
+		const struct origin *o = refuser(w, way.real, writable);
 
 		plan_notice(w,
 			    "%.*s:%u: %.*s: the %.*s's layer refuses it "
@@ -286,7 +287,7 @@ static int add_item(struct plan_work *w, const struct policy_item *item,
 			    STR_ARG(o->layer), STR_ARG(o->file),
 			    (unsigned)o->line);
 	}
-	return r == YARD_MISSING || r == YARD_REFUSED ? 0 : r;
+	return r == YARD_REFUSED ? 0 : r;
 }
 
 static int add_items(struct plan_work *w, enum policy_key key)
@@ -317,15 +318,18 @@ int plan_add_policy_files(struct plan_work *w)
 	if (r == 0)
 		r = add_tops(w);
 	w->yard.why.what = "the project's policy is not a session's to change";
-	if (r == 0)
-		r = keep_policy(w);
-	if (r == 0 && !yard_sees(&w->yard, w->plan->cwd, false))
-		r = plan_refuse(w,
-				"the policy (files) shows nothing of %s, "
-				"where the command is to run; add \".\" to "
-				"files.write or files.read",
-				w->plan->cwd);
-	return r;
+	return r == 0 ? keep_policy(w) : r;
+}
+
+int plan_check_cwd(struct plan_work *w)
+{
+	if (!yard_sees(&w->yard, w->plan->cwd, false))
+		return plan_refuse(w,
+				   "the policy (files) shows nothing of %s, "
+				   "where the command is to run; add \".\" to "
+				   "files.write or files.read",
+				   w->plan->cwd);
+	return 0;
 }
 
 int plan_add_hidden(struct plan_work *w)
@@ -394,7 +398,9 @@ static bool sockets_agree(struct plan_work *w, const struct policy_item *item,
 static int add_socket(struct plan_work *w, const struct policy_item *item)
 {
 	struct plan_mount m = { .op = PLAN_SOCKET, .mode = 0600 };
+	const struct yard_link *planted;
 	struct diag why = { 0 };
+	struct yard_way way;
 	struct stat st;
 	struct str text;
 	int r = expand(w, POLICY_NETWORK_SOCKETS, item, &text, &why);
@@ -411,12 +417,24 @@ static int add_socket(struct plan_work *w, const struct policy_item *item)
 	m.dst = m.src;
 	if (!m.src)
 		return -ENOMEM;
-	if (host_stat(w->in->host, m.src, &st) != 0 || !S_ISSOCK(st.st_mode)) {
+	r = yard_find(&w->yard, m.src, &way);
+	if (r < 0)
+		return r;
+	if (r != 0 || !S_ISSOCK(way.mode) ||
+	    host_stat(w->in->host, way.real, &st) != 0) {
 		plan_notice(w, "%.*s:%u: there is no socket %s",
 			    STR_ARG(item->origin.file),
 			    (unsigned)item->origin.line, m.src);
 		return 0;
 	}
+	planted = yard_planted(&w->yard, &way);
+	if (planted)
+		return refuse_item(w, item,
+				   "there is a link on the way to it where "
+				   "sessions can write; name what it leads to");
+	/* The way is asked again for each connection, unless it is here. */
+	if (yard_sees(&w->yard, way.real, true))
+		m.src = way.real;
 	if (st.st_uid != w->in->uid)
 		return refuse_item(w, item, "the socket is another user's");
 	if (!sockets_agree(w, item, text))

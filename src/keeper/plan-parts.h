@@ -42,11 +42,15 @@ const char *plan_find_top(struct arena *a, const struct host *host,
 must_check int plan_find_project(struct plan_work *w);
 /* The git directory of a worktree, when it is one that can be trusted. */
 must_check int plan_add_git(struct plan_work *w);
+/* Nothing writable comes after this: links can be judged. */
+must_check int plan_settle(struct plan_work *w);
 
 /* plan-files.c: what the policy names, the base system. */
 must_check int plan_set_layers(struct plan_work *w);
 must_check int plan_add_system(struct plan_work *w);
 must_check int plan_add_policy_files(struct plan_work *w);
+/* The command's directory is seen, or the plan makes no sense. */
+must_check int plan_check_cwd(struct plan_work *w);
 must_check int plan_add_hidden(struct plan_work *w);
 must_check int plan_add_sockets(struct plan_work *w);
 

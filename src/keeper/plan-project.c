@@ -94,6 +94,13 @@ static int locate(const struct look *l, struct str cwd, struct str home,
 	const char *top;
 	int r = real_dir(l, cwd, "the working directory", ret_cwd);
 
+	/*
+	 * Nobody stands in a link: where one is met, somebody put it there
+	 * since, and it leads to what he chose.
+	 */
+	if (r == 0 && !str_eq(str_of(*ret_cwd), cwd))
+		return refuse(l, "the working directory", *ret_cwd,
+			      " was exchanged in this very moment; try again");
 	if (r == 0)
 		r = real_dir(l, home, "the home directory", ret_home);
 	if (r != 0)
@@ -148,6 +155,9 @@ int plan_find_project(struct plan_work *w)
 	if (r != 0)
 		return r;
 	w->project = project;
+	w->yard.project = project;
+	w->yard.home = home;
+	w->yard.state_dir = w->in->state_dir;
 	if (strcmp(project, w->in->project) != 0)
 		return plan_refuse(w,
 				   "%s has become another project in this "
@@ -270,6 +280,17 @@ static bool is_submodule(struct git_look *g)
 	return dir && strcmp(dir, g->w->project) == 0;
 }
 
+/* @dir was looked at as it is: now it has to be no link. */
+static int add_git_dir(struct plan_work *w, const char *dir)
+{
+	struct yard_way way;
+	int r = yard_find(&w->yard, dir, &way);
+
+	if (r == 0 && way.n_links > 0)
+		return YARD_MISSING;
+	return r == 0 ? yard_add_way(&w->yard, &way, true) : r;
+}
+
 int plan_add_git(struct plan_work *w)
 {
 	struct git_look g = { .w = w };
@@ -302,11 +323,31 @@ int plan_add_git(struct plan_work *w)
 			    g.file, g.dir);
 		return 0;
 	}
-	r = yard_add_path(&w->yard, dir, true, NULL);
+	r = add_git_dir(w, dir);
 	if (r == YARD_REFUSED)
 		plan_notice(w,
 			    "the policy (files.write) does not show %s, the "
 			    "repository of %s; git will not work in here",
 			    dir, w->project);
 	return r == YARD_MISSING || r == YARD_REFUSED ? 0 : r;
+}
+
+static void tell_planted(void *ctx, const struct yard_item *item,
+			 const struct yard_link *link)
+{
+	struct plan_work *w = ctx;
+	const struct origin *o = &item->why.origin;
+
+	if (str_eq(o->layer, STR("builtin")) || o->layer.len == 0)
+		return;
+	plan_notice(w,
+		    "%.*s:%u: the link %s leads to %s, but sessions can write "
+		    "where it is, so it is not followed; name what it leads to",
+		    STR_ARG(o->file), (unsigned)o->line, link->at, item->m.dst);
+}
+
+int plan_settle(struct plan_work *w)
+{
+	yard_settle(&w->yard, w, tell_planted);
+	return w->arena->failed ? -ENOMEM : plan_check_cwd(w);
 }

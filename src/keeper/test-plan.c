@@ -261,7 +261,8 @@ static void projects(void)
 		{ "/home/u/proj", 0, "/home/u/proj" },
 		{ "/home/u/repo/src/deep", 0, "/home/u/repo" },
 		{ "/home/u/repo", 0, "/home/u/repo" },
-		{ "/srv/link/src", 0, "/home/u/repo" },
+		/* nobody stands in a link: it was put there meanwhile */
+		{ "/srv/link/src", 1, NULL },
 		{ "/data/x", 0, "/data/x" },
 		{ "/home/u", 1, NULL },
 		{ "/home", 1, NULL },
@@ -320,6 +321,100 @@ static void policy_paths(void)
 	/* the home as a whole is private */
 	CHECK_EQ(build(&m, "version: 1\nfiles: {read: [~], write: [.]}\n"), 1);
 	CHECK_EQ(build(&m, "version: 1\nfiles: {read: [/], write: [.]}\n"), 1);
+	machine_done(&m);
+}
+
+/* What is bound at @path, however; by @policy. */
+static enum seen seen_by(struct machine *m, const char *policy,
+			 const char *path)
+{
+	CHECK_EQ(build(m, policy), 0);
+	return bound(m, path);
+}
+
+/* A link that a session could have made is not followed. */
+static void planted_links(void)
+{
+	static const char direct[] = "version: 1\nfiles: {read: [/usr, "
+				     "~/tools/x], write: [.]}\n";
+	static const struct {
+		const char *policy;
+		bool notice;
+	} refused[] = {
+		{ "version: 1\nfiles: {write: [., ./out]}\n", true },
+		{ "version: 1\nfiles: {write: [./out, .]}\n", true },
+		{ "version: 1\nfiles: {read: [/usr, ./out], write: [.]}\n",
+		  true },
+		{ "version: 1\nfiles: {read: [/usr, ./sub/up], "
+		  "write: [.]}\n",
+		  true },
+		/* by way of one that is the user's */
+		{ "version: 1\nfiles: {read: [/usr, ~/mine], write: [.]}\n",
+		  true },
+		{ "version: 1\n", false },
+	};
+	struct machine m;
+
+	machine_init(&m);
+	put_dir(m.root, "/home/u/.config/gh");
+	put(m.root, "/home/u/.config/gh/hosts", "token\n");
+	put_link(m.root, "/home/u/proj/out", "/home/u/.config/gh");
+	put_dir(m.root, "/home/u/proj/sub");
+	put_link(m.root, "/home/u/proj/sub/up", "../../.config/gh");
+	put_link(m.root, "/home/u/mine", "proj/out");
+	put_dir(m.root, "/home/u/proj/.venv");
+	put_link(m.root, "/home/u/proj/.venv/bin", "/home/u/.config/gh");
+	m.q.env[OPEN_PATH] = STR("/home/u/proj/.venv/bin:/usr/bin");
+	for (size_t i = 0; i < N_ELEMS(refused); i++) {
+		CHECK_EQ(seen_by(&m, refused[i].policy, "/home/u/.config/gh"),
+			 NOT);
+		CHECK_EQ(bound(&m, "/home/u/proj"), WRITE);
+		CHECK_EQ(m.notices.n, refused[i].notice);
+	}
+	CHECK_STR(env_of(&m, "PATH"), STR("/usr/bin:/home/u/.bawn/bin"));
+	/* A link of the user's own leads on. */
+	put_dir(m.root, "/home/u/data/x");
+	put_link(m.root, "/home/u/tools", "data");
+	CHECK_EQ(seen_by(&m, direct, "/home/u/data/x"), READ);
+	machine_done(&m);
+}
+
+/* A command in the project that is a link to somewhere. */
+static void planted_command(void)
+{
+	struct machine m;
+
+	machine_init(&m);
+	put(m.root, "/home/u/.config/gh/tool", "token\n");
+	put_dir(m.root, "/home/u/proj/bin");
+	put_link(m.root, "/home/u/proj/bin/tool", "../../.config/gh/tool");
+	m.q.env[OPEN_PATH] = STR("/home/u/proj/bin:/usr/bin");
+	CHECK_EQ(seen_by(&m, "version: 1\n", "/home/u/.config/gh"), NOT);
+	CHECK_EQ(m.notices.n, 1);
+	CHECK_EQ(strstr(m.notices.text[0], "/home/u/proj/bin/tool") != NULL, 1);
+	machine_done(&m);
+}
+
+/* Another project's sessions can have written, if it had any. */
+static void planted_elsewhere(void)
+{
+	static const char policy[] =
+		"version: 1\nfiles: {read: [/usr, ~/other/sub/data], "
+		"write: [.]}\n";
+	struct machine m;
+
+	machine_init(&m);
+	put_dir(m.root, "/home/u/.config/gh");
+	put_dir(m.root, "/home/u/other/sub");
+	put_link(m.root, "/home/u/other/sub/data", "../../.config/gh");
+	CHECK_EQ(seen_by(&m, policy, "/home/u/.config/gh"), READ);
+	m.write = true;
+	m.q.cwd = STR("/home/u/other");
+	CHECK_EQ(build(&m, "version: 1\n"), 0);
+	m.write = false;
+	m.q.cwd = STR("/home/u/proj");
+	CHECK_EQ(seen_by(&m, policy, "/home/u/.config/gh"), NOT);
+	CHECK_EQ(m.notices.n, 1);
 	machine_done(&m);
 }
 
@@ -798,6 +893,9 @@ int main(void)
 		{ "parents come first", order },
 		{ "projects", projects },
 		{ "paths of the policy", policy_paths },
+		{ "links that a session could have made", planted_links },
+		{ "a command that is such a link", planted_command },
+		{ "such a link in another project", planted_elsewhere },
 		{ "bawn's own files", own_files },
 		{ "toolchains and PATH", toolchains },
 		{ "where clients fetch from", client_urls },

@@ -212,15 +212,27 @@ static bool is_absent(const struct plan_work *w, const struct tool *t,
 	return !host_names_has(in_home, name);
 }
 
+/* There is nothing, or nothing that may be shown. */
+static bool is_left_out(int r)
+{
+	return r == 0 || r == YARD_MISSING || r == YARD_REFUSED ||
+	       r == YARD_PLANTED;
+}
+
 static int add_tool(struct plan_work *w, const struct tool *t)
 {
 	const char *base = base_of(w, t);
+	char *real = NULL;
 	bool any = false;
-	int r = 0;
+	mode_t mode = 0;
+	int r;
 
 	if (!base)
 		return -ENOMEM;
-	if (!host_is_dir(w->in->host, base) ||
+	r = host_real(w->arena, w->in->host, base, &real, &mode);
+	if (error_is_shortage(r))
+		return r;
+	if (r != 0 || !S_ISDIR(mode) ||
 	    path_is_below(str_of(w->home), str_of(base)))
 		return 0; /* not installed, or a variable that makes no sense */
 	for (size_t i = 0; i < N_ELEMS(t->read) && t->read[i]; i++) {
@@ -229,14 +241,14 @@ static int add_tool(struct plan_work *w, const struct tool *t)
 							  base, t->read[i])
 					   : base;
 
-		r = path ? yard_add_path(&w->yard, path, false, NULL) : -ENOMEM;
+		r = path ? yard_add_path(&w->yard, path, false) : -ENOMEM;
 		any |= r == 0;
-		if (r != 0 && r != YARD_MISSING && r != YARD_REFUSED)
+		if (!is_left_out(r))
 			return r;
 	}
 	r = 0;
 	for (size_t i = 0; i < N_ELEMS(t->never) && t->never[i] && r == 0; i++)
-		r = hide_never(w, base, t->never[i]);
+		r = hide_never(w, real, t->never[i]);
 	if (t->set && any)
 		env_list_set(&w->env, t->set, str_of(base));
 	return r;
@@ -284,16 +296,16 @@ static bool is_deep(const struct plan_work *w, const char *real)
 	return count_components(rest) >= 2;
 }
 
-/* Make @real visible if that is ours to do.  *ret: it is. */
-static int show(struct plan_work *w, const char *real, bool *ret)
+/* Make what @way leads to visible if that is ours to do.  *ret: it is. */
+static int show(struct plan_work *w, const struct yard_way *way, bool *ret)
 {
 	int r = 0;
 
-	if (!yard_sees(&w->yard, real, false) && w->defaults &&
-	    is_deep(w, real))
-		r = yard_add_path(&w->yard, real, false, NULL);
-	*ret = yard_sees(&w->yard, real, false);
-	return r == YARD_MISSING || r == YARD_REFUSED ? 0 : r;
+	if (!yard_sees(&w->yard, way->real, false) && w->defaults &&
+	    is_deep(w, way->real))
+		r = yard_add_way(&w->yard, way, false);
+	*ret = yard_sees(&w->yard, way->real, false);
+	return is_left_out(r) ? 0 : r;
 }
 
 struct path_list {
@@ -314,8 +326,9 @@ static void list_add(struct path_list *l, const char *dir)
 static int add_path_dir(struct plan_work *w, struct str entry,
 			struct path_list *l)
 {
-	char *dir, *real = NULL;
+	struct yard_way way;
 	bool visible;
+	char *dir;
 	int r;
 
 	if (!str_starts(entry, STR("/")))
@@ -323,16 +336,14 @@ static int add_path_dir(struct plan_work *w, struct str entry,
 	dir = arena_cstr(w->arena, path_normalise(w->arena, STR("/"), entry));
 	if (!dir)
 		return w->arena->failed ? -ENOMEM : 0;
-	r = host_real(w->arena, w->in->host, dir, &real, NULL);
-	if (error_is_shortage(r))
-		return r;
+	r = yard_find(&w->yard, dir, &way);
 	if (r != 0)
-		return 0;
-	r = show(w, real, &visible);
+		return r < 0 ? r : 0;
+	r = show(w, &way, &visible);
 	if (r != 0 || !visible)
 		return r;
 	/* /bin and the like are there as links. */
-	list_add(l, count_components(str_of(dir)) == 1 ? dir : real);
+	list_add(l, count_components(str_of(dir)) == 1 ? dir : way.real);
 	return 0;
 }
 
@@ -352,17 +363,16 @@ static char *package_of(struct plan_work *w, const char *real)
 	return arena_cstr(w->arena, dir);
 }
 
-/* The command's file in @dir, without links; NULL: it is not there. */
-static int command_in(struct plan_work *w, struct str dir, char **ret)
+/* The command's file in @dir; @ret->real NULL: it is not there. */
+static int command_in(struct plan_work *w, struct str dir, struct yard_way *ret)
 {
 	char *file = arena_printf(w->arena, "%.*s/%.*s", STR_ARG(dir),
 				  STR_ARG(w->request->argv[0]));
+	int r = file ? yard_find(&w->yard, file, ret) : -ENOMEM;
 
-	if (!file)
-		return -ENOMEM;
-	if (host_real(w->arena, w->in->host, file, ret, NULL) != 0)
-		*ret = NULL;
-	return 0;
+	if (r > 0)
+		ret->real = NULL;
+	return r < 0 ? r : 0;
 }
 
 /* Is the command looked for on the PATH? */
@@ -373,14 +383,15 @@ static bool is_on_path(const struct plan_work *w)
 	return name.len > 0 && !memchr(name.ptr, '/', name.len);
 }
 
-/* The command's file without links, as the jail's PATH finds it, or NULL. */
+/* The command's file as the jail's PATH finds it; @ret->real NULL: nowhere. */
 static int find_command(struct plan_work *w, const struct path_list *l,
-			char **ret)
+			struct yard_way *ret)
 {
 	int r = 0;
 
-	*ret = NULL;
-	for (size_t i = 0; is_on_path(w) && i < l->n && !*ret && r == 0; i++)
+	*ret = (struct yard_way){ 0 };
+	for (size_t i = 0; is_on_path(w) && i < l->n && !ret->real && r == 0;
+	     i++)
 		r = command_in(w, str_of(l->dirs[i]), ret);
 	return r;
 }
@@ -388,14 +399,24 @@ static int find_command(struct plan_work *w, const struct path_list *l,
 /* Show what the command leads to, when that is elsewhere. */
 static int show_command(struct plan_work *w, const struct path_list *l)
 {
-	char *real, *dir;
+	const struct yard_link *planted;
+	struct yard_way way;
 	bool visible;
-	int r = find_command(w, l, &real);
+	int r = find_command(w, l, &way);
 
-	if (r != 0 || !real || yard_sees(&w->yard, real, false))
+	if (r != 0 || !way.real || yard_sees(&w->yard, way.real, false))
 		return r;
-	dir = package_of(w, real);
-	return dir ? show(w, dir, &visible) : -ENOMEM;
+	planted = yard_planted(&w->yard, &way);
+	if (planted)
+		plan_notice(w,
+			    "%.*s leads to %s by the link %s, but sessions can "
+			    "write where that is, so it is not followed; add "
+			    "%s to files.read",
+			    STR_ARG(w->request->argv[0]), way.real, planted->at,
+			    package_of(w, way.real));
+	way.real = package_of(w, way.real);
+	way.mode = S_IFDIR;
+	return way.real ? show(w, &way, &visible) : -ENOMEM;
 }
 
 /* A directory to name in files.read, so that @real can run. */
@@ -423,24 +444,25 @@ static int tell_hidden_command(struct plan_work *w, const struct path_list *l)
 	const struct origin *o =
 		&w->in->rules->policy.value[POLICY_FILES_READ].origin;
 	struct str path = w->request->env[OPEN_PATH], entry;
-	char *real;
-	int r = find_command(w, l, &real);
+	struct yard_way way;
+	int r = find_command(w, l, &way);
 
 	if (r != 0 || !is_on_path(w) ||
-	    (real && yard_sees(&w->yard, real, false)))
+	    (way.real && yard_sees(&w->yard, way.real, false)))
 		return r;
-	while (r == 0 && !real && str_cut(&path, ':', &entry)) {
+	while (r == 0 && !way.real && str_cut(&path, ':', &entry)) {
 		if (str_starts(entry, STR("/")))
-			r = command_in(w, entry, &real);
+			r = command_in(w, entry, &way);
 	}
 	if (r != 0)
 		return r;
-	if (real)
+	if (way.real)
 		plan_notice(w,
 			    "%.*s:%u: files.read does not show %s, where "
 			    "%.*s is installed; add %s",
-			    STR_ARG(o->file), (unsigned)o->line, real,
-			    STR_ARG(w->request->argv[0]), tool_dir_of(w, real));
+			    STR_ARG(o->file), (unsigned)o->line, way.real,
+			    STR_ARG(w->request->argv[0]),
+			    tool_dir_of(w, way.real));
 	return w->arena->failed ? -ENOMEM : 0;
 }
 
@@ -467,22 +489,22 @@ static int add_dir_vars(struct plan_work *w)
 
 	for (size_t i = 0; i < N_ELEMS(vars); i++) {
 		struct str value = w->request->env[vars[i]];
-		char *dir, *real = NULL;
+		struct yard_way way;
 		bool visible;
+		char *dir;
 		int r;
 
 		if (!str_starts(value, STR("/")))
 			continue;
 		dir = arena_cstr(w->arena, value);
-		if (!dir ||
-		    host_real(w->arena, w->in->host, dir, &real, NULL) != 0)
+		if (!dir || yard_find(&w->yard, dir, &way) != 0)
 			continue;
-		r = show(w, real, &visible);
+		r = show(w, &way, &visible);
 		if (r != 0)
 			return r;
 		if (visible)
 			env_list_set(&w->env, open_env_name(vars[i]),
-				     str_of(real));
+				     str_of(way.real));
 	}
 	return 0;
 }
@@ -572,7 +594,8 @@ static int load_client(struct plan_work *w, const struct client_file *f,
 static int show_named(struct plan_work *w, enum clients_var var,
 		      struct str value, bool *ret)
 {
-	char *path, *real = NULL;
+	struct yard_way way;
+	char *path;
 	int r;
 
 	*ret = true;
@@ -582,16 +605,15 @@ static int show_named(struct plan_work *w, enum clients_var var,
 	path = arena_cstr(w->arena, value);
 	if (!path)
 		return -ENOMEM;
-	if (clients_var_is_file(var)) {
-		r = yard_add_path(&w->yard, path, false, NULL);
-		*ret = r == 0;
-		return r == YARD_MISSING || r == YARD_REFUSED ? 0 : r;
-	}
-	r = host_real(w->arena, w->in->host, path, &real, NULL);
 	*ret = false;
+	r = yard_find(&w->yard, path, &way);
 	if (r != 0)
-		return error_is_shortage(r) ? r : 0;
-	return show(w, real, ret);
+		return r < 0 ? r : 0;
+	if (!clients_var_is_file(var))
+		return show(w, &way, ret);
+	r = yard_add_way(&w->yard, &way, false);
+	*ret = r == 0;
+	return is_left_out(r) ? 0 : r;
 }
 
 int plan_add_clients(struct plan_work *w)

@@ -12,6 +12,13 @@
  * makes it.  In the private home, which is a host directory to init but ours
  * to fill, it is made here.
  *
+ * Links.  Who may write in a directory can put a link there, to whatever the
+ * keeper can see and the jail could not: a session of yesterday, or one that runs
+ * now and exchanges the link while we look.  So one walk finds both the real path
+ * and the links on the way to it; the real path is what init binds, following
+ * none (jail/source.h); and a way that leads over a link that a session could have
+ * made is no way.
+ *
  * The order "/" before every other byte puts each directory before what is
  * below it, which is the order in which mounts have to be made.
  */
@@ -104,16 +111,32 @@ static int add_link(struct yard *y, const char *dst, const char *target)
 	return add_item(y, &it);
 }
 
-/*
- * Walk @path as the kernel would, adding each link met.  @path exists, so the
- * walk ends; should it change under us, it ends after YARD_MAX_LINKS.
- */
-static int add_links(struct yard *y, const char *path)
+struct walk {
+	struct yard_link links[YARD_MAX_LINKS];
+	size_t n;
+};
+
+/* A symbolic link at @next: what is left of the path is seen from its target. */
+static int meet_link(struct arena *a, struct walk *wk, char *next, char *target,
+		     struct str *todo)
+{
+	char *rest = arena_printf(a, "%s/%.*s", target, STR_ARG(*todo));
+
+	if (!rest)
+		return -ENOMEM;
+	if (wk->n == YARD_MAX_LINKS)
+		return YARD_MISSING;
+	wk->links[wk->n++] = (struct yard_link){ next, target };
+	*todo = str_of(rest);
+	return 0;
+}
+
+/* Walk @path as the kernel would; *ret is where it ends. */
+static int walk(struct yard *y, const char *path, struct walk *wk, char **ret)
 {
 	struct arena *a = y->arena;
 	struct str todo = str_of(path), c;
 	char *at = arena_cstr(a, STR(""));
-	unsigned n = 0;
 
 	while (at && str_cut(&todo, '/', &c)) {
 		char *next, *target = NULL;
@@ -137,25 +160,118 @@ static int add_links(struct yard *y, const char *path)
 			at = next;
 			continue;
 		}
-		if (++n > YARD_MAX_LINKS)
-			return 0;
-		r = add_link(y, next, target);
+		r = meet_link(a, wk, next, target, &todo);
 		if (r != 0)
 			return r;
 		if (target[0] == '/')
 			at = arena_cstr(a, STR(""));
-		next = arena_printf(a, "%s/%.*s", target, STR_ARG(todo));
-		todo = str_of(next);
 	}
+	*ret = at && at[0] == '\0' ? arena_cstr(a, STR("/")) : at;
 	return a->failed ? -ENOMEM : 0;
 }
 
-/* @real is there, and every layer agrees. */
-static int add_real(struct yard *y, char *real, bool is_dir, bool writable)
+int yard_find(struct yard *y, const char *path, struct yard_way *ret)
+{
+	struct walk wk = { .n = 0 };
+	struct stat st;
+	int r;
+
+	*ret = (struct yard_way){ 0 };
+	r = host_real(y->arena, y->host, path, &ret->real, &ret->mode);
+	if (error_is_shortage(r))
+		return r;
+	if (r != 0)
+		return YARD_MISSING;
+	if (strcmp(ret->real, path) == 0)
+		return 0;
+	r = walk(y, path, &wk, &ret->real);
+	if (r != 0)
+		return r;
+	/* Perhaps not what host_real() saw, but these links lead to it. */
+	if (host_stat(y->host, ret->real, &st) != 0)
+		return YARD_MISSING;
+	ret->mode = st.st_mode;
+	ret->links = arena_array(y->arena, wk.n + 1, sizeof(*ret->links));
+	if (!ret->links)
+		return -ENOMEM;
+	memcpy(ret->links, wk.links, wk.n * sizeof(*ret->links));
+	ret->n_links = wk.n;
+	return 0;
+}
+
+/* Is the directory @dir, or one above, a project that had a session? */
+static bool is_in_project(const struct yard *y, struct str dir)
+{
+	while (y->state_dir && y->home && dir.len > 1 &&
+	       !path_is_below(str_of(y->home), dir)) {
+		const char *path = arena_cstr(y->arena, dir);
+
+		if (!path || home_exists(y->state_dir, path))
+			return true;
+		dir = path_dirname(dir);
+	}
+	return false;
+}
+
+static bool is_plantable(const struct yard *y, const char *link)
+{
+	struct str dir = path_dirname(str_of(link));
+	const struct yard_item *it = nearest(y, dir, false);
+
+	if (y->project && path_is_below(str_of(y->project), str_of(link)))
+		return true;
+	return (is_host(it) && it->m.writable) || is_in_project(y, dir);
+}
+
+static const struct yard_link *find_planted(const struct yard *y,
+					    const struct yard_link *links,
+					    size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (is_plantable(y, links[i].at))
+			return &links[i];
+	}
+	return NULL;
+}
+
+const struct yard_link *yard_planted(const struct yard *y,
+				     const struct yard_way *way)
+{
+	return find_planted(y, way->links, way->n_links);
+}
+
+void yard_settle(struct yard *y, void *ctx,
+		 void (*tell)(void *ctx, const struct yard_item *item,
+			      const struct yard_link *link))
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < y->n; i++) {
+		struct yard_item it = y->items[i];
+		const struct yard_link *link =
+			find_planted(y, it.links, it.n_links);
+
+		if (link) {
+			/* nearest() must not meet it */
+			y->items[i].m.op = PLAN_SYMLINK;
+			tell(ctx, &it, link);
+			continue;
+		}
+		y->items[n++] = it;
+	}
+	y->n = n;
+	y->settled = true;
+}
+
+/* @real is there, and every layer agrees; @way leads to it or above it. */
+static int add_real(struct yard *y, const struct yard_way *way, char *real,
+		    bool is_dir, bool writable)
 {
 	struct yard_item it = { .m = { .op = PLAN_BIND,
 				       .writable = writable,
 				       .optional = !writable },
+				.links = way->links,
+				.n_links = way->n_links,
 				.is_dir = is_dir };
 
 	if (yard_sees(y, real, writable))
@@ -165,10 +281,12 @@ static int add_real(struct yard *y, char *real, bool is_dir, bool writable)
 	return add_item(y, &it);
 }
 
-/* What of @real the layers leave. */
-static int add_allowed(struct yard *y, char *real, bool is_dir, bool writable)
+/* What of @way the layers leave. */
+static int add_allowed(struct yard *y, const struct yard_way *way,
+		       bool writable)
 {
-	struct files_rule rule = { .path = str_of(real), .write = writable };
+	struct files_rule rule = { .path = str_of(way->real),
+				   .write = writable };
 	struct files_rule *left = NULL;
 	size_t n = 0;
 	int r = files_join(y->arena, &rule, 1, y->layers, y->n_layers, &left,
@@ -182,8 +300,9 @@ static int add_allowed(struct yard *y, char *real, bool is_dir, bool writable)
 
 		if (!path)
 			return -ENOMEM;
-		if (strcmp(path, real) == 0) {
-			r = add_real(y, path, is_dir, left[i].write);
+		if (strcmp(path, way->real) == 0) {
+			r = add_real(y, way, path, S_ISDIR(way->mode),
+				     left[i].write);
 			continue;
 		}
 		/* A layer's own path, which had been followed to its end. */
@@ -191,32 +310,33 @@ static int add_allowed(struct yard *y, char *real, bool is_dir, bool writable)
 		if (r != 0 && !error_is_shortage(r))
 			r = 0;
 		else if (r == 0 && strcmp(again, path) == 0)
-			r = add_real(y, path, S_ISDIR(mode), left[i].write);
+			r = add_real(y, way, path, S_ISDIR(mode),
+				     left[i].write);
 	}
 	return r != 0 || n > 0 ? r : YARD_REFUSED;
 }
 
-int yard_add_path(struct yard *y, const char *path, bool writable,
-		  char **ret_real)
+int yard_add_way(struct yard *y, const struct yard_way *way, bool writable)
 {
-	mode_t mode = 0;
-	char *real = NULL;
-	int r = host_real(y->arena, y->host, path, &real, &mode);
+	int r = 0;
 
-	if (error_is_shortage(r))
-		return r;
+	if (y->settled && yard_planted(y, way))
+		return YARD_PLANTED;
+	for (size_t i = 0; i < way->n_links && r == 0; i++)
+		r = add_link(y, way->links[i].at, way->links[i].target);
 	if (r != 0)
-		return YARD_MISSING;
-	if (ret_real)
-		*ret_real = real;
-	if (strcmp(real, path) != 0) {
-		r = add_links(y, path);
-		if (r != 0)
-			return r;
-	}
+		return r;
 	if (y->n_layers > 0)
-		return add_allowed(y, real, S_ISDIR(mode), writable);
-	return add_real(y, real, S_ISDIR(mode), writable);
+		return add_allowed(y, way, writable);
+	return add_real(y, way, way->real, S_ISDIR(way->mode), writable);
+}
+
+int yard_add_path(struct yard *y, const char *path, bool writable)
+{
+	struct yard_way way;
+	int r = yard_find(y, path, &way);
+
+	return r == 0 ? yard_add_way(y, &way, writable) : r;
 }
 
 /* ---- files of ours ---- */
