@@ -4,7 +4,7 @@
 
 CMD =
 
-.PHONY: all deps build run check analyze soak bench compat install uninstall clean
+.PHONY: all deps build run check analyze soak bench races compat install uninstall clean
 
 all: build
 
@@ -35,6 +35,11 @@ AS =
 soak: build
 	tests/soak/kills.py $(if $(AS),--as $(AS))
 	tests/soak/many.py $(if $(AS),--as $(AS))
+
+# Ten thousand starts while somebody swaps what they are about; half an hour.
+races: build
+	@tools/deps test
+	BAWN_RACES=1400 BAWN_BIN=$(CURDIR)/build/src/cmd tests/e2e/test-races.py
 
 bench: build
 	@tools/deps bench
