@@ -75,7 +75,7 @@ def storm(where, *pairs, **kw):
     print(f'# {started} of {ROUNDS} started, {s.turns} exchanges')
 
 
-@test('the project is swapped for a link to the outside', 240)
+@test('the project is swapped for a link to the outside', 120 + ROUNDS)
 def project():
     secret = clean()
     w.write(w.home + '/land/p/sub/f', 'f\n')
@@ -83,7 +83,7 @@ def project():
           (w.home + '/land/p', link(w.home + '/land/link', secret)))
 
 
-@test('a directory above the project is swapped', 240)
+@test('a directory above the project is swapped', 120 + ROUNDS)
 def parent():
     secret = clean()
     w.write(w.home + '/land/mid/p/sub/f', 'f\n')
@@ -91,7 +91,7 @@ def parent():
           (w.home + '/land/mid', link(w.home + '/land/link', secret)))
 
 
-@test('a session swaps the project of another one', 240)
+@test('a session swaps the project of another one', 120 + ROUNDS)
 def by_a_session():
     secret = clean()
     land = w.home + '/land'
@@ -104,7 +104,7 @@ def by_a_session():
     storm(land + '/p', (land + '/p', land + '/link'), popen=popen)
 
 
-@test('what is read and covered in a project is swapped', 240)
+@test('what is read and covered in a project is swapped', 120 + ROUNDS)
 def covered():
     secret = clean()
     p = w.home + '/land/p'
@@ -120,7 +120,7 @@ def covered():
     storm(p, (p + '/.git', link(p + '/link9', secret + '/.git')))
 
 
-@test('the private home is swapped', 240)
+@test('the private home is swapped', 120 + ROUNDS)
 def private_home():
     secret = clean()
     w.write(w.home + '/.config/git/config', '[alias]\n\tst = status\n')
