@@ -4,7 +4,9 @@
 
 CMD =
 
-.PHONY: all deps build run check analyze soak bench races compat install uninstall clean
+TORTURE = BAWN_BIN=$(CURDIR)/build/src/cmd /usr/bin/python3
+
+.PHONY: all deps build run check analyze soak bench races torture compat install uninstall clean
 
 all: build
 
@@ -40,6 +42,11 @@ soak: build
 races: build
 	@tools/deps test
 	BAWN_RACES=1400 BAWN_BIN=$(CURDIR)/build/src/cmd tests/e2e/test-races.py
+
+# Every message in every phase; some ten minutes.
+torture: build
+	@tools/deps test
+	BAWN_HOSTILE_ALL=1 $(TORTURE) tests/hostile/test-hostile.py
 
 bench: build
 	@tools/deps bench

@@ -376,28 +376,39 @@ static const struct request requests[MSG_MAX_] = {
 static int on_msg(struct link *l, struct ipc_msg *m)
 {
 	struct client *c = l->owner;
-	struct diag why = { 0 };
 	int r = request_dispatch(requests, N_ELEMS(requests), &c->requests, c,
-				 m, &why);
+				 m, &c->why);
 
-	if (r == -EPROTO) {
-		keeper_record_killed(c->keeper, c->session, "client", c->pid,
-				     why.text[0] ? why.text
-						 : "a malformed request");
-		if (c->session)
-			client_kill(c);
-	}
+	if (r == -EPROTO && !c->why.text[0])
+		diag_set(&c->why, 0, 0, "a malformed request");
 	return r;
+}
+
+/* It broke its table, or sent what is no message at all (c->why is empty). */
+static void punish(struct client *c)
+{
+	keeper_record_killed(c->keeper, c->session, "client", c->pid,
+			     c->why.text[0] ? c->why.text : "not a message");
+	if (c->session)
+		client_kill(c);
+}
+
+static const char *why_ended(int reason)
+{
+	if (reason == -EPIPE)
+		return "supervisor died";
+	return reason == -EPROTO ? "supervisor killed"
+				 : "supervisor could not be heard";
 }
 
 static void on_end(struct link *l, int reason)
 {
 	struct client *c = l->owner;
 
+	if (reason == -EPROTO)
+		punish(c);
 	if (c->session)
-		session_orphan(c->session, reason == -EPIPE
-						   ? "supervisor died"
-						   : "supervisor killed");
+		session_orphan(c->session, why_ended(reason));
 	client_free(c);
 }
 

@@ -30,6 +30,7 @@ struct client {
 	pid_t pid;
 	int pid_fd; /* of a session's owner; -1: none */
 	bool known_build;
+	struct diag why; /* it is ended, when it is for what it sent */
 };
 
 /* Takes the accepted @fd; greets.  A failure has closed it. */

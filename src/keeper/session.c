@@ -416,7 +416,8 @@ static int on_relay_msg(struct link *l, struct ipc_msg *m)
 
 	arena_init(&a, 16384);
 	if (m->type != MSG_STATS || m->n_fds != 0 || s->has_stats ||
-	    json_parse(&a, buf_str(&m->body), &j, NULL) != 0)
+	    json_parse(&a, buf_str(&m->body), &j, NULL) != 0 ||
+	    !json_is(j, JSON_OBJECT))
 		return -EPROTO;
 	s->has_stats = true;
 	s->bytes_in = json_find_int(j, "bytes_in", 0);
