@@ -71,7 +71,6 @@
 #define SET_ID (S_ISUID | S_ISGID)
 /* With these a mode counts.  O_TMPFILE is more than this one bit. */
 #define CREATING (0100 | 020000000) /* O_CREAT, __O_TMPFILE */
-#define MPTCP    262
 /* Typing into, and reading from, a terminal; loading line disciplines. */
 #define TIOCSTI_   0x5412
 #define TIOCLINUX_ 0x541c
@@ -229,11 +228,25 @@ static const struct row rows[] = {
 	NOTIFY_IF("mknodat", ANY(2, SET_ID)),
 	NOTIFY_IF("open", ANY(1, CREATING), ANY(2, SET_ID)),
 	NOTIFY_IF("openat", ANY(2, CREATING), ANY(3, SET_ID)),
-	/* MPTCP passes by rules made for TCP; of netlink only NETLINK_ROUTE */
+	/*
+	 * Of the internet's protocols those that programs use: MPTCP passes by
+	 * rules made for TCP, and DCCP, SCTP, UDP-Lite, L2TP and SMC are
+	 * kernel code that nobody here has a use for.  The kernel says who may
+	 * have raw sockets.  Of netlink only NETLINK_ROUTE.
+	 */
 	ALLOW_IF("socket", EQ(0, AF_UNIX)),
-	ERRNO_IF("socket", EPROTONOSUPPORT, EQ(2, MPTCP)),
-	ALLOW_IF("socket", EQ(0, AF_INET)),
-	ALLOW_IF("socket", EQ(0, AF_INET6)),
+	ALLOW_IF("socket", EQ(0, AF_INET), EQ(2, 0)),
+	ALLOW_IF("socket", EQ(0, AF_INET), EQ(2, IPPROTO_TCP)),
+	ALLOW_IF("socket", EQ(0, AF_INET), EQ(2, IPPROTO_UDP)),
+	ALLOW_IF("socket", EQ(0, AF_INET), EQ(2, IPPROTO_ICMP)),
+	ALLOW_IF("socket", EQ(0, AF_INET), EQ(2, IPPROTO_RAW)),
+	ERRNO_IF("socket", EPROTONOSUPPORT, EQ(0, AF_INET)),
+	ALLOW_IF("socket", EQ(0, AF_INET6), EQ(2, 0)),
+	ALLOW_IF("socket", EQ(0, AF_INET6), EQ(2, IPPROTO_TCP)),
+	ALLOW_IF("socket", EQ(0, AF_INET6), EQ(2, IPPROTO_UDP)),
+	ALLOW_IF("socket", EQ(0, AF_INET6), EQ(2, IPPROTO_ICMPV6)),
+	ALLOW_IF("socket", EQ(0, AF_INET6), EQ(2, IPPROTO_RAW)),
+	ERRNO_IF("socket", EPROTONOSUPPORT, EQ(0, AF_INET6)),
 	ALLOW_IF("socket", EQ(0, AF_NETLINK), EQ(2, 0)),
 	ERRNO_IF("socket", EPROTONOSUPPORT, EQ(0, AF_NETLINK)),
 	/* every other of the 45 or so families leads somewhere else */
