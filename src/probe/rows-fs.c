@@ -574,7 +574,10 @@ static void try_twist(const struct attempt *a, const struct run *r,
 		got = umount2(path, MNT_DETACH);
 		break;
 	case TWIST_BIND:
+		(void)mknod(mine, S_IFREG | 0644, 0);
 		got = mount(path, mine, NULL, MS_BIND, NULL);
+		if (got == 0)
+			(void)umount2(mine, MNT_DETACH);
 		break;
 	case TWIST_WRITE:
 	default:
@@ -626,6 +629,17 @@ static void try_propagation(const struct attempt *a, const struct run *r,
 		say_refused(out, 0, "no mount is shared");
 }
 
+/* The fifth field of a line of mountinfo; the fourth may read the same. */
+static const char *mount_point(const char *line)
+{
+	for (int i = 1; i < 5 && line; i++) {
+		line = strchr(line, ' ');
+		if (line)
+			line++;
+	}
+	return line;
+}
+
 /* An idmapped or plain mount without nosuid or nodev. */
 static void try_mount_flag(const struct attempt *a, const struct run *r,
 			   struct result *out)
@@ -640,17 +654,15 @@ static void try_mount_flag(const struct attempt *a, const struct run *r,
 		say_refused(out, errno, "%s", "");
 		return;
 	}
-	/* Fifth field: the mount point; sixth: the options. */
+	/* Behind the mount point are its options. */
 	for (char *save, *line = strtok_r(text, "\n", &save); line;
 	     line = strtok_r(NULL, "\n", &save)) {
-		char point[PATH_SIZE];
-		const char *at;
+		const char *at = mount_point(line);
+		size_t len = strlen(project);
 
-		(void)snprintf(point, sizeof(point), " %s ", project);
-		at = strstr(line, point);
-		if (!at)
+		if (!at || strncmp(at, project, len) != 0 || at[len] != ' ')
 			continue;
-		at += strlen(point);
+		at += len + 1;
 		if (memmem(at, strcspn(at, " "), word, strlen(word)))
 			say_refused(out, 0, "%s", word);
 		else
@@ -753,17 +765,18 @@ const struct attempt fs_rows[] = {
 	HIDDEN("write", "write into it", TWIST_WRITE),
 	HIDDEN("unlink", "remove it", TWIST_UNLINK),
 	PROTECTED("write", "write into a protected file", TWIST_WRITE),
-	PROTECTED("truncate", "truncate it", TWIST_TRUNCATE),
 	PROTECTED("rename", "rename it", TWIST_RENAME),
 	PROTECTED("rename-parent", "rename the directory above",
 		  TWIST_RENAME_PARENT),
-	PROTECTED("rename-over", "put another in its place", TWIST_RENAME_OVER),
-	PROTECTED("unlink", "remove it", TWIST_UNLINK),
 	PROTECTED("chmod", "change its mode", TWIST_CHMOD),
 	PROTECTED("link", "write through a hard link", TWIST_LINK),
 	PROTECTED("mmap", "map it for writing", TWIST_MMAP),
 	PROTECTED("reopen", "open it again by its descriptor", TWIST_REOPEN),
 	PROTECTED("umount", "take its cover off", TWIST_UMOUNT),
+	/* Last: what they take away the others could not try any more. */
+	PROTECTED("truncate", "truncate it", TWIST_TRUNCATE),
+	PROTECTED("rename-over", "put another in its place", TWIST_RENAME_OVER),
+	PROTECTED("unlink", "remove it", TWIST_UNLINK),
 	ROW("fs.chroot", "a root of one's own", "chroot(2)", try_chroot_up,
 	    NULL),
 	ROW("fs.write-root", "a file in /", "phantom files", try_root_write,

@@ -265,6 +265,7 @@ static void try_outlive(const struct attempt *a, const struct run *r,
 {
 	const struct fixture *f = fixture_first(r->fixtures, FIX_OUTLIVE);
 	struct timespec left;
+	pid_t pid;
 
 	(void)a;
 	if (!f) {
@@ -272,7 +273,8 @@ static void try_outlive(const struct attempt *a, const struct run *r,
 		return;
 	}
 	left = (struct timespec){ .tv_sec = f->number };
-	if (fork() == 0) {
+	pid = fork();
+	if (pid == 0) {
 		(void)setsid();
 		if (fork() != 0)
 			_exit(0);
@@ -284,6 +286,8 @@ static void try_outlive(const struct attempt *a, const struct run *r,
 		(void)nanosleep(&left, NULL);
 		_exit(0);
 	}
+	/* Until it has left: our end is the end of our group. */
+	(void)waitpid(pid, NULL, 0);
 	say_reachable(out, "bawn-probe-left sleeps %u s", f->number);
 }
 

@@ -18,6 +18,7 @@
 #include "probe/rows.h"
 
 #define NOWHERE 1L
+#define A_BLANK 2L /* a character to be typed */
 #define TTY_ROW(id, what, ref, fn, arg)                       \
 	{                                                     \
 		(id), (what), (ref), (fn), (arg), ATTEMPT_TTY \
@@ -42,16 +43,21 @@ static int own_terminal(void)
 static void try_ioctl(const struct attempt *a, const struct run *r,
 		      struct result *out)
 {
+	static const char blank = ' ';
 	const struct command *c = a->arg;
 	int fd = own_terminal();
+	long arg = c->arg;
 
-	(void)r;
+	/* Where there are fixtures the terminal is one of them. */
+	if (arg == A_BLANK)
+		arg = fixture_text(r->fixtures, FIX_MARKER) ? (long)&blank
+							    : NOWHERE;
 	if (fd == -1) {
 		/* The filter answers for any descriptor; a pipe will do. */
 		int pipes[2];
 
 		if (pipe(pipes) == 0 &&
-		    syscall(SYS_ioctl, pipes[0], c->request, c->arg) == -1 &&
+		    syscall(SYS_ioctl, pipes[0], c->request, arg) == -1 &&
 		    (errno == EPERM || errno == EACCES)) {
 			say_refused(out, errno, "without a terminal");
 			return;
@@ -59,7 +65,7 @@ static void try_ioctl(const struct attempt *a, const struct run *r,
 		say_untried(out, "no terminal here");
 		return;
 	}
-	if (syscall(SYS_ioctl, fd, c->request, c->arg) == -1 &&
+	if (syscall(SYS_ioctl, fd, c->request, arg) == -1 &&
 	    (errno == EPERM || errno == EACCES || errno == EIO ||
 	     errno == ENOTTY || errno == ENOSYS))
 		say_refused(out, errno, "%s", "");
@@ -72,12 +78,16 @@ static void try_host_tty(const struct attempt *a, const struct run *r,
 			 struct result *out)
 {
 	const char *path = fixture_text(r->fixtures, FIX_HOST_TTY);
+	char line[160];
+	size_t len = marker_line(r, a, line, sizeof(line));
+	int fd;
 
-	(void)a;
-	if (!path)
+	if (!path) {
 		say_untried(out, "no fixture: host_tty");
-	else
-		say_call(out, open(path, O_RDWR | O_CLOEXEC | O_NOCTTY));
+		return;
+	}
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+	say_call(out, fd == -1 ? -1 : write_all(fd, line, len));
 }
 
 /* Other terminals in /dev/pts: an instance of one's own has none. */
@@ -105,9 +115,9 @@ static void try_other_pts(const struct attempt *a, const struct run *r,
 
 const struct attempt terminal_rows[] = {
 	IOCTL("tiocsti", "type into the terminal", "CVE-2017-5226", TIOCSTI,
-	      NOWHERE),
+	      A_BLANK),
 	IOCTL("tiocsti-high-bits", "the same, with high bits set",
-	      "CVE-2019-10063", TIOCSTI | (1UL << 32), NOWHERE),
+	      "CVE-2019-10063", TIOCSTI | (1UL << 32), A_BLANK),
 	IOCTL("tioclinux", "select and paste on a console", "CVE-2023-28100",
 	      TIOCLINUX, NOWHERE),
 	IOCTL("tioclinux-high-bits", "the same, with high bits set",
