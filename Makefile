@@ -6,7 +6,8 @@ CMD =
 
 TORTURE = BAWN_BIN=$(CURDIR)/build/src/cmd /usr/bin/python3
 
-.PHONY: all deps build run check analyze soak bench races torture compat install uninstall clean
+.PHONY: all deps build run check analyze soak bench races torture compat probe
+.PHONY: install uninstall clean
 
 all: build
 
@@ -57,6 +58,13 @@ compat: build
 	@tools/deps test compat
 	@BAWN_BIN=$(CURDIR)/build/src/cmd /usr/bin/python3 tests/compat/run.py \
 		--doc doc/compatibility.md
+
+# Some five minutes: what bawn and other sandboxes let through; as root also as
+# an ordinary user, which it adds.
+probe: build
+	@tools/deps test probe
+	@BAWN_BIN=$(CURDIR)/build/src/cmd /usr/bin/python3 tests/probe/run.py \
+		--doc doc/containment.md
 
 # PREFIX=/usr configures the build for it; DESTDIR=DIR puts all below DIR.
 install: build
