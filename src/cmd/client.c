@@ -37,6 +37,7 @@
 #include "cmd/cmd.h"
 #include "ipc/protocol.h"
 #include "jail/hinder.h"
+#include "jail/sys.h"
 
 #define START_MS   5000u
 #define ENDING_MS  30000u /* for the sessions of one that is ending */
@@ -187,7 +188,7 @@ static noreturn_fn void become_daemon(const char *path, int says)
 	(void)dup2(null_fd, 0);
 	(void)dup2(says, 1);
 	(void)dup2(says, 2);
-	(void)close_range(3, ~0u, 0);
+	(void)sys_close_range(3, ~0u);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int s = 1; s < 32; s++) {

@@ -95,17 +95,17 @@ static void take_streams(struct child *c)
 }
 
 /* Never raises what the supervisor has set. */
-static void lower(struct child *c, __rlimit_resource_t what, uint64_t to)
+static void lower(struct child *c, int what, uint64_t to)
 {
 	struct rlimit l;
 
-	if (getrlimit(what, &l) == -1)
+	if (sys_prlimit(0, what, NULL, &l) != 0)
 		over(c, "its limits");
 	if (l.rlim_max > to)
 		l.rlim_max = to;
 	if (l.rlim_cur > l.rlim_max)
 		l.rlim_cur = l.rlim_max;
-	if (setrlimit(what, &l) == -1)
+	if (sys_prlimit(0, what, &l, NULL) != 0)
 		over(c, "its limits");
 }
 

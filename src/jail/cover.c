@@ -25,7 +25,6 @@
 #include "jail/cover.h"
 
 #include <limits.h>
-#include <linux/stat.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -64,8 +63,10 @@ static int pin_dir(const char *path, const struct stat *like)
 	if (r < 0)
 		return r;
 	dir = r;
-	if (statx(dir, "", AT_EMPTY_PATH, 0, &st) == -1 ||
-	    fstatfs(dir, &fs) == -1)
+	r = sys_statx(dir, &st);
+	if (r < 0)
+		return r;
+	if (fstatfs(dir, &fs) == -1)
 		return neg_errno();
 	if (st.stx_attributes & STATX_ATTR_MOUNT_ROOT ||
 	    fs.f_flags & ST_RDONLY ||

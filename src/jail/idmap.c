@@ -56,7 +56,7 @@ int idmap_write(pid_t pid, const struct idmap *m, bool deny)
 static int hold(void *parent)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	(void)close_range(0, ~0u, 0);
+	(void)sys_close_range(0, ~0u);
 	if (getppid() != *(const pid_t *)parent)
 		return 1;
 	for (;;)

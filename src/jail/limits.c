@@ -32,6 +32,7 @@
 #include "jail/limits-cgroup.h"
 #include "jail/limits-disk.h"
 #include "jail/limits-tree.h"
+#include "jail/sys.h"
 
 #define POLL_SLOW_NS    (250 * NS_PER_MS)
 #define POLL_FAST_NS    (50 * NS_PER_MS)
@@ -158,15 +159,15 @@ static bool set_number(struct limits *l, enum cgroup_controller c,
 	return cgroup_write(&l->cg, c, file, text) == 0;
 }
 
-static bool set_rlimit(pid_t pid, enum __rlimit_resource what, uint64_t value)
+static bool set_rlimit(pid_t pid, int what, uint64_t value)
 {
 	struct rlimit old, r = { .rlim_cur = value, .rlim_max = value };
 
-	if (prlimit(pid, what, NULL, &old) == -1)
+	if (sys_prlimit(pid, what, NULL, &old) != 0)
 		return false;
 	if (old.rlim_max < r.rlim_max)
 		r.rlim_cur = r.rlim_max = old.rlim_max;
-	return prlimit(pid, what, &r, NULL) == 0;
+	return sys_prlimit(pid, what, &r, NULL) == 0;
 }
 
 static enum limit_way apply_memory(struct limits *l)

@@ -70,13 +70,13 @@ static noreturn_fn void be_maker(struct net_made *m)
  */
 static void put_elsewhere(pid_t pid)
 {
-	unsigned here = 0;
+	int here = sched_getcpu();
 	cpu_set_t set;
 
-	if (sched_getaffinity(0, sizeof(set), &set) == -1 ||
-	    getcpu(&here, NULL) == -1 || here >= CPU_SETSIZE)
+	if (here < 0 || here >= CPU_SETSIZE ||
+	    sched_getaffinity(0, sizeof(set), &set) == -1)
 		return;
-	CPU_CLR(here, &set);
+	CPU_CLR((size_t)here, &set);
 	if (CPU_COUNT(&set) > 0)
 		(void)sched_setaffinity(pid, sizeof(set), &set);
 }

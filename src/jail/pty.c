@@ -42,6 +42,7 @@
 
 #include "base/clock.h"
 #include "jail/duct.h"
+#include "jail/sys.h"
 
 #define FOREGROUND_NS (300 * NS_PER_MS)
 #define KEYS_NS       (100 * NS_PER_MS) /* LINE: is the keyboard ours again? */
@@ -255,7 +256,7 @@ static noreturn_fn void be_guard(struct pty *p, int end)
 	/* Only what is needed: a pipe held open would keep its reader. */
 	if (dup2(p->user_fd, 0) == -1 || dup2(end, 1) == -1)
 		_exit(1);
-	(void)close_range(2, ~0u, 0);
+	(void)sys_close_range(2, ~0u);
 	if (read(1, &c, 1) == 0 && tcgetattr(0, &now) == 0 &&
 	    same_mode(&now, &p->modes->ours))
 		(void)tcsetattr(0, TCSANOW, &p->modes->saved);

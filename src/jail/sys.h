@@ -10,7 +10,11 @@
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+
+#include <linux/stat.h> /* after: it asks what <sys/stat.h> has */
 
 #include "base/base.h"
 #include "jail/missing.h"
@@ -96,6 +100,20 @@ static inline int sys_fsmount(int fs, unsigned attr)
 static inline int sys_pivot_root(const char *new_root, const char *old)
 {
 	return sys_result(syscall(SYS_pivot_root, new_root, old));
+}
+
+/* C libraries do not agree about the type of @what.  @pid 0: our own. */
+static inline int sys_prlimit(pid_t pid, int what,
+			      const struct rlimit *new_limit,
+			      struct rlimit *old)
+{
+	return sys_result(syscall(SYS_prlimit64, pid, what, new_limit, old));
+}
+
+/* Of @fd itself: the attributes and device numbers, which come unasked. */
+static inline int sys_statx(int fd, struct statx *ret)
+{
+	return sys_result(syscall(SYS_statx, fd, "", AT_EMPTY_PATH, 0, ret));
 }
 
 static inline int sys_close_range(unsigned first, unsigned last)

@@ -273,15 +273,32 @@ static void show_syscall(struct line *l)
 	}
 }
 
+/* What a filter answers, by the name that a reader looks for. */
+static const char *error_name(int64_t e)
+{
+	static const struct {
+		int64_t number;
+		const char *name;
+	} names[] = {
+		{ EPERM, "EPERM" },           { ENOSYS, "ENOSYS" },
+		{ EACCES, "EACCES" },         { EINVAL, "EINVAL" },
+		{ ENOSPC, "ENOSPC" },         { EAFNOSUPPORT, "EAFNOSUPPORT" },
+		{ EOPNOTSUPP, "EOPNOTSUPP" },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(names); i++) {
+		if (names[i].number == e)
+			return names[i].name;
+	}
+	return NULL;
+}
+
 static void more_syscall(struct line *l)
 {
-	int64_t e = json_find_int(l->rec, "errno", 0);
-	const char *name = NULL;
+	const char *name = error_name(json_find_int(l->rec, "errno", 0));
 
 	detail_text(l, "by ", "exe", "");
 	detail_text(l, "pid ", "pid", "");
-	if (e > 0 && e <= INT_MAX)
-		name = strerrorname_np((int)e);
 	if (name) {
 		detail(l, ", ");
 		add(l, name);
