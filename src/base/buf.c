@@ -55,7 +55,7 @@ static bool make_room(struct buf *b, size_t need)
 	if (b->size >= need)
 		return true;
 
-	size = size < SIZE_FIRST ? SIZE_FIRST : size * 2;
+	size = size < SIZE_FIRST ? SIZE_FIRST : size * 4;
 	if (size > b->max + 1)
 		size = b->max + 1;
 	if (size < need)
@@ -99,7 +99,13 @@ bool buf_add(struct buf *b, struct str s)
 
 bool buf_addc(struct buf *b, char c)
 {
-	return buf_add(b, (struct str){ .ptr = &c, .len = 1 });
+	char *p = buf_reserve(b, 1);
+
+	if (!p)
+		return false;
+	*p = c;
+	b->len++;
+	return true;
 }
 
 bool buf_printf(struct buf *b, const char *fmt, ...)

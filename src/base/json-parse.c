@@ -11,8 +11,8 @@
  *     for \udc80 .. \udcff, which stand for the byte 0x80 .. 0xff.
  *
  * Recursion is bounded by the depth.  All memory comes from the arena, so its
- * limit is the limit here.  Names are compared sorted: n log n, whatever the
- * sender thought of.
+ * limit is the limit here.  More than a FEW names are compared sorted: n log n,
+ * whatever the sender thought of.
  */
 #include <stdlib.h>
 
@@ -20,6 +20,8 @@
 #include "base/utf8.h"
 
 #define JSON_E_SYNTAX 1
+#define FEW           8u /* names compared each with each */
+#define AGAIN         "a name occurs twice in this object"
 
 struct parser {
 	struct arena *arena;
@@ -219,6 +221,19 @@ static bool measure(const struct parser *p, size_t *ret)
 	return false;
 }
 
+/* Most of most strings: bytes that stand for themselves. */
+static size_t plain_here(const struct parser *p)
+{
+	const char *s = p->text.ptr + p->at;
+	size_t max = p->text.len - p->at;
+	size_t n = 0;
+
+	while (n < max && s[n] >= ' ' && s[n] <= '~' && s[n] != '"' &&
+	       s[n] != '\\')
+		n++;
+	return n;
+}
+
 /*
  * Behind the opening quote.  No escape is shorter than what it stands for, so
  * the encoded length bounds the decoded one.
@@ -231,13 +246,21 @@ static int parse_string(struct parser *p, struct str *ret)
 	char *dst;
 	int r;
 
-	if (!measure(p, &max))
+	max = plain_here(p);
+	if (p->at + max == p->text.len ||
+	    (p->text.ptr[p->at + max] != '"' && !measure(p, &max)))
 		return refuse(p, "the string is not closed");
 	dst = arena_alloc(p->arena, max + 1);
 	if (!dst)
 		return -ENOMEM;
 
-	while (!accept(p, '"')) {
+	for (;;) {
+		n = plain_here(p);
+		memcpy(dst + len, p->text.ptr + p->at, n);
+		len += n;
+		p->at += n;
+		if (accept(p, '"'))
+			break;
 		if (accept(p, '\\')) {
 			r = parse_escape(p, dst, &len);
 			if (r != 0)
@@ -265,13 +288,33 @@ static int compare_keys(const void *a, const void *b)
 	return str_cmp((*x)->key, (*y)->key);
 }
 
+static bool is_again(const struct json *object, const struct json *kid)
+{
+	JSON_EACH (k, object) {
+		if (k == kid)
+			return false;
+		if (str_eq(k->key, kid->key))
+			return true;
+	}
+	return false;
+}
+
+static int check_few(struct parser *p, const struct json *object)
+{
+	JSON_EACH (kid, object) {
+		if (is_again(object, kid))
+			return refuse(p, AGAIN);
+	}
+	return 0;
+}
+
 static int check_unique(struct parser *p, const struct json *object)
 {
 	const struct json **sorted;
 	size_t n = 0;
 
-	if (object->kids.n < 2)
-		return 0;
+	if (object->kids.n <= FEW)
+		return check_few(p, object);
 	sorted = arena_array(p->arena, object->kids.n, sizeof(struct json *));
 	if (!sorted)
 		return -ENOMEM;
@@ -280,7 +323,7 @@ static int check_unique(struct parser *p, const struct json *object)
 	qsort(sorted, n, sizeof(*sorted), compare_keys);
 	for (size_t i = 1; i < n; i++) {
 		if (str_eq(sorted[i - 1]->key, sorted[i]->key))
-			return refuse(p, "a name occurs twice in this object");
+			return refuse(p, AGAIN);
 	}
 	return 0;
 }

@@ -140,16 +140,31 @@ void json_str(struct json_out *w, struct str s)
 	write_string(w->b, s);
 }
 
+static void write_digits(struct buf *b, uint64_t v)
+{
+	char text[20]; /* of UINT64_MAX */
+	size_t at = sizeof(text);
+
+	do {
+		text[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v > 0);
+	(void)buf_add(b, (struct str){ text + at, sizeof(text) - at });
+}
+
 void json_int(struct json_out *w, int64_t v)
 {
 	before_value(w);
-	(void)buf_printf(w->b, "%" PRId64, v);
+	if (v < 0)
+		(void)buf_addc(w->b, '-');
+	/* INT64_MIN has no opposite, but its bits are that of 2^63. */
+	write_digits(w->b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 }
 
 void json_uint(struct json_out *w, uint64_t v)
 {
 	before_value(w);
-	(void)buf_printf(w->b, "%" PRIu64, v);
+	write_digits(w->b, v);
 }
 
 void json_bool(struct json_out *w, bool v)

@@ -254,6 +254,15 @@ static int parse_members(int n, const char *last)
 /* Quadratic time would show; a pair at the far ends is seen. */
 static void test_many_members(void)
 {
+	/* Few names are compared in another way than many. */
+	for (int n = 1; n < 20; n++) {
+		char last[8];
+
+		(void)snprintf(last, sizeof(last), "k%d", n - 1);
+		CHECK_EQ(parse_members(n, "last"), 0);
+		CHECK_EQ(parse_members(n, "k0"), 1);
+		CHECK_EQ(parse_members(n, last), 1);
+	}
 	CHECK_EQ(parse_members(100000, "last"), 0);
 	CHECK_EQ(parse_members(100000, "k0"), 1);
 	CHECK_EQ(parse_members(100000, "k99999"), 1);
@@ -310,6 +319,8 @@ static void test_writer(void)
 	json_open(&w, '{');
 	json_close(&w, '}');
 	json_int(&w, 1);
+	json_int(&w, -10);
+	json_uint(&w, 0);
 	json_close(&w, ']');
 	json_key_str(&w, STR("k\0"));
 	json_bool(&w, true);
@@ -318,7 +329,7 @@ static void test_writer(void)
 	CHECK_STR(buf_str(&b),
 		  STR("{\"s\":\"a\\udcff\",\"i\":-9223372036854775808,"
 		      "\"u\":18446744073709551615,\"b\":false,"
-		      "\"l\":[null,{\"x\":1},{},1],\"k\\u0000\":true}"));
+		      "\"l\":[null,{\"x\":1},{},1,-10,0],\"k\\u0000\":true}"));
 }
 
 static void test_writer_full(void)
