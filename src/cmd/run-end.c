@@ -10,6 +10,7 @@
  */
 #include <poll.h>
 #include <stdarg.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -94,6 +95,9 @@ void run_end(struct run *r, int code, int signal)
 		jail_kill(r->jail);
 	if (!r->jail)
 		r->init_gone = true;
+	/* It can say its last while the keeper is told that this is the end. */
+	if (r->relay_fd != -1)
+		(void)shutdown(r->relay_fd, SHUT_WR);
 	run_limits_flush(r);
 	run_witness_flush(r);
 	r->phase = RUN_ENDING;
