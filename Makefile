@@ -6,7 +6,7 @@ CMD =
 
 TORTURE = BAWN_BIN=$(CURDIR)/build/src/cmd /usr/bin/python3
 
-.PHONY: all deps build run check analyze soak bench races torture compat probe
+.PHONY: all deps build run check check-vm analyze soak bench races torture compat probe
 .PHONY: install uninstall clean
 
 all: build
@@ -27,6 +27,12 @@ run: build
 check:
 	@tools/deps build tour test
 	@tools/check
+
+# On Debian 12's own kernel, emulated: an hour.  VM='--suite escape' is a part.
+VM = --suite unit --suite escape --suite e2e
+check-vm: build
+	@tools/deps test vm
+	@tools/vm-check $(VM) build
 
 analyze:
 	@tools/deps build test

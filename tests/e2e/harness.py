@@ -30,8 +30,8 @@ BIN = os.environ.get('BAWN_BIN') or os.path.join(
 BAWN = os.path.join(BIN, 'bawn')
 BAWND = os.path.join(BIN, 'bawnd')
 SANITIZED = os.environ.get('BAWN_SANITIZED') == '1'
-# A sanitizer makes everything some times slower.
-SLOW = 4 if SANITIZED else 1
+# A sanitizer makes everything some times slower, an emulated processor more.
+SLOW = max(4 if SANITIZED else 1, int(os.environ.get('BAWN_TEST_SLOW', 1)))
 AS_ROOT = os.getuid() == 0
 TEST_SECONDS = 60
 
@@ -78,8 +78,12 @@ def _late(signum, frame):
 
 
 def main():
-    """Runs what @test collected, or those whose name holds argv[1]."""
-    wanted = sys.argv[1] if len(sys.argv) > 1 else ''
+    """
+    Runs what @test collected, or those whose name holds argv[1], or
+    BAWN_TEST_ONLY where the runner gives the arguments.
+    """
+    wanted = sys.argv[1] if len(sys.argv) > 1 else \
+        os.environ.get('BAWN_TEST_ONLY', '')
     picked = [t for t in _tests if wanted in t[0]]
     print(f'1..{len(picked)}', flush=True)
     bad = 0

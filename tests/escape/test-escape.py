@@ -21,6 +21,7 @@ import time
 
 BUILD = sys.argv[1]
 PLAIN_UID = 61418
+SLOW = int(os.environ.get('BAWN_TEST_SLOW', 1))
 PROGRAMS = '''sockets foreign-abi namespaces mounting kernel terminal setid proc
     files descriptors network unix processes privileges late nested'''.split()
 # Where the plan says nested: these walls give way, all others must stand.
@@ -107,7 +108,7 @@ class World:
     def run(self, options, command):
         p = self.driver(options, command)
         try:
-            out, _ = p.communicate(timeout=60)
+            out, _ = p.communicate(timeout=60 * SLOW)
         except subprocess.TimeoutExpired:
             p.kill()
             return 'timeout', p.communicate()[0]
@@ -199,7 +200,7 @@ def args_of(*argv):
 
 
 def gone_args(name, mark, seconds):
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * SLOW
     while args_of(name, mark):
         if time.monotonic() > end:
             return False
@@ -217,7 +218,7 @@ def check_survivors(w, who, options=()):
 
     p = w.driver(list(options),
                  ['sh', '-c', f'(setsid sleep {mark} &); sleep {mark}'])
-    end = time.monotonic() + 10
+    end = time.monotonic() + 10 * SLOW
     while len(args_of('sleep', mark)) < 2 and time.monotonic() < end:
         time.sleep(0.02)
     begun = len(args_of('sleep', mark))
@@ -264,7 +265,7 @@ def check_failures(w, who):
             (['--listen', planted + '/bawn-socket'], planted)]:
         begun = time.monotonic()
         code, out = w.run(options, ['true'])
-        quick = time.monotonic() - begun < 5
+        quick = time.monotonic() - begun < 5 * SLOW
         report(f'{who}: refused: {" ".join(options)}',
                code == 125 and want in out and quick, out)
     os.unlink(planted)
