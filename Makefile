@@ -49,6 +49,7 @@ soak: build
 races: build
 	@tools/deps test
 	BAWN_RACES=1400 BAWN_BIN=$(CURDIR)/build/src/cmd tests/e2e/test-races.py
+	BAWN_RACES=1 BAWN_BIN=$(CURDIR)/build/src/cmd tests/e2e/test-hostile-tree.py
 
 # Every message in every phase; some ten minutes.
 torture: build

@@ -85,8 +85,25 @@ static void on_notice(void *owner, const char *text)
 	run_tell(owner, "%s", text);
 }
 
+static int on_empowered(void *owner, int (*fn)(void *arg), void *arg)
+{
+	struct run *r = owner;
+
+	/* Until its walls stand, init may not have mapped its ids. */
+	return r->needs & RUN_NEED_JAIL ? -EAGAIN
+					: jail_empowered(r->jail, fn, arg);
+}
+
 static void on_broken(void *owner, int error)
 {
+	if (error == -E2BIG) {
+		run_fail(owner,
+			 "more than %u directories to look through for hidden "
+			 "files; name fewer in files.read and files.write, or "
+			 "let files.hide name a directory itself",
+			 HIDE_MAX_DIRS);
+		return;
+	}
 	run_fail(owner, "a hidden file cannot be covered: %s; session ended",
 		 strerror(-error));
 }
@@ -108,6 +125,8 @@ static int scan_on(struct run *r)
 		on_broken(r, e);
 		return 0;
 	}
+	if (e == HIDE_WAITS)
+		return 0; /* run_hide_covers() goes on */
 	if (e > 0)
 		return loop_timer_set(r->loop, &r->hide_timer, clock_mono_ns());
 	r->scanning = false;
@@ -152,6 +171,7 @@ int run_hide_start(struct run *r)
 				 .n_globs = r->plan.n_hide,
 				 .found = on_found,
 				 .notice = on_notice,
+				 .empowered = on_empowered,
 				 .owner = r };
 	int e = add_trees(r, &c);
 
@@ -174,7 +194,7 @@ int run_hide_covers(struct run *r)
 		return 0;
 	}
 	r->n_covers = 0;
-	return check_done(r);
+	return r->scanning ? scan_on(r) : check_done(r);
 }
 
 int run_hide_watch(struct run *r)

@@ -17,6 +17,7 @@ struct hide_dir {
 	int wd;          /* -1: not watched */
 	bool deep;       /* everything below is looked at */
 	bool queued;
+	bool waits; /* for the right to be read; the owner's mark */
 };
 
 struct hide_dirs {

@@ -19,6 +19,12 @@
  * watch (inotify gives the same descriptor for the same inode), so reading it
  * again under its new name is what moves it in our table.
  *
+ * What cannot be looked at is not passed over, since the jail may get there: by
+ * steps where no path reaches, through a directory that may be searched and not
+ * read.  A directory that is too deep for the paths of its entries is handed over
+ * itself, and so is one that may be searched only, when asking with the jail's own
+ * rights (`empowered`) does not help.  Too many directories are an error.
+ *
  * When watching fails in part (the user's limit, lost events) the trees are
  * read again: at once after lost events, each RESCAN_NS where watches are
  * missing.  We take at most half of the watches a user may have: an editor
@@ -40,7 +46,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
@@ -53,6 +58,7 @@
 #include "base/path.h"
 #include "jail/hide-dirs.h"
 #include "jail/hide-match.h"
+#include "jail/sys.h"
 
 #define RESCAN_NS       (10 * NS_PER_S)
 #define WATCH_AFTER_NS  (50 * NS_PER_MS)
@@ -83,7 +89,8 @@ struct hide {
 	int inotify_fd;
 	bool first_pass; /* until hide_step() has returned 0 once */
 	bool watching;   /* the second pass has begun */
-	bool told_polling, told_dirs;
+	bool told_polling, told_whole;
+	bool some_wait; /* for `empowered`, by their own mark */
 
 	struct loop *loop;
 	struct loop_io io;
@@ -229,9 +236,10 @@ static int hand_over_link(struct hide *h, const char *path)
 /* @always: an event said that the name is new, so no cover stands. */
 static int found_hidden(struct hide *h, const char *path, bool always)
 {
-	struct stat st;
+	struct stat st = { 0 };
 
-	if (lstat(path, &st) == -1)
+	/* It is there where we may not search; its cover asks what it is. */
+	if (lstat(path, &st) == -1 && errno != EACCES)
 		return 0; /* gone again */
 	if (S_ISLNK(st.st_mode))
 		return hand_over_link(h, path);
@@ -268,6 +276,19 @@ static int found_socket(struct hide *h, const char *path)
 	return hand_over(h, path, HIDE_SOCKET, &st);
 }
 
+/* The directory @i at @path holds what cannot be looked at. */
+static int hide_whole(struct hide *h, uint32_t i, const char *path, int why)
+{
+	if (h->dirs.v[i].parent == HIDE_DIR_NONE)
+		return why; /* a tree itself */
+	if (!h->told_whole)
+		h->c.notice(h->c.owner,
+			    "a directory that cannot be looked through for "
+			    "hidden files is hidden whole");
+	h->told_whole = true;
+	return found_hidden(h, path, false);
+}
+
 /* ---- watching ---- */
 
 static void tell_polling(struct hide *h)
@@ -298,14 +319,28 @@ static uint32_t half_of_the_watches(void)
 	return 4096;
 }
 
+struct watch {
+	int inotify_fd;
+	char link[40];
+};
+
+static int add_watch(void *arg)
+{
+	struct watch *w = arg;
+	int wd = inotify_add_watch(w->inotify_fd, w->link,
+				   WATCH_MASK & ~(uint32_t)IN_DONT_FOLLOW);
+
+	return wd == -1 ? neg_errno() : wd;
+}
+
 /*
  * Watch the directory open at @dirfd.  Its entry may turn out to be one that
  * we know under another name: then *i becomes that one.
  */
 static int watch_dir(struct hide *h, uint32_t *i, int dirfd)
 {
+	struct watch w = { .inotify_fd = h->inotify_fd };
 	struct hide_dir *e = &h->dirs.v[*i];
-	char link[40];
 	uint32_t other;
 	int wd;
 	int r;
@@ -317,10 +352,11 @@ static int watch_dir(struct hide *h, uint32_t *i, int dirfd)
 		tell_polling(h);
 		return 0;
 	}
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
-	wd = inotify_add_watch(h->inotify_fd, link,
-			       WATCH_MASK & ~(uint32_t)IN_DONT_FOLLOW);
-	if (wd == -1) {
+	(void)snprintf(w.link, sizeof(w.link), "/proc/self/fd/%d", dirfd);
+	wd = add_watch(&w);
+	if (wd == -EACCES && h->c.empowered)
+		wd = h->c.empowered(h->c.owner, add_watch, &w);
+	if (wd < 0) {
 		tell_polling(h); /* ENOSPC, or a file system without */
 		return 0;
 	}
@@ -344,15 +380,28 @@ static int watch_dir(struct hide *h, uint32_t *i, int dirfd)
 
 /* ---- reading one directory ---- */
 
+struct place {
+	int tree_fd;
+	const char *rel;
+};
+
+static int open_place(void *arg)
+{
+	const struct place *p = arg;
+
+	return sys_openat2(p->tree_fd, p->rel,
+			   O_RDONLY | O_DIRECTORY | O_NONBLOCK,
+			   RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+}
+
 static int open_dir(const struct hide *h, uint32_t tree, const char *rel)
 {
-	struct open_how how = {
-		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK,
-		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-	};
+	struct place p = { h->tree_fds[tree], rel[0] ? rel : "." };
+	int fd = open_place(&p);
 
-	return (int)syscall(SYS_openat2, h->tree_fds[tree], rel[0] ? rel : ".",
-			    &how, sizeof(how));
+	if (fd == -EACCES && h->c.empowered)
+		fd = h->c.empowered(h->c.owner, open_place, &p);
+	return fd;
 }
 
 struct linux_dirent64 {
@@ -388,17 +437,8 @@ static int queue_dir(struct hide *h, uint32_t parent, struct str name,
 	uint32_t i = HIDE_DIR_NONE;
 	int r = hide_dirs_add(&h->dirs, parent, name, &i);
 
-	if (r == -ENOSPC) {
-		if (!h->told_dirs)
-			h->c.notice(h->c.owner,
-				    "too many directories to watch them all "
-				    "for hidden files");
-		h->told_dirs = true;
-		h->stats.polling = true;
-		return 0;
-	}
 	if (r < 0)
-		return r;
+		return r == -ENOSPC ? -E2BIG : r;
 	h->dirs.v[i].deep = deep;
 	return hide_dirs_push(&h->dirs, i);
 }
@@ -412,6 +452,18 @@ static unsigned char type_at(int dirfd, const char *name)
 	return IFTODT(st.st_mode);
 }
 
+/* @name in the directory that is read has no path. */
+static int look_beyond(struct hide *h, const struct reading *rd,
+		       struct str name, unsigned char type)
+{
+	bool sockets = rd->sockets && h->first_pass;
+
+	if (!(rd->deep && type == DT_DIR) && !is_hidden(h, rd->path, name) &&
+	    !(sockets && (type == DT_DIR || type == DT_SOCK)))
+		return 0;
+	return hide_whole(h, rd->i, rd->path.ptr, -ENAMETOOLONG);
+}
+
 static int look_at(struct hide *h, const struct reading *rd, const char *cname,
 		   unsigned char type)
 {
@@ -421,20 +473,16 @@ static int look_at(struct hide *h, const struct reading *rd, const char *cname,
 
 	if (type == DT_UNKNOWN)
 		type = type_at(rd->fd, cname);
-	if (is_hidden(h, rd->path, name)) {
-		if (!build_path(path, rd->path, name))
-			return 0;
+	if (!build_path(path, rd->path, name))
+		return look_beyond(h, rd, name, type);
+	if (is_hidden(h, rd->path, name))
 		return found_hidden(h, path, false);
-	}
-	if (type == DT_SOCK && rd->sockets) {
-		if (!build_path(path, rd->path, name))
-			return 0;
+	if (type == DT_SOCK && rd->sockets)
 		return found_socket(h, path);
-	}
 	if (type != DT_DIR)
 		return 0;
 	deep = rd->deep;
-	if (!deep && build_path(path, rd->path, name)) {
+	if (!deep) {
 		deep = tree_is_deep(h, str_of(path));
 		if (!deep && !tree_reached(h, str_of(path)) &&
 		    !(h->first_pass && rd->sockets))
@@ -443,13 +491,45 @@ static int look_at(struct hide *h, const struct reading *rd, const char *cname,
 	return queue_dir(h, rd->i, name, deep);
 }
 
+static bool may_search(const struct hide *h, uint32_t i)
+{
+	char where[PATH_MAX];
+	const char *rel;
+	struct str path;
+	AUTO(fd) int dir = -1;
+	int r;
+
+	if (!hide_dirs_path(&h->dirs, i, where, sizeof(where) - 2, &path, &rel))
+		return true; /* too long to ask */
+	/* A "." is found by who may search. */
+	memcpy(where + sizeof(where) - 3, rel[0] ? "/." : ".\0", 3);
+	r = sys_openat2(h->tree_fds[h->dirs.v[i].tree], rel, O_PATH,
+			RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+	dir = r < 0 ? -1 : r;
+	return r != -EACCES;
+}
+
+/* Gone, nobody's to enter, or something we must not pass over. */
+static int cannot_look(struct hide *h, uint32_t i, const char *path, int why)
+{
+	if (why == -ENOENT || why == -ENOTDIR || why == -ELOOP)
+		return 0;
+	if (why == -EACCES && !may_search(h, i))
+		return 0; /* not ours to enter: nor the jail's */
+	if (error_is_shortage(why))
+		return why;
+	return hide_whole(h, i, path, why);
+}
+
 static int read_entries(struct hide *h, const struct reading *rd)
 {
 	for (;;) {
 		long n = syscall(SYS_getdents64, rd->fd, h->dents, DENTS_SIZE);
 
-		if (n <= 0)
-			return 0; /* removed under us: nothing is in it */
+		if (n == 0)
+			return 0;
+		if (n == -1)
+			return cannot_look(h, rd->i, rd->path.ptr, neg_errno());
 		for (long at = 0; at < n;) {
 			const struct linux_dirent64 *e =
 				(const void *)(h->dents + at);
@@ -477,14 +557,15 @@ static int scan_dir(struct hide *h, uint32_t i)
 
 	if (!hide_dirs_path(&h->dirs, i, where, sizeof(where), &rd.path, &rel))
 		return 0;
-	fd = open_dir(h, h->dirs.v[i].tree, rel);
-	if (fd == -1) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
-			return neg_errno();
-		return 0; /* gone, or not ours to read: nor the jail's */
+	r = open_dir(h, h->dirs.v[i].tree, rel);
+	if (r == -EAGAIN) {
+		h->dirs.v[i].waits = h->some_wait = true;
+		return 0;
 	}
+	if (r < 0)
+		return cannot_look(h, i, rd.path.ptr, r);
+	fd = rd.fd = r;
 	h->stats.dirs++;
-	rd.fd = fd;
 	rd.deep = h->dirs.v[i].deep;
 	rd.sockets = has_sockets(h, rd.path);
 	/* What is only read for its sockets needs no watch. */
@@ -496,12 +577,30 @@ static int scan_dir(struct hide *h, uint32_t i)
 	return read_entries(h, &rd);
 }
 
+static int queue_waiting(struct hide *h)
+{
+	int r = 0;
+
+	for (uint32_t i = 1; i < h->dirs.n && h->some_wait && r == 0; i++) {
+		struct hide_dir *e = &h->dirs.v[i];
+
+		if (e->name && e->waits)
+			r = hide_dirs_push(&h->dirs, i);
+		e->waits = false;
+	}
+	h->some_wait = false;
+	return r;
+}
+
 int hide_step(struct hide *h, uint64_t budget_ns)
 {
 	uint64_t end = clock_mono_ns() + budget_ns;
 	uint32_t i;
 	int r;
 
+	r = h->dirs.n_queue == 0 ? queue_waiting(h) : 0;
+	if (r < 0)
+		return r;
 	while ((i = hide_dirs_pop(&h->dirs)) != HIDE_DIR_NONE) {
 		r = scan_dir(h, i);
 		if (r < 0)
@@ -509,6 +608,8 @@ int hide_step(struct hide *h, uint64_t budget_ns)
 		if (h->dirs.n_queue > 0 && clock_mono_ns() >= end)
 			return 1;
 	}
+	if (h->some_wait)
+		return HIDE_WAITS;
 	h->first_pass = false;
 	return 0;
 }
@@ -618,9 +719,10 @@ static int serve_event(struct hide *h, const struct inotify_event *ev)
 		return 0;
 	}
 	if (name.len == 0 ||
-	    !hide_dirs_path(&h->dirs, i, where, sizeof(where), &dir, &rel) ||
-	    !build_path(path, dir, name))
+	    !hide_dirs_path(&h->dirs, i, where, sizeof(where), &dir, &rel))
 		return 0;
+	if (!build_path(path, dir, name))
+		return h->dirs.v[i].deep ? hide_dirs_push(&h->dirs, i) : 0;
 	if (is_hidden(h, dir, name))
 		return found_hidden(h, path, true);
 	if (!(ev->mask & IN_ISDIR))
@@ -751,7 +853,7 @@ int hide_new(struct hide **ret, const struct hide_config *c)
 	h->inotify_fd = -1;
 	h->first_pass = true;
 	arena_init(&h->arena, GLOB_ARENA);
-	hide_dirs_init(&h->dirs, HIDE_MAX_DIRS);
+	hide_dirs_init(&h->dirs, c->max_dirs ? c->max_dirs : HIDE_MAX_DIRS);
 	r = compile(h);
 	if (r < 0)
 		return r;

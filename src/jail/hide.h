@@ -15,7 +15,7 @@
 #include "base/base.h"
 #include "base/loop.h"
 
-#define HIDE_MAX_DIRS  1048576u /* directories remembered; 24 bytes + name */
+#define HIDE_MAX_DIRS  1048576u /* directories looked at; 24 bytes + name */
 #define HIDE_MAX_FOUND 16384u   /* covers of one session */
 
 enum hide_what {
@@ -45,11 +45,19 @@ struct hide_config {
 	char *const *socket_trees;
 	size_t n_socket_trees;
 	uint32_t max_watches; /* 0: half of what the system grants a user */
+	uint32_t max_dirs;    /* 0: HIDE_MAX_DIRS */
 
 	/* 0 or -errno, which ends the step that is running. */
 	int (*found)(void *owner, const struct hide_found *f);
 	/* Once each: that watching is incomplete, and what is done instead. */
 	void (*notice)(void *owner, const char *text);
+	/*
+	 * @fn(@arg) with the right to read whatever belongs to the jail's user,
+	 * and its result.  The jail can take that right from us, by chmod(2), and
+	 * keep or regain it for itself.  -EAGAIN: later.  NULL: we have it, or
+	 * nobody does.
+	 */
+	int (*empowered)(void *owner, int (*fn)(void *arg), void *arg);
 	void *owner;
 };
 
@@ -59,10 +67,13 @@ must_check int hide_new(struct hide **ret, const struct hide_config *c);
 void hide_free(struct hide *h);
 DEFINE_AUTO(hide, struct hide, hide_free);
 
+/* A result of hide_step(): the rest can be done when `empowered` works. */
+#define HIDE_WAITS 2
+
 /*
  * Work for about @budget_ns on the directories that wait.  0: none waits any
- * more; 1: call again; -errno: a hidden thing may be readable, so the session
- * must not start or go on.
+ * more; 1: call again; HIDE_WAITS; -errno: a hidden thing may be readable, so the session
+ * must not start or go on (-E2BIG: there are more directories than max_dirs).
  */
 must_check int hide_step(struct hide *h, uint64_t budget_ns);
 

@@ -35,6 +35,7 @@
 #include "jail/hinder.h"
 #include "jail/idmap.h"
 #include "jail/init.h"
+#include "jail/power.h"
 #include "jail/source.h"
 #include "jail/sys.h"
 
@@ -492,6 +493,11 @@ int jail_signal(struct jail *j, int sig)
 	struct str s = { .ptr = body, .len = (size_t)len };
 
 	return ipc_send(j->sock, MSG_INIT_SIGNAL, 0, s, NULL, 0);
+}
+
+int jail_empowered(struct jail *j, int (*fn)(void *arg), void *arg)
+{
+	return power_call(j->user_ns, fn, arg);
 }
 
 int jail_cover_all(struct jail *j, const char *const *paths, size_t n)

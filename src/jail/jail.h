@@ -106,6 +106,11 @@ must_check int jail_signal(struct jail *j, int sig);
 void jail_kill(struct jail *j);
 
 /*
+ * @fn(@arg) with every right over the files of the jail's user (power.h), once
+ * the jail is configured.
+ */
+must_check int jail_empowered(struct jail *j, int (*fn)(void *arg), void *arg);
+/*
  * Hide @path, absolute as the jail sees it, in the running jail: from now on
  * it is an empty file or directory that cannot be opened.  Symlinks are not
  * followed.  0; 1 = there is no such path in the jail; -errno.

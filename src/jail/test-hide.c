@@ -552,6 +552,54 @@ static void test_failure_is_told(void)
 	scene_free(&s);
 }
 
+/* What no path reaches is hidden with the last directory that has one. */
+static void test_too_deep(void)
+{
+	static const char *const globs[] = { "**/.env", NULL };
+	char name[201];
+	struct scene s;
+	int fd;
+
+	memset(name, 'd', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	scene_new(&s, globs);
+	fd = open(s.w.top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < 25; i++) {
+		int next;
+
+		CHECK_EQ(mkdirat(fd, name, 0755), 0);
+		next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		CHECK_EQ(next != -1, 1);
+		(void)close(fd);
+		fd = next;
+	}
+	(void)close(openat(fd, ".env", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	(void)close(fd);
+	CHECK_EQ(hide_new(&s.h, &s.c), 0);
+	CHECK_EQ(hide_step(s.h, UINT64_MAX / 2), 0);
+	CHECK_EQ(s.w.n, 1);
+	CHECK_EQ(s.w.what[0], HIDE_DIR);
+	CHECK_EQ(s.w.notices, 1);
+	scene_free(&s);
+}
+
+static void test_too_many(void)
+{
+	static const char *const globs[] = { "**/.env", NULL };
+	struct scene s;
+
+	scene_new(&s, globs);
+	s.c.max_dirs = 5; /* the top, a, b, c, x */
+	CHECK_EQ(hide_new(&s.h, &s.c), 0);
+	CHECK_EQ(hide_step(s.h, UINT64_MAX / 2), 0);
+	scene_free(&s);
+	scene_new(&s, globs);
+	s.c.max_dirs = 4;
+	CHECK_EQ(hide_new(&s.h, &s.c), 0);
+	CHECK_EQ(hide_step(s.h, UINT64_MAX / 2), -E2BIG);
+	scene_free(&s);
+}
+
 static void test_bad_glob(void)
 {
 	static const char *const globs[] = { "a/[", NULL };
@@ -583,6 +631,8 @@ int main(void)
 		{ "too few watches are told once", test_few_watches },
 		{ "what is not watched is polled", test_polling_finds },
 		{ "a cover that fails ends the scan", test_failure_is_told },
+		{ "deeper than any path", test_too_deep },
+		{ "more directories than are looked at", test_too_many },
 		{ "a malformed glob is refused", test_bad_glob },
 	};
 

@@ -16,9 +16,11 @@ import subprocess
 import threading
 import time
 
-from harness import (AS_ROOT, SLOW, Term, World, alive, check, contains, equal,
+from harness import (AS_ROOT, SLOW, World, check, contains, equal,
                      main, test, wait_for, with_mark)
 from hostile import mounts, picture, same
+
+LONG = bool(os.environ.get('BAWN_RACES'))  # make races: all, not a sample
 
 w = World()
 
@@ -145,6 +147,8 @@ def runs(paths, must=None, argv=None, kinds=tuple(KINDS)):
     if not os.path.lexists(w.top + '/fifo'):
         os.mkfifo(w.top + '/fifo')
     for path in paths:
+        if must is not False and not LONG:
+            kinds = random.Random(path.replace(w.top, '')).sample(kinds, 3)
         for kind in kinds:
             with instead(kind, path):
                 r = w.call(argv or w.argv(['true']), timeout=15)
@@ -277,9 +281,8 @@ def project_names():
         # The ledger's lines stay lines of JSON, and bawn's are clean.
         first = w.records()
         equal(first[0]['kind'], 'session.open', what)
-        for argv in (['logs', '@'], ['show', '@'], ['ledger', 'tail'],
-                     ['policy', 'why', 'read', '.env'],
-                     ['policy', 'why', 'write', 'x'], ['policy', 'show']):
+        for argv in (['logs', '@'], ['show', '@'],
+                     ['policy', 'why', 'read', '.env'], ['policy', 'show']):
             r = w.bawn(*argv, cwd=p)
             check(r.code in (0, 1), f'{what}: {argv}: {r}')
             clean_text(r.out + r.err)
@@ -373,9 +376,9 @@ def deep():
         # A glob names paths; what has none cannot be named.
         r = w.run('/usr/bin/python3', '-c', 'import os; os.chdir("deep"); '
                   '[os.chdir("d" * 200) for i in range(40)]; '
-                  'print("there", flush=True); print(open(".env").read())')
-        contains(r.out, 'there', f'{r}')
+                  'print(open(".env").read())')
         check('VERY-SECRET' not in r.out, f'the hidden file was read: {r}')
+        contains(r.err, 'hidden whole', 'it is said')
         # To stand there is no place for a project, and is said.
         p = subprocess.run(
             w.argv(['true']), env=w.env, capture_output=True, timeout=30,
@@ -385,6 +388,40 @@ def deep():
         equal(len(p.stderr.splitlines()), 1, f'{p}')
     finally:
         remove_chain(top)
+
+
+@test('a directory that was closed to us, not to the session', 60)
+def closed():
+    for mode in (0o311, 0o111, 0o000, 0o600):
+        for name in ('closed', 'closed/sub'):
+            w.write(f'{name}/.env', 'VERY-SECRET')
+        # A session can do that as well, and the next one finds it so.
+        os.chmod(w.project + '/closed/sub', mode)
+        os.chmod(w.project + '/closed', mode)
+        try:
+            r = w.sh('cat closed/.env closed/sub/.env; '
+                     'chmod 755 closed closed/sub; cat closed/.env; '
+                     'cat closed/sub/.env; ls -a closed')
+            check('VERY-SECRET' not in r.out, f'{mode:o}: read: {r}')
+            contains(r.out, '.env', f'{mode:o}: names')
+        finally:
+            for name in ('closed', 'closed/sub'):
+                os.chmod(f'{w.project}/{name}', 0o755)
+        shutil.rmtree(w.project + '/closed')
+    # What appears in one is seen too.
+    os.mkdir(w.project + '/closed', 0o755)
+    os.chmod(w.project + '/closed', 0o311)
+    p = w.popen(['sh', '-c', 'echo ready; read go; cat closed/.env'],
+                stdin=subprocess.PIPE)
+    equal(p.stdout.readline(), b'ready\n', 'start')
+    time.sleep(0.3 * SLOW)
+    with open(w.project + '/closed/.env', 'w') as f:
+        f.write('VERY-SECRET')
+    time.sleep(0.3 * SLOW)
+    out, _ = p.communicate(b'go\n', timeout=20)
+    check(b'VERY-SECRET' not in out, 'it was read when it came later')
+    os.chmod(w.project + '/closed', 0o755)
+    shutil.rmtree(w.project + '/closed')
 
 
 @test('a project as deep as a path can be', 120)
@@ -415,7 +452,6 @@ def deep_project():
         if p.returncode == 125:
             equal(len(err.splitlines()), 1, f'{length}: {err}')
         os.close(fd)
-        print(f'# {length}: {p.returncode} {err[-60:]}')
     remove_chain(top)
 
 
@@ -437,26 +473,21 @@ def many():
     for i in range(100000):
         os.close(os.open(f'f{i}', os.O_WRONLY | os.O_CREAT, dir_fd=fd))
     os.close(fd)
-    for i in range(100):
+    for i in range(30):
         for j in range(30):
             os.makedirs(f'{tree}/{i}/{j}')
-            for k in range(5):
-                os.close(os.open(f'{tree}/{i}/{j}/{k}',
-                                 os.O_WRONLY | os.O_CREAT))
-    w.write(tree + '/99/29/.env', 'VERY-SECRET')
+    w.write(tree + '/29/29/.env', 'VERY-SECRET')
     w.write(wide + '/.env', 'VERY-SECRET')
     equal(w.run('true', cwd=small).code, 0, 'bawnd')
-    base = min(system_calls(small) for _ in range(3))
-    in_wide = min(system_calls(wide) for _ in range(3))
-    in_tree = min(system_calls(tree) for _ in range(3))
+    base, in_wide, in_tree = (system_calls(x) for x in (small, wide, tree))
     print(f'# system calls: {base} in an empty project, {in_wide} with 100000 '
-          f'files, {in_tree} with 3100 directories')
+          f'files, {in_tree} with 930 directories')
     # getdents64 takes 64 KiB, some thousand names, at once.
     check(in_wide - base < 400, f'{in_wide} instead of {base}')
     # openat2, getdents64 twice, close for each directory.
-    check(in_tree - base < 3100 * 6, f'{in_tree} instead of {base}')
+    check(in_tree - base < 930 * 6, f'{in_tree} instead of {base}')
     for where in (wide, tree):
-        r = w.sh('cat .env 99/29/.env', cwd=where)
+        r = w.sh('cat .env 29/29/.env', cwd=where)
         check('VERY-SECRET' not in r.out, f'the hidden file was read: {r}')
         shutil.rmtree(where)
 
@@ -545,7 +576,7 @@ def killed():
     rng = random.Random(4)
     secs = f'9.{os.getpid():07}'
     with untouched('killed sessions'):
-        for n in range(16):
+        for n in range(40 if LONG else 12):
             p = w.popen(['sleep', secs], stdout=subprocess.DEVNULL,
                         stderr=subprocess.DEVNULL)
             time.sleep(rng.random() * 0.06 * SLOW)
