@@ -467,6 +467,29 @@ static long write_reopened(const char *path)
 	return fd == -1 ? -1 : 0;
 }
 
+/* From under what covers it: the directory above is moved, then back. */
+static void try_hidden_moved(const struct attempt *a, const struct run *r,
+			     struct result *out)
+{
+	const char *path = need(r, FIX_HIDDEN_FILE, out);
+	static char dir[PATH_SIZE], away[PATH_SIZE + 16], file[PATH_SIZE * 2];
+	const char *slash;
+
+	(void)a;
+	if (!path)
+		return;
+	slash = strrchr(path, '/');
+	(void)snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
+	(void)snprintf(away, sizeof(away), "%s.away", dir);
+	(void)snprintf(file, sizeof(file), "%s%s", away, slash);
+	if (rename(dir, away) == -1) {
+		say_refused(out, errno, "not moved");
+		return;
+	}
+	try_read_marked(r, file, out);
+	(void)rename(away, dir);
+}
+
 /* The directory above is moved away and back. */
 static long move_parent(const char *path)
 {
@@ -758,8 +781,8 @@ const struct attempt fs_rows[] = {
 	ROW("fs.hidden-link", "a hard link to it", "a file that policy hides",
 	    try_hidden_link, NULL),
 	HIDDEN("rename", "rename it", TWIST_RENAME),
-	HIDDEN("rename-parent", "rename the directory above",
-	       TWIST_RENAME_PARENT),
+	ROW("fs.hidden-rename-parent", "read it with the directory above moved",
+	    "a file that policy hides", try_hidden_moved, NULL),
 	HIDDEN("umount", "take its cover off", TWIST_UMOUNT),
 	HIDDEN("bind", "mount it elsewhere", TWIST_BIND),
 	HIDDEN("write", "write into it", TWIST_WRITE),

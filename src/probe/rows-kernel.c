@@ -330,8 +330,9 @@ static void try_family(const struct attempt *a, const struct run *r,
 	if (fd != -1)
 		say_reachable(out, "%s", "");
 	/* A wrong type is said by the family itself: it is there. */
-	else if (errno == ESOCKTNOSUPPORT || errno == EPROTOTYPE ||
-		 errno == EINVAL)
+	else if (f->family != AF_INET &&
+		 (errno == ESOCKTNOSUPPORT || errno == EPROTOTYPE ||
+		  errno == EINVAL))
 		say_reachable(out, "it wants another type");
 	else
 		say_refused(out, errno, "%s", "");

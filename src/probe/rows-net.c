@@ -89,16 +89,20 @@ static int dial(int fd, const struct address *to)
 	return errno == EINPROGRESS ? await_connect(fd, CONNECT_MS) : -1;
 }
 
-/* What it says in a moment, printable; "": nothing. */
-static void hear(int fd, char *buf, size_t size)
+/* What it says in a moment, printable; "": nothing.  0, or an errno. */
+static int hear(int fd, char *buf, size_t size)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	ssize_t n = poll(&p, 1, ANSWER_MS) == 1
-			    ? recv(fd, buf, size - 1, MSG_DONTWAIT)
-			    : 0;
+	ssize_t n = 0;
+	int e = 0;
 
+	if (poll(&p, 1, ANSWER_MS) == 1) {
+		n = recv(fd, buf, size - 1, MSG_DONTWAIT);
+		e = n == -1 ? errno : 0;
+	}
 	buf[n > 0 ? n : 0] = '\0';
 	buf[strcspn(buf, "\r\n")] = '\0';
+	return e;
 }
 
 static void talk(const struct attempt *a, const struct run *r, int fd,
@@ -108,7 +112,7 @@ static void talk(const struct attempt *a, const struct run *r, int fd,
 	size_t len = marker_line(r, a, line, sizeof(line));
 
 	(void)send(fd, line, len, MSG_NOSIGNAL);
-	hear(fd, answer, sizeof(answer));
+	(void)hear(fd, answer, sizeof(answer));
 	say_reachable(out, "%s%s", answer[0] ? "answered: " : "connected",
 		      answer);
 }
@@ -256,8 +260,7 @@ static void try_udp(const struct attempt *a, const struct run *r,
 	struct address to;
 	char line[160], answer[64];
 	size_t len = marker_line(r, a, line, sizeof(line));
-	socklen_t size = sizeof(int);
-	int fd, e = 0, one = 1;
+	int fd, e, one = 1;
 
 	if (!of_fixture(r, u->to, &to, out))
 		return;
@@ -268,15 +271,12 @@ static void try_udp(const struct attempt *a, const struct run *r,
 		say_refused(out, errno, "%s", "");
 		return;
 	}
-	hear(fd, answer, sizeof(answer));
-	(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &size);
-	if (answer[0])
-		say_reachable(out, "answered");
-	else if (e == 0 && recv(fd, line, 1, MSG_DONTWAIT) == -1 &&
-		 errno == EAGAIN)
-		say_reachable(out, "sent, no answer");
+	e = hear(fd, answer, sizeof(answer));
+	if (e)
+		say_refused(out, e, "%s", "");
 	else
-		say_refused(out, e ? e : errno, "%s", "");
+		say_reachable(out, "%s",
+			      answer[0] ? "answered" : "sent, no answer");
 }
 
 /* ---- places that are never meant ---- */
@@ -510,7 +510,7 @@ static void try_echo(const struct attempt *a, const struct run *r,
 	static const unsigned char request[8] = { 8, 0, 0xf7, 0xff };
 	char answer[64];
 	struct address to;
-	int fd;
+	int fd, e;
 
 	if (!of_fixture(r, FIX_TCP4, &to, out))
 		return;
@@ -522,8 +522,11 @@ static void try_echo(const struct attempt *a, const struct run *r,
 		say_refused(out, errno, "%s", "");
 		return;
 	}
-	hear(fd, answer, sizeof(answer));
-	say_reachable(out, "sent");
+	e = hear(fd, answer, sizeof(answer));
+	if (e)
+		say_refused(out, e, "%s", "");
+	else
+		say_reachable(out, "sent");
 }
 
 #define TCP(id, what, ref, key, protocol)  \

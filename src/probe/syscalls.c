@@ -388,8 +388,13 @@ static long call_i386(int nr, const long *args)
 
 static void judge(struct result *out, long got)
 {
-	/* These a kernel says of its own accord after it let us in. */
-	if (got == -1 && errno != EPERM && errno != EACCES && errno != ENOSYS) {
+	/*
+	 * All others a kernel says of its own accord after it let us in.  Busy
+	 * is what a sandbox says that listens itself; none of these arguments
+	 * could be told so by the kernel.
+	 */
+	if (got == -1 && errno != EPERM && errno != EACCES && errno != ENOSYS &&
+	    errno != EBUSY) {
 		int e = errno;
 
 		say_reachable(out, "%s", "");
