@@ -44,8 +44,6 @@ static const char *const refusals[] = {
 	"{id:1}\n",
 	"[]\n",
 	"\n",
-	"{\"id\":\"a234567890123456789012345678901234567890123456789012345678"
-	"901234\",\"outcome\":\"refused\"}\n",
 };
 
 static void test_refuses(void)
@@ -56,6 +54,20 @@ static void test_refuses(void)
 		CHECK_EQ(parse(refusals[i]), 1);
 	}
 	CHECK_EQ(parse("{\"probe\":1}\n{\"probe\":1}\n{\"probe\"}\n"), 3);
+}
+
+/* The longest id, and one letter more. */
+static void test_long_id(void)
+{
+	char id[BASELINE_ID_MAX + 1] = "", text[2 * BASELINE_ID_MAX];
+
+	(void)memset(id, 'a', BASELINE_ID_MAX - 1);
+	for (unsigned want = 0; want < 2; want++) {
+		(void)snprintf(text, sizeof(text),
+			       "{\"id\":\"%s\",\"outcome\":\"absent\"}\n", id);
+		CHECK_EQ(parse(text), want);
+		id[BASELINE_ID_MAX - 1] = 'a';
+	}
 }
 
 static void test_limit(void)
@@ -75,6 +87,7 @@ int main(void)
 	static const struct test tests[] = {
 		{ "what is accepted", test_accepts },
 		{ "what is refused", test_refuses },
+		{ "length of an id", test_long_id },
 		{ "limit of rows", test_limit },
 	};
 
