@@ -204,7 +204,7 @@ static unsigned try_table(const struct probe *table, size_t n, bool json,
 
 int cmd_doctor(const struct command *c, int argc, char *const argv[])
 {
-	struct list_opts o = { 0 };
+	struct doctor_opts o = { 0 };
 	struct probe_result *shared;
 	const char *none[1];
 	unsigned bad;
@@ -217,6 +217,8 @@ int cmd_doctor(const struct command *c, int argc, char *const argv[])
 		cmd_error("usage: bawn %s", c->synopsis);
 		return BAWN_EXIT_USAGE;
 	}
+	if (o.prove)
+		return doctor_prove(o.json);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)

@@ -59,6 +59,10 @@ int cmd_doctor(const struct command *c, int argc, char *const argv[]);
 #define RUN_N_OPTIONS 10u
 extern const struct option run_options[RUN_N_OPTIONS];
 
+struct doctor_opts {
+	bool json, prove;
+};
+
 /* --json and -f, the options of the listings. */
 struct list_opts {
 	bool json, follow, all;

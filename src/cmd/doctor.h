@@ -36,6 +36,9 @@ extern const struct probe kernel_probes[], jail_probes[], net_probes[],
 extern const size_t n_kernel_probes, n_jail_probes, n_net_probes,
 	n_limit_probes;
 
+/* --prove: a session that tries to get out.  The exit code. */
+int doctor_prove(bool json);
+
 /* ok = @cond; errno's text as detail when not. */
 void probe_set(struct probe_result *r, bool cond);
 void probe_say(struct probe_result *r, const char *fmt, ...) printf_like(2, 3);

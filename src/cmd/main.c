@@ -21,6 +21,17 @@ static const struct option list_options[] = {
 	  .target = offsetof(struct list_opts, json) },
 };
 
+static const struct option doctor_options[] = {
+	{ .name = "json",
+	  .help = "one JSON object a line",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct doctor_opts, json) },
+	{ .name = "prove",
+	  .help = "start a session that tries to get out",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct doctor_opts, prove) },
+};
+
 static const struct option help_options[] = {
 	{ .name = "json",
 	  .help = "all verbs and their options as one JSON object",
@@ -68,9 +79,9 @@ const struct command commands[] = {
 	LATER("discard", "drop a reviewed session's changes"),
 	{ .name = "doctor",
 	  .run = cmd_doctor,
-	  .synopsis = "doctor [--json]",
+	  .synopsis = "doctor [--prove] [--json]",
 	  .help = "try what bawn needs of this machine",
-	  OPTIONS(list_options) },
+	  OPTIONS(doctor_options) },
 	{ .name = "help",
 	  .run = cmd_help,
 	  .synopsis = "help [--json | VERB]",

@@ -74,7 +74,8 @@ def parts():
     install()
     found = files()
     for path in ('bin/bawn', 'bin/bawnd', 'libexec/bawn/bawn-policy',
-                 'libexec/bawn/bawn-ledger', 'libexec/bawn/bawn-registries'):
+                 'libexec/bawn/bawn-ledger', 'libexec/bawn/bawn-registries',
+                 'libexec/bawn/bawn-probe'):
         check(path in found, f'no {path} in {sorted(found)}')
         equal(oct(stat.S_IMODE(found[path])), '0o755', path)
     for path in ('share/man/man1/bawn.1', 'share/man/man1/bawn-run.1',
@@ -141,6 +142,14 @@ def as_plain():
         skip('only for root')
     install()
     works(Installed(NOBODY))
+
+
+@test('its doctor finds the program that tries to get out')
+def proves():
+    install()
+    r = Installed().bawn('doctor', '--prove', timeout=50)
+    equal(r.code, 0, f'bawn doctor --prove: {r}')
+    contains(r.out, 'The walls hold.', 'the verdict')
 
 
 @test('the systemd unit is well formed, and starts what serves a session')

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/prove-reasons.h"
+
+const struct prove_reason prove_reasons[PROVE_REASONS_MAX] = {
+	{ { "proc.init-limits", "proc.init-affinity", "proc.init-signal",
+	    "proc.parent-limits", "proc.parent-affinity",
+	    "proc.parent-signal" },
+	  "proc.{init,parent}-{limits,...}",
+	  "process 1 here is the session's own init" },
+	{ { "proc.sibling-*", "proc.own-child-ptrace" },
+	  "proc.sibling-*, own-child-ptrace",
+	  "its own processes, as debuggers need it" },
+	{ { "proc.config", "proc.interrupts", "fs.system-machine-id",
+	    "proc.modules", "proc.powercap" },
+	  "proc.interrupts, fs.machine-id ...",
+	  "what this system shows to any user" },
+	{ { "kernel.memfd-exec", "kernel.writable-code", "kernel.mlock",
+	    "kernel.low-page" },
+	  "kernel.{memfd-exec,mlock,...}",
+	  "its own memory, within its limits" },
+	{ { "kernel.af-netlink-route", "net.see-tcp", "net.see-udp",
+	    "net.see-neighbours" },
+	  "kernel.af-netlink-route, net.see-*",
+	  "its own network, which it cannot change" },
+	{ { "net.resolver-loopback" },
+	  "net.resolver-loopback",
+	  "port 53 is always the session's resolver" },
+	{ { "fs.list-home", "fs.home-history", "fs.write-var-tmp" },
+	  "fs.list-home, fs.write-var-tmp",
+	  "private directories in their places" },
+	{ { "handover.own-program-writable" },
+	  "handover.own-program-writable",
+	  "the copy that was tried is the project's" },
+	{ { "wtx.*" }, "wtx.*", "project files: a session's work" },
+};
+const size_t n_prove_reasons = N_ELEMS(prove_reasons);
+
+/* Of those that a reason's glob covers: these must be refused all the same. */
+static const char *const never[] = { "wtx.bawn-policy" };
+
+const struct prove_reason *prove_reason_find(struct str id)
+{
+	for (size_t i = 0; i < N_ELEMS(never); i++) {
+		if (str_eq(id, str_of(never[i])))
+			return NULL;
+	}
+	for (size_t i = 0; i < n_prove_reasons; i++) {
+		const char *const *ids = prove_reasons[i].ids;
+
+		for (size_t j = 0; j < PROVE_REASON_IDS && ids[j]; j++) {
+			if (glob_match(str_of(ids[j]), id))
+				return &prove_reasons[i];
+		}
+	}
+	return NULL;
+}
