@@ -32,8 +32,8 @@ run the host was looked at: files, connections, terminals, processes. What
 happened on the host counts more than what the program said. Nothing was
 exploited: a row says that something can be reached, and no more.
 
-The machine: {machine}. {n_rows} rows were tried in each sandbox, as an ordinary
-user and as root.
+The machine: {machine}.
+{n_rows} rows were tried in each sandbox, as an ordinary user and as root.
 
 To repeat it: `make probe`. It needs Debian's packages `bubblewrap`, `firejail`,
 `crun` and `runc`; the sandboxes of npm are fetched with the machine's own
@@ -106,6 +106,16 @@ class Table:
                    and (self.row(user, name, one) or {'word': ''})['word']
                    in words)
 
+    def numbers(self, name, classes):
+        found = []
+        for u in self.users:
+            if self.results[u][name].why_absent:
+                continue
+            n, accepted = (sum(self.count(u, name, k, words) for k in classes)
+                           for words in (OPEN, (reasons.ACCEPTED_WORD,)))
+            found.append(f'{n} ({accepted})' if accepted else str(n))
+        return ' / '.join(found)
+
 
 def line(cells):
     return '| ' + ' | '.join(cells) + ' |\n'
@@ -123,28 +133,29 @@ def sandboxes(t):
         how = cell(one.words)
         if name in t.gone:
             how += f'. Not tried here: {cell(one.why_absent)}'
+        for u in t.users:
+            if t.results[u][name].trouble:
+                how += (f'. As {u} it did not end well: '
+                        f'{cell(t.results[u][name].trouble)[:200]}')
         text += line((name, one.version, how))
     return text + '\n'
 
 
 def summary(t):
-    text = ('## What is open\n\nRows that are reachable, of those that the '
-            'same user can do without a sandbox (`bare`)'
-            + (': user / root.\n\n' if len(t.users) > 1 else '.\n\n'))
+    text = ('## What is open\n\nHow many rows are reachable'
+            + (', as an ordinary user / as root' if len(t.users) > 1 else '')
+            + '. Of bawn, in brackets: those that are reachable too, on '
+            'purpose, with the reason below; in the other columns such rows '
+            'are in the number.\n\n')
     text += line(['class'] + t.peers) + rule(1 + len(t.peers))
     for key, title in CLASSES:
         if not any(t.rows[x]['class'] == key for x in t.ids):
             continue
-        cells = []
-        for name in t.peers:
-            cells.append(' / '.join(
-                '' if t.results[u][name].why_absent else
-                str(t.count(u, name, key, OPEN)) for u in t.users))
-        text += line([f'{title} (`{key}`)'] + cells)
-    totals = [' / '.join('' if t.results[u][n].why_absent else
-                         str(sum(t.count(u, n, k, OPEN) for k, _ in CLASSES))
-                         for u in t.users) for n in t.peers]
-    return text + line(['**all**'] + totals) + '\n'
+        text += line([f'{title} (`{key}`)'] +
+                     [t.numbers(name, (key,)) for name in t.peers])
+    every = [k for k, _ in CLASSES]
+    return text + line(['**all**'] + [t.numbers(name, every)
+                                      for name in t.peers]) + '\n'
 
 
 def exceptions(t):

@@ -50,7 +50,21 @@ MATRIX = (
 )
 
 # (label, column) -> why it is another here.
-EXPLAINED = {}
+EXPLAINED = {
+    ('a Unix socket of the host by its path', 'firejail-strict'):
+        'the socket lies beside the project here; there it lay below /tmp, '
+        'which `--private-tmp` hides',
+    ('an abstract Unix socket of the host', 'runc'):
+        'what `runc spec --rootless` writes leaves the network of the host; '
+        'the earlier run was root\'s',
+    ("TCP to the host's loopback", 'runc'): 'the same',
+    ('a vsock socket', 'firejail-strict'):
+        'the default profile lets three families of sockets pass, and is in '
+        'force here',
+    ('a program without a file', 'runc'):
+        'the row runs a script for /bin/true, and this bundle '
+        'has none; earlier only memfd_create() was asked',
+}
 
 
 def compare(trials):

@@ -233,7 +233,7 @@ TRACES = (
     (r'fs\.write-var-tmp', ('created:/var/tmp',)),
     (r'fs\.write-run', ('created:/run',)),
     (r'proc\.outlive', ('left',)),
-    (r'ipc\.unix-(path.*|sendto)', ('listener:unix_path',)),
+    (r'ipc\.unix-path.*', ('listener:unix_path',)),
     (r'ipc\.unix-abstract', ('listener:unix_abstract',)),
     (r'ipc\.sysv-msg', ('ipc:sysv_msg',)),
     (r'ipc\.tiocsti.*', ('typed',)),

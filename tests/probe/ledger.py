@@ -93,17 +93,19 @@ def tells_files():
         return '"file.later"' in f.read()
 
 
-def of_files(row, records):
-    """A change that lasts in the project is told by its path."""
-    told = [x for x in records if x['kind'] == 'file.later']
+def of_files(row, records, host):
+    """A change that lasts in the project is told by its path, or with all that
+    was made in a directory."""
     if row['word'] != 'reachable' or not row['evidence']:
         return KERNEL if row['word'] == 'refused' else ''
     if not tells_files():
         return ''
-    paths = [x.partition(' was ')[0] for x in row['evidence']]
-    known = [str(x.get('path', '')) for x in told]
-    return YES if any(k and (p.endswith(k) or k.endswith(p))
-                      for p in paths for k in known) else MISSING
+    made = [host.top + '/' + x.partition(' was ')[0] for x in row['evidence']]
+    told = [os.path.join(host.project, str(x.get('path', '')))
+            for x in records if x['kind'].startswith('file.')]
+    told = [x for x in told if x.startswith(host.project + '/')]
+    return YES if any(p == x or p.startswith(x + '/')
+                      for p in made for x in told) else MISSING
 
 
 def add(peer, host, rows):
@@ -121,6 +123,6 @@ def add(peer, host, rows):
             r['record'] = of_net(r, records, host,
                                  peer.keys()['denied_name'])
         elif r['class'] == 'wtx':
-            r['record'] = of_files(r, records)
+            r['record'] = of_files(r, records, host)
         elif r['word'] == 'refused':
             r['record'] = KERNEL

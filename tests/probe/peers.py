@@ -246,7 +246,7 @@ class Firejail(Peer):
 
 class FirejailStrict(Firejail):
     name = 'firejail-strict'
-    words = ('the same with `--seccomp --caps.drop=all '
+    words = ('the same, whose profile has seccomp, with `--caps.drop=all '
              '--nonewprivs --noroot --private-dev --private-tmp '
              '--ipc-namespace`, the home read-only but for the project')
 
@@ -254,8 +254,7 @@ class FirejailStrict(Firejail):
         h = self.host
         # --noroot is for users; firejail refuses it to root.
         noroot = [] if AS_ROOT else ['--noroot']
-        return [*super().rules(), '--seccomp',
-                '--caps.drop=all', '--nonewprivs', *noroot, '--private-dev',
+        return [*super().rules(), '--caps.drop=all', '--nonewprivs', *noroot, '--private-dev',
                 '--private-tmp', '--ipc-namespace', f'--read-only={h.home}',
                 f'--read-write={h.project}']
 
@@ -369,7 +368,8 @@ class Oci(Peer):
 
 class Runc(Oci):
     name = program = 'runc'
-    words = 'what `runc spec` writes (as a user `--rootless`)'
+    words = ('what `runc spec` writes (as a user `--rootless`, which leaves '
+             'the network of the host)')
 
 
 class Crun(Oci):

@@ -99,6 +99,8 @@ def say(t):
     print(f'  {t.name:<16} ' + ', '.join(
         f'{n[w]} {w}' for w in ('reachable', 'accepted', 'inside', 'refused',
                                 'absent', 'untried')), flush=True)
+    if t.trouble and not reasons.is_ours(t):
+        print(f'       | {t.trouble}', flush=True)
     for line in reasons.shorten(reasons.faults(t)):
         print(f'       | {line}', flush=True)
 
@@ -188,7 +190,6 @@ def main():
         results[who] = try_all(a.peer, a.only, base_directory())
     if AS_ROOT and not a.no_user:
         with ordinary_user(a.user) as user:
-            print(f'as {user.pw_name}', flush=True)
             results['user'] = run_as(user, options)
     if a.json:
         with open(a.json, 'w') as f:
@@ -198,7 +199,8 @@ def main():
         document.write(a.doc, results)
     faults = [f'{who}, {t.name}: {x}' for who, trials in results.items()
               for t in trials.values() for x in reasons.faults(t)]
-    print(f'{len(faults)} faults of bawn')
+    if not a.json:
+        print(f'{len(faults)} faults of bawn')
     return 1 if faults else 0
 
 
