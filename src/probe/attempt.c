@@ -95,7 +95,8 @@ void attempt_run(const struct attempt *a, const struct run *r,
 		(void)kill(-pid, SIGKILL);
 		(void)kill(pid, SIGKILL);
 		(void)waitpid(pid, &status, 0);
-		if (shared->outcome == OUTCOME_NONE)
+		/* A word said in advance was for another end than this one. */
+		if (shared->outcome != OUTCOME_REACHABLE)
 			say_refused(shared, ETIMEDOUT, "no end within %u ms",
 				    (unsigned)ms);
 	}

@@ -20,7 +20,7 @@
 #include "probe/fixtures.h"
 #include "probe/rows.h"
 
-#define PROCESSES  4000
+#define PROCESSES  6000
 #define FILES      200000
 #define DIR_FILES  20000
 #define MIB        (1u << 20)
@@ -210,7 +210,7 @@ static void try_raise(const struct attempt *a, const struct run *r,
 	RESOURCE("raise-" id, what, try_raise, (&(const int){ (which) }))
 
 const struct attempt res_rows[] = {
-	RESOURCE("processes", "4,000 processes", try_processes, NULL),
+	RESOURCE("processes", "6,000 processes", try_processes, NULL),
 	RESOURCE("memory", "1.5 GiB of memory", try_memory, NULL),
 	RESOURCE("tmp", "1 GiB in /tmp", try_disk, "/tmp"),
 	RESOURCE("shm", "1 GiB in /dev/shm", try_disk, "/dev/shm"),
