@@ -93,7 +93,7 @@ static void try_interface(const struct attempt *a, const struct run *r,
 
 	(void)r;
 	if (ioctl(fd, *(const unsigned long *)a->arg, &q) == -1 &&
-	    (errno == EPERM || errno == EACCES || fd == -1))
+	    (errno == EPERM || errno == EACCES || errno == ENOTTY || fd == -1))
 		say_refused(out, errno, "%s", "");
 	else
 		say_reachable(out, "%s", "");

@@ -130,11 +130,11 @@ class Bawn(Peer):
         return dict(self.host.env(), BAWN_STATE_DIR=self.state,
                     BAWN_RUNTIME_DIR=self.runtime)
 
-    def call(self, *argv, timeout=60):
+    def call(self, *argv, timeout=60, cwd=None):
         return subprocess.run([BAWN, *argv], env=self.env(), text=True,
                               capture_output=True, timeout=timeout,
                               stdin=subprocess.DEVNULL, check=False,
-                              cwd=self.host.top)
+                              cwd=cwd or self.host.top)
 
     def records(self, expr='session = @'):
         p = self.call('ledger', 'query', '--json', expr)
@@ -167,14 +167,22 @@ class BawnLandlock(Bawn):
         p = self.call('policy', 'check', self.file)
         if p.returncode != 0:
             raise Absent('this build has no such backend')
-        p = self.call('run', '--policy', self.file, '--', 'true')
+        os.makedirs(self.host.project, exist_ok=True)
+        p = self.call('run', '--policy', self.file, '--', 'true',
+                      cwd=self.host.project)
         if p.returncode != 0:
             self.finish()
             raise Absent(p.stderr.strip()[:200])
 
     def policy(self):
-        return (super().policy() + 'backend: landlock\nbackend_accept: [' +
+        # It passes no socket of the host on.
+        usual = super().policy().partition('  sockets:')[0]
+        return (usual + 'backend: landlock\nbackend_accept: [' +
                 ', '.join(self.accept) + ']\n')
+
+    def keys(self):
+        return {k: v for k, v in super().keys().items()
+                if k != 'unix_allowed'}
 
 
 class BwrapTypical(Peer):
