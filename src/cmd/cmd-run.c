@@ -104,12 +104,16 @@ static void close_fd(int *fd)
 	auto_fd(&f);
 }
 
-static void run_done(struct run *r)
+/* First what gives the terminal back, then what may take time. */
+static void run_leave(struct run *r)
 {
-	/* First what gives the terminal back, then what may take time. */
 	pty_free(TAKE(r->pty));
 	jail_free(TAKE(r->jail));
 	limits_free(TAKE(r->limits));
+}
+
+static void run_done(struct run *r)
+{
 	run_hide_done(r);
 	broker_free(TAKE(r->broker));
 	run_witness_done(r);
@@ -145,7 +149,9 @@ static int run_once(struct run_opts *opts, char *const *argv, int argc,
 	}
 	code = run_finish(&r);
 	*ret_question = r.question;
-	run_done(&r);
+	run_leave(&r);
+	if (r.question.lines)
+		run_done(&r); /* else we exit, and the kernel frees it faster */
 	return code;
 }
 

@@ -257,6 +257,9 @@ static int on_init_gone(struct loop_io *io, uint32_t events)
 		run_end(r, 128 + SIGKILL, SIGKILL);
 	else if (r->phase != RUN_ENDING)
 		run_fail(r, "the jail's init died; session ended");
+	/* The keeper's last word is still to come. */
+	if (r->limits)
+		limits_done(r->limits);
 	run_check_over(r);
 	return 0;
 }
