@@ -148,14 +148,27 @@ static void keeper_gone(struct run *r)
 	run_check_over(r);
 }
 
+/* True: the keeper has said something within @ms, or is gone. */
+static bool keeper_spoke(const struct run *r, int ms)
+{
+	struct pollfd p = { .fd = r->keeper_fd, .events = POLLIN };
+
+	return poll(&p, 1, ms) == 1;
+}
+
+/*
+ * The connection blocks, so that records wait for a slow ledger, and what the
+ * loop saw may have been heard by run_hear_keeper() in the same round.
+ */
 static int on_keeper(struct loop_io *io, uint32_t events)
 {
 	struct run *r = io->owner;
-	int e = ipc_recv(r->keeper_fd, &r->msg, IPC_BODY_MAX);
+	int e;
 
 	(void)events;
-	if (e == -EAGAIN)
+	if (!keeper_spoke(r, 0))
 		return 0;
+	e = ipc_recv(r->keeper_fd, &r->msg, IPC_BODY_MAX);
 	if (e == 0)
 		e = serve(r, &r->msg);
 	else if (e == -EPIPE) {
@@ -169,11 +182,8 @@ static int on_keeper(struct loop_io *io, uint32_t events)
 
 void run_hear_keeper(struct run *r, int ms)
 {
-	struct pollfd p = { .events = POLLIN };
-
 	for (; r->phase != RUN_ENDING && !r->keeper_gone; ms = 0) {
-		p.fd = r->keeper_fd;
-		if (poll(&p, 1, ms) != 1)
+		if (!keeper_spoke(r, ms))
 			return;
 		(void)on_keeper(&r->keeper_io, POLLIN); /* is 0 */
 	}
