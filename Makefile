@@ -3,7 +3,6 @@
 # HACKING.md says what each target is for.
 
 CMD =
-
 TORTURE = BAWN_BIN=$(CURDIR)/build/src/cmd /usr/bin/python3
 
 .PHONY: all deps build run check check-vm analyze soak bench races torture compat probe
@@ -51,10 +50,12 @@ races: build
 	BAWN_RACES=1400 BAWN_BIN=$(CURDIR)/build/src/cmd tests/e2e/test-races.py
 	BAWN_RACES=1 BAWN_BIN=$(CURDIR)/build/src/cmd tests/e2e/test-hostile-tree.py
 
-# Every message in every phase; some ten minutes.
+# Every message in every phase, and each call failing in turn; hours.
 torture: build
 	@tools/deps test
 	BAWN_HOSTILE_ALL=1 $(TORTURE) tests/hostile/test-hostile.py
+	BAWN_HOSTILE_ALL=1 $(TORTURE) tests/hostile/test-reverse.py
+	BAWN_TORTURE_ALL=1 $(TORTURE) tests/torture/test-torture.py
 
 bench: build
 	@tools/deps bench

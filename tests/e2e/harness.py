@@ -290,7 +290,7 @@ class World:
 
     def keeper_pid(self):
         pid = self.lock().get('pid')
-        return pid if pid and alive(pid) else None
+        return pid if pid and alive(pid) and is_daemon(pid) else None
 
     def log(self):
         try:
@@ -327,6 +327,15 @@ def alive(pid):
     try:
         with open(f'/proc/{pid}/stat') as f:
             return f.read().rpartition(')')[2].split()[0] not in 'ZX'
+    except OSError:
+        return False
+
+
+def is_daemon(pid):
+    """The lock of one that died names a number that may be another's now."""
+    try:
+        with open(f'/proc/{pid}/comm') as f:
+            return 'bawnd' in f.read()
     except OSError:
         return False
 
