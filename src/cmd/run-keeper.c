@@ -2,6 +2,7 @@
 /* The supervisor's side of the connection to the keeper. */
 #include <poll.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "cmd/client.h"
 #include "cmd/run.h"
@@ -10,6 +11,7 @@
 #define TEXT_ARENA    ((size_t)1024 * 1024)
 #define CODE_QUESTION 5  /* of MSG_REFUSED */
 #define MAX_TRIES     2u /* of further daemons */
+#define GREET_MS      10000u
 
 static void get_text(struct ipc_msg *m, const char *key, char *dst, size_t size,
 		     int64_t *ret_code)
@@ -81,6 +83,7 @@ static int serve(struct run *r, struct ipc_msg *m)
 {
 	switch (m->type) {
 	case MSG_HELLO:
+		loop_timer_clear(r->loop, &r->greet_timer);
 		return 0;
 	case MSG_GRANT:
 		client_forget_daemon();
@@ -134,6 +137,7 @@ static void keeper_gone(struct run *r)
 	char why[512], text[600];
 
 	loop_io_remove(r->loop, &r->keeper_io);
+	loop_timer_clear(r->loop, &r->greet_timer);
 	if (!client_why_no_daemon(why, sizeof(why)) && ask_another(r))
 		return;
 	r->keeper_gone = true;
@@ -189,8 +193,31 @@ void run_hear_keeper(struct run *r, int ms)
 	}
 }
 
+/* It greets at once, unless it is stopped or has no descriptor for us. */
+static int on_no_greeting(struct loop_timer *t)
+{
+	struct run *r = t->owner;
+
+	loop_io_remove(r->loop, &r->keeper_io);
+	r->keeper_gone = true;
+	run_fail_here(r, "bawnd does not answer; see bawnd.log in the state "
+			 "directory");
+	run_check_over(r);
+	return 0;
+}
+
 int run_watch_keeper(struct run *r)
 {
+	int e;
+
+	loop_timer_clear(r->loop, &r->greet_timer);
+	r->greet_timer = (struct loop_timer){ .run = on_no_greeting,
+					      .owner = r,
+					      .patient = true };
+	e = loop_timer_set(r->loop, &r->greet_timer,
+			   loop_now_ns(r->loop) + GREET_MS * NS_PER_MS);
+	if (e != 0)
+		return e;
 	r->keeper_io = (struct loop_io){ .fd = r->keeper_fd,
 					 .events = EPOLLIN,
 					 .run = on_keeper,

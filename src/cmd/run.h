@@ -85,7 +85,7 @@ struct run {
 	struct pty *pty;
 	struct pty_choice tty;
 	int master; /* of the jail's pty */
-	struct loop_timer hide_timer, grace_timer;
+	struct loop_timer hide_timer, grace_timer, greet_timer;
 	uint64_t started_ns; /* clock_mono_ns(); 0: not yet */
 
 	/* Found before the jail was there to cover them. */
