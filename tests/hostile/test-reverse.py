@@ -129,7 +129,7 @@ def false_to_run(greets, kind, wrong):
         if false.listener not in ready:
             break
         false.listener.accept()[0].close()
-    end_of(p, what, (125, 1, 2, 64))
+    end_of(p, what, (125, 1, 2, 64, 128 + 15))
     check(not os.path.exists(false.world.project + '/it-ran'),
           f'{what}: the command ran')
 
