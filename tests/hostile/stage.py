@@ -3,6 +3,7 @@
 it: a client that becomes a supervisor, and the relay of its session."""
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from harness import SLOW, Failure, World, check, equal, wait_for  # noqa: E402
 
 PUPPET = os.path.join(os.path.dirname(os.path.dirname(harness.BIN)), 'tests',
                       'hostile', 'puppet-bawnd')
+LIBC = ctypes.CDLL(None)
 WAIT = 10 * SLOW  # seconds for what has to come
 
 POLICY = '''version: 1
@@ -174,6 +176,7 @@ class Client:
         self.pid = os.fork()
         if self.pid == 0:
             try:
+                LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
                 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
                 s.connect(path)
                 socket.send_fds(theirs, [b'x'], [s.fileno()])
