@@ -7,7 +7,7 @@
  *      in a value can become an entry of its own;
  *   4. a refusal names a line of the text.
  */
-#include "keeper/gitconfig-parse.h"
+#include "jail/gitconfig-parse.h"
 
 #define ROOM ((size_t)64 * 1024 * 1024)
 

@@ -14,7 +14,6 @@
 
 #define ALIGN       _Alignof(max_align_t)
 #define BLOCK_SMALL ((size_t)4032) /* bytes; with the header below a page */
-#define BLOCK_USUAL ((size_t)16 * 1024 - 64)
 #define BLOCK_LARGE ((size_t)64 * 1024 - 64)
 
 struct arena_block {
@@ -74,9 +73,7 @@ static struct arena_block *block_for(struct arena *a, size_t size,
 				     size_t charge)
 {
 	struct arena_block *b = a->blocks;
-	size_t want = !b                      ? BLOCK_SMALL
-		      : a->used < BLOCK_LARGE ? BLOCK_USUAL
-					      : BLOCK_LARGE;
+	size_t want = a->used < BLOCK_LARGE ? BLOCK_SMALL : BLOCK_LARGE;
 
 	(void)size;
 	if (b && b->size - b->used >= charge)

@@ -104,17 +104,14 @@ static void close_fd(int *fd)
 	auto_fd(&f);
 }
 
-/* First what gives the terminal back, then what may take time. */
-static void run_leave(struct run *r)
+static void run_done(struct run *r)
 {
+	/* First what gives the terminal back, then what may take time. */
 	pty_free(TAKE(r->pty));
 	jail_free(TAKE(r->jail));
 	limits_free(TAKE(r->limits));
-}
-
-static void run_done(struct run *r)
-{
 	run_hide_done(r);
+	run_later_done(r);
 	broker_free(TAKE(r->broker));
 	run_witness_done(r);
 	loop_free(TAKE(r->loop));
@@ -149,9 +146,7 @@ static int run_once(struct run_opts *opts, char *const *argv, int argc,
 	}
 	code = run_finish(&r);
 	*ret_question = r.question;
-	run_leave(&r);
-	if (r.question.lines)
-		run_done(&r); /* else we exit, and the kernel frees it faster */
+	run_done(&r);
 	return code;
 }
 

@@ -10,13 +10,16 @@
 #include "cmd/session-name.h"
 #include "ledger/record.h"
 
-#define LINE_ARENA ((size_t)1024 * 1024)
-#define SHOW_MAX   ((size_t)1024 * 1024)
+#define LINE_ARENA  ((size_t)1024 * 1024)
+#define SHOW_MAX    ((size_t)1024 * 1024)
+#define LATER_SHOWN 100u /* the urgent ones come first */
 
 struct summary {
 	struct arena arena;               /* of the three records */
 	struct record open, start, close; /* .fields NULL: not there */
 	uint64_t counts[RECORD_KIND_MAX_];
+	struct record later[LATER_SHOWN];
+	size_t n_later;
 };
 
 static int take_line(struct summary *s, struct str line)
@@ -36,6 +39,8 @@ static int take_line(struct summary *s, struct str line)
 		keep = &s->start;
 	else if (rec.head.kind == RECORD_SESSION_CLOSE)
 		keep = &s->close;
+	else if (rec.head.kind == RECORD_FILE_LATER && s->n_later < LATER_SHOWN)
+		keep = &s->later[s->n_later++];
 	if (!keep || keep->fields)
 		return 0;
 	return record_read(&s->arena, arena_str(&s->arena, line), keep);
@@ -148,6 +153,35 @@ static void print_counts(const struct summary *s)
 	}
 }
 
+/* What the session changed of files that run later outside. */
+static void print_later(const struct summary *s)
+{
+	uint64_t shown = 0;
+
+	for (size_t i = 0; i < s->n_later; i++) {
+		const struct json *f = s->later[i].fields;
+		char what[32], path[512], detail[256], why[256];
+		long long n = (long long)s->later[i].head.count;
+
+		if (!f)
+			continue; /* no room for it */
+		str_sanitise(json_find_str(f, "what"), what, sizeof(what));
+		str_sanitise(json_find_str(f, "path"), path, sizeof(path));
+		str_sanitise(json_find_str(f, "detail"), detail,
+			     sizeof(detail));
+		str_sanitise(json_find_str(f, "reason"), why, sizeof(why));
+		printf("%-10s %s %s", "later", what, path);
+		if (json_find_bool(f, "below", false))
+			printf(", %lld in it", n);
+		printf("%s%s (%s)\n", detail[0] ? ": " : "", detail, why);
+		shown += s->later[i].head.count;
+	}
+	if (shown < s->counts[RECORD_FILE_LATER])
+		printf("%-10s and %llu more: bawn logs\n", "later",
+		       (unsigned long long)(s->counts[RECORD_FILE_LATER] -
+					    shown));
+}
+
 static void print_people(const struct summary *s, struct str id)
 {
 	line_of("session", id);
@@ -163,6 +197,7 @@ static void print_people(const struct summary *s, struct str id)
 	print_layers(&s->start);
 	print_end(&s->close);
 	print_counts(s);
+	print_later(s);
 }
 
 /* ---- for programs ---- */
@@ -197,6 +232,13 @@ static int print_json(const struct summary *s, struct str id)
 				   s->counts[k]);
 	}
 	json_close(&w, '}');
+	json_key(&w, "later");
+	json_open(&w, '[');
+	for (size_t i = 0; i < s->n_later; i++) {
+		if (s->later[i].fields)
+			json_value(&w, s->later[i].fields);
+	}
+	json_close(&w, ']');
 	json_close(&w, '}');
 	(void)buf_addc(&b, '\n');
 	if (b.failed || fwrite(buf_str(&b).ptr, 1, b.len, stdout) != b.len)

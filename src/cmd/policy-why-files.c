@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "base/path.h"
+#include "cmd/policy-why-later.h"
 #include "cmd/policy-why.h"
 #include "keeper/plan-view.h"
 
@@ -27,6 +28,7 @@ struct asked {
 	bool write;
 	const char *given; /* the path, without "." and ".." */
 	const char *real;  /* on the host, without links; NULL: not there */
+	struct why_later later; /* of what is to be written */
 	struct why *why;
 };
 
@@ -181,6 +183,19 @@ static int hidden(struct asked *q)
 	return answer(q, false, &r->origin, "hidden by files.hide", change);
 }
 
+/* Read-only though its tree is not: it runs later outside. */
+static int locked(struct asked *q, const struct why_later *w)
+{
+	struct origin o = q->h->entry->policy.value[POLICY_FILES_WRITE].origin;
+	const char *reason = arena_printf(
+		&q->h->arena,
+		"%s was there when the session began, and is read-only: %s",
+		w->locked, w->row->why);
+
+	return answer(q, false, NULL, reason,
+		      why_change(q->h, &o, "files.write", w->locked));
+}
+
 static int by_mount(struct asked *q, const char *text)
 {
 	const struct plan_reason *r =
@@ -193,6 +208,11 @@ static int by_mount(struct asked *q, const char *text)
 			       ? arena_printf(&q->h->arena, "shown by %s",
 					      r->what)
 			       : r->what;
+	if (q->later.row)
+		text = arena_printf(&q->h->arena,
+				    "%s; a change is recorded, and shown when "
+				    "the session ends: %s",
+				    text, q->later.row->why);
 	return answer(q, true, r ? &r->origin : NULL, text, NULL);
 }
 
@@ -371,8 +391,17 @@ static int there(struct asked *q)
 
 static int decide(struct asked *q)
 {
+	int r = 0;
+
 	if (q->view.hidden != VIEW_NONE)
 		return hidden(q);
+	if (q->write && q->view.place == VIEW_HOST && q->view.writable)
+		r = why_later(&q->h->arena, &q->h->plan, &q->h->host,
+			      str_of(q->view.path), &q->later);
+	if (r != 0)
+		return policy_trouble("bawn policy", r);
+	if (q->later.locked)
+		return locked(q, &q->later);
 	if (q->view.place == VIEW_PROC)
 		return in_proc(q);
 	if (q->view.place == VIEW_DEV)

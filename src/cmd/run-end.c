@@ -4,8 +4,9 @@
  *
  * However a session ends, it ends here: run_end() for the command's own end or
  * a signal, run_fail() for ours.  Both kill init, which takes every process of
- * the jail along, and send the closing record on its way at the same time.  The
- * loop goes on until both are done; run_finish() then gives the terminal back
+ * the jail along; when none is left, what the session changed of files that run
+ * later outside goes on the ledger (run-later.c), and then the closing record.
+ * The loop goes on until all is done; run_finish() then gives the terminal back
  * and says what had to wait for that.
  */
 #include <poll.h>
@@ -37,7 +38,7 @@ void run_tell(struct run *r, const char *fmt, ...)
 
 void run_check_over(struct run *r)
 {
-	if (r->phase == RUN_ENDING && r->init_gone &&
+	if (r->phase == RUN_ENDING && r->init_gone && !r->looking &&
 	    (r->closed || r->keeper_gone) && r->loop)
 		loop_stop(r->loop, 0);
 }
@@ -95,12 +96,17 @@ void run_end(struct run *r, int code, int signal)
 		jail_kill(r->jail);
 	if (!r->jail)
 		r->init_gone = true;
-	/* It can say its last while the keeper is told that this is the end. */
-	if (r->relay_fd != -1)
-		(void)shutdown(r->relay_fd, SHUT_WR);
 	run_limits_flush(r);
 	run_witness_flush(r);
 	r->phase = RUN_ENDING;
+	run_later_end(r);
+}
+
+void run_close(struct run *r)
+{
+	/* It can say its last while the keeper is told that this is the end. */
+	if (r->relay_fd != -1)
+		(void)shutdown(r->relay_fd, SHUT_WR);
 	if (r->granted && !r->keeper_gone)
 		send_close(r);
 	else
@@ -156,6 +162,7 @@ static void print_json(struct run *r, struct buf *b)
 	json_kuint(&w, "utime_us", r->use.utime_us);
 	json_kuint(&w, "stime_us", r->use.stime_us);
 	json_kuint(&w, "maxrss_kb", r->use.maxrss_kb);
+	json_kuint(&w, "later", run_later_count(r));
 	json_close(&w, '}');
 	(void)buf_addc(b, '\n');
 }
@@ -181,6 +188,7 @@ int run_finish(struct run *r)
 		limits_done(r->limits);
 	if (r->notices)
 		notices_print(r->notices, &r->words);
+	run_later_tell(r);
 	if (r->opts.json && !r->opts.plan)
 		print_json(r, &r->words);
 	/*

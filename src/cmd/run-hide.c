@@ -70,6 +70,8 @@ static int on_found(void *owner, const struct hide_found *f)
 
 	if (f->what == HIDE_SOCKET && is_named_socket(r, f))
 		return 0;
+	if (f->what == HIDE_LOCKED)
+		return run_later_replaced(r, f);
 	if (r->needs & RUN_NEED_JAIL)
 		return keep(r, f);
 	e = jail_cover(r->jail, f->path);
@@ -113,6 +115,11 @@ static int check_done(struct run *r)
 {
 	if (r->scanning || r->n_covers > 0)
 		return 0;
+	if (run_later_has_locks(r)) {
+		if (r->needs & RUN_NEED_JAIL)
+			return 0; /* run_hide_covers() comes with it */
+		return run_hide_covers(r);
+	}
 	r->needs &= ~(unsigned)RUN_NEED_HIDE;
 	return run_try_go(r);
 }
@@ -173,8 +180,11 @@ int run_hide_start(struct run *r)
 				 .notice = on_notice,
 				 .empowered = on_empowered,
 				 .owner = r };
-	int e = add_trees(r, &c);
+	int e = run_later_start(r);
 
+	if (e == 0)
+		e = add_trees(r, &c);
+	c.later = run_later_state(r);
 	if (e == 0)
 		e = hide_new(&r->hide, &c);
 	if (e < 0)
@@ -186,11 +196,16 @@ int run_hide_start(struct run *r)
 
 int run_hide_covers(struct run *r)
 {
-	int e = r->n_covers ? jail_cover_all(r->jail, r->covers, r->n_covers)
-			    : 0;
+	const struct cover_lock *locks = NULL;
+	size_t n_locks = r->scanning ? 0 : run_later_locks(r, &locks);
+	int e = r->n_covers + n_locks > 0
+			? jail_cover_all(r->jail, r->covers, r->n_covers, locks,
+					 n_locks)
+			: 0;
 
 	if (e < 0) {
-		run_fail(r, "cannot cover what is hidden: %s", strerror(-e));
+		run_fail(r, "cannot cover what is hidden or protected: %s",
+			 strerror(-e));
 		return 0;
 	}
 	r->n_covers = 0;

@@ -133,6 +133,7 @@ static void tell_started(struct run *r)
 		}
 	}
 	json_kstr(&w, "cgroup", str_of(limits_cgroup(r->limits)));
+	json_kuint(&w, "protected", run_later_n_locked(r));
 	json_close(&w, '}');
 	json_close(&w, '}');
 	if (!r->out.failed && !r->keeper_gone)
@@ -257,9 +258,7 @@ static int on_init_gone(struct loop_io *io, uint32_t events)
 		run_end(r, 128 + SIGKILL, SIGKILL);
 	else if (r->phase != RUN_ENDING)
 		run_fail(r, "the jail's init died; session ended");
-	/* The keeper's last word is still to come. */
-	if (r->limits)
-		limits_done(r->limits);
+	run_later_gone(r);
 	run_check_over(r);
 	return 0;
 }

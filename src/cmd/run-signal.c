@@ -101,6 +101,8 @@ void run_stop_self(struct run *r)
 
 static void serve_forwarded(struct run *r, int sig)
 {
+	if (r->phase == RUN_ENDING)
+		run_later_stop(r);
 	if (r->phase != RUN_RUNNING) {
 		run_end(r, 128 + sig, sig);
 		return;

@@ -23,6 +23,7 @@
 #include "cmd/run-notice.h"
 #include "ipc/ipc.h"
 #include "jail/broker.h"
+#include "jail/cover.h"
 #include "jail/hide.h"
 #include "jail/jail.h"
 #include "jail/limits.h"
@@ -91,9 +92,10 @@ struct run {
 	/* Found before the jail was there to cover them. */
 	const char **covers; /* in the arena */
 	size_t n_covers, covers_size;
-	bool scanning;     /* the first pass of hide is not over */
-	bool watching;     /* run_hide_watch() was called */
-	struct str layers; /* body of MSG_INIT_READY */
+	bool scanning;           /* the first pass of hide is not over */
+	struct run_later *later; /* run-later.c; NULL: nothing is writable */
+	bool watching;           /* run_hide_watch() was called */
+	struct str layers;       /* body of MSG_INIT_READY */
 
 	struct run_hits *hits;    /* run-limits.c */
 	struct run_witness *seen; /* run-witness.c */
@@ -104,6 +106,7 @@ struct run {
 
 	/* How it ends. */
 	bool init_gone, closed, keeper_gone, granted;
+	bool looking;     /* run_later_end() is at work */
 	unsigned tries;   /* daemons that died before they answered */
 	bool killed;      /* by us: SIGTERM was not enough */
 	int code, signal; /* of the command */
@@ -156,6 +159,29 @@ must_check int run_hide_covers(struct run *r);
 must_check int run_hide_watch(struct run *r);
 void run_hide_done(struct run *r);
 
+/* run-later.c: what runs outside later */
+must_check int run_later_start(struct run *r);
+struct later_state *run_later_state(struct run *r);
+/* What is to be read-only and is not yet, for jail_cover_all(); then it is. */
+size_t run_later_locks(struct run *r, const struct cover_lock **ret);
+bool run_later_has_locks(const struct run *r);
+/* The host replaced what was read-only. */
+must_check int run_later_replaced(struct run *r, const struct hide_found *f);
+/*
+ * The command is over: look what changed, as soon as nothing runs any more.  Calls
+ * run_close() at last, at once when there is nothing to look at.
+ */
+void run_later_end(struct run *r);
+/* Nothing of the jail runs any more. */
+void run_later_gone(struct run *r);
+/* The user waits no longer. */
+void run_later_stop(struct run *r);
+uint64_t run_later_count(const struct run *r);
+size_t run_later_n_locked(const struct run *r);
+/* To the user. */
+void run_later_tell(struct run *r);
+void run_later_done(struct run *r);
+
 /* run-witness.c */
 /* Takes @fd. */
 must_check int run_watch_witness(struct run *r, int fd);
@@ -173,6 +199,8 @@ void run_limits_flush(struct run *r);
 void run_fail(struct run *r, const char *fmt, ...) printf_like(2, 3);
 /* The same where it may be the machine that is in the way: then that is said. */
 void run_fail_here(struct run *r, const char *text);
+/* Send the closing record on its way, when all other records are. */
+void run_close(struct run *r);
 /* The command is over with this; the jail ends now. */
 void run_end(struct run *r, int code, int signal);
 /* Tell the user, at once or when the terminal is theirs again. */

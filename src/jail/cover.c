@@ -21,6 +21,9 @@
  * moved into one that was copied before, and be open there.  So each directory
  * of its file system above what is covered becomes a mount point of itself, which
  * nobody can move.  Read-only ones cannot be moved anyway.
+ *
+ * What is locked is pinned by one directory only, unless all is: ".git" cannot be
+ * moved away from around its hooks, while the directories above stay free to be.
  */
 #include "jail/cover.h"
 
@@ -43,7 +46,8 @@
 struct work {
 	const struct cover_place *place;
 	const char *const *paths;
-	size_t n, missing;
+	const struct cover_lock *locks;
+	size_t n, n_locks, missing;
 	int error; /* -errno, or 0 */
 };
 
@@ -130,6 +134,48 @@ static int cover_one(const char *path)
 	return r == 0 ? sys_move_mount(blank, target, "") : r;
 }
 
+/*
+ * A copy of what is there, read-only, over itself: nothing of it can be changed,
+ * removed, or replaced by renaming over it.
+ */
+static int lock_one(const struct cover_lock *l, bool pin_all)
+{
+	struct mount_attr a = { .attr_set = MOUNT_ATTR_RDONLY,
+				.propagation = MS_PRIVATE };
+	const char *end = strrchr(l->path, '/');
+	AUTO(fd) int target = -1;
+	AUTO(fd) int copy = -1;
+	char dir[PATH_MAX];
+	struct stat st;
+	int r = 0;
+
+	if (lstat(l->path, &st) == -1)
+		return neg_errno();
+	if (pin_all) {
+		r = pin_above(l->path);
+	} else if (l->pin && end > l->path && end - l->path < PATH_MAX) {
+		memcpy(dir, l->path, (size_t)(end - l->path));
+		dir[end - l->path] = '\0';
+		r = pin_dir(dir, &st);
+	}
+	if (r == 0)
+		r = sys_openat2(AT_FDCWD, l->path, O_PATH | O_NOFOLLOW,
+				AS_GIVEN);
+	if (r < 0)
+		return r;
+	target = r;
+	if (fstat(target, &st) == -1)
+		return neg_errno();
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return -ENOENT; /* swapped meanwhile, by another session */
+	r = sys_open_tree(target, "");
+	if (r < 0)
+		return r;
+	copy = r;
+	r = sys_mount_setattr(copy, true, &a);
+	return r == 0 ? sys_move_mount(copy, target, "") : r;
+}
+
 static bool is_missing(int r)
 {
 	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -EACCES;
@@ -155,14 +201,25 @@ static own_stack int work(void *arg)
 		else if (r != 0 && w->error == 0)
 			w->error = r;
 	}
+	for (size_t i = 0; i < w->n_locks; i++) {
+		int r = lock_one(&w->locks[i], w->place->pin);
+
+		if (!is_missing(r) && r != 0 && w->error == 0)
+			w->error = r;
+	}
 	_exit(0);
 }
 
 int cover_paths(const struct cover_place *place, const char *const *paths,
-		size_t n, size_t *ret_missing)
+		size_t n, const struct cover_lock *locks, size_t n_locks,
+		size_t *ret_missing)
 {
 	static _Alignas(16) char stack[STACK_BYTES];
-	struct work w = { .place = place, .paths = paths, .n = n };
+	struct work w = { .place = place,
+			  .paths = paths,
+			  .locks = locks,
+			  .n = n,
+			  .n_locks = n_locks };
 	sigset_t all, before;
 	int status;
 	pid_t pid;

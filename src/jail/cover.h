@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cover: mounts something blank over paths of a running jail, from outside. */
+/*
+ * cover: changes what paths of a running jail are, from outside: mounts something
+ * blank over them, or themselves, read-only.
+ */
 #pragma once
 
 #include "base/base.h"
@@ -13,6 +16,12 @@ struct cover_place {
 	bool pin;
 };
 
+/* What is to be read-only from here on. */
+struct cover_lock {
+	const char *path;
+	bool pin; /* the directory it is in cannot be moved from here on */
+};
+
 /*
  * Paths are absolute as the jail sees them; symlinks are not followed.  Those that are
  * not there are counted in *ret_missing.  0 or -errno: of the first that could
@@ -20,4 +29,5 @@ struct cover_place {
  */
 must_check int cover_paths(const struct cover_place *place,
 			   const char *const *paths, size_t n,
+			   const struct cover_lock *locks, size_t n_locks,
 			   size_t *ret_missing);

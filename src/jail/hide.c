@@ -56,14 +56,15 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "jail/dents.h"
 #include "jail/hide-dirs.h"
 #include "jail/hide-match.h"
+#include "jail/later-state.h"
 #include "jail/sys.h"
 
 #define RESCAN_NS       (10 * NS_PER_S)
 #define WATCH_AFTER_NS  (50 * NS_PER_MS)
 #define GLOB_ARENA      ((size_t)4 * 1024 * 1024)
-#define DENTS_SIZE      ((size_t)64 * 1024)
 #define EVENTS_SIZE     ((size_t)64 * 1024)
 #define SERVE_BUDGET_NS (5 * NS_PER_MS) /* of one round of the loop */
 #define WATCH_MASK \
@@ -249,6 +250,32 @@ static int found_hidden(struct hide *h, const char *path, bool always)
 			 &st);
 }
 
+/* True: what was there is to be read-only, and what is there now is not. */
+static bool was_locked(const struct hide *h, const char *path)
+{
+	const struct later_lock *locks;
+	size_t n = 0;
+
+	locks = h->c.later ? later_state_locks(h->c.later, &n) : NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(locks[i].path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int found_replaced(struct hide *h, const char *path)
+{
+	struct hide_found f = { .path = path, .what = HIDE_LOCKED };
+	struct stat st;
+
+	if (lstat(path, &st) == -1)
+		return 0; /* gone again */
+	f.appeared_utc_ns = (uint64_t)st.st_ctim.tv_sec * NS_PER_S +
+			    (uint64_t)st.st_ctim.tv_nsec;
+	return h->c.found(h->c.owner, &f);
+}
+
 /* Somebody answers there.  A stale socket file is the jail's own business. */
 static bool is_listening(const char *path)
 {
@@ -404,14 +431,6 @@ static int open_dir(const struct hide *h, uint32_t tree, const char *rel)
 	return fd;
 }
 
-struct linux_dirent64 {
-	uint64_t d_ino;
-	int64_t d_off;
-	unsigned short d_reclen;
-	unsigned char d_type;
-	char d_name[];
-};
-
 /* The directory that is being read. */
 struct reading {
 	uint32_t i;
@@ -443,13 +462,19 @@ static int queue_dir(struct hide *h, uint32_t parent, struct str name,
 	return hide_dirs_push(&h->dirs, i);
 }
 
-static unsigned char type_at(int dirfd, const char *name)
+static int tell_later(struct hide *h, const struct dent *e, bool hidden)
 {
-	struct stat st;
+	struct later_entry le = { .name = str_of(e->name),
+				  .type = e->type,
+				  .ino = e->ino,
+				  .hidden = hidden };
+	bool is_new;
+	int r;
 
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return DT_UNKNOWN;
-	return IFTODT(st.st_mode);
+	if (!h->first_pass || !h->c.later)
+		return 0;
+	r = later_state_entry(h->c.later, &le, &is_new);
+	return r < 0 ? r : 0;
 }
 
 /* @name in the directory that is read has no path. */
@@ -464,18 +489,21 @@ static int look_beyond(struct hide *h, const struct reading *rd,
 	return hide_whole(h, rd->i, rd->path.ptr, -ENAMETOOLONG);
 }
 
-static int look_at(struct hide *h, const struct reading *rd, const char *cname,
-		   unsigned char type)
+static int look_at(struct hide *h, const struct reading *rd,
+		   const struct dent *e)
 {
-	struct str name = str_of(cname);
+	struct str name = str_of(e->name);
+	bool hidden = is_hidden(h, rd->path, name);
+	unsigned char type = e->type;
 	char path[PATH_MAX];
 	bool deep;
+	int r = tell_later(h, e, hidden);
 
-	if (type == DT_UNKNOWN)
-		type = type_at(rd->fd, cname);
+	if (r < 0)
+		return r;
 	if (!build_path(path, rd->path, name))
 		return look_beyond(h, rd, name, type);
-	if (is_hidden(h, rd->path, name))
+	if (hidden)
 		return found_hidden(h, path, false);
 	if (type == DT_SOCK && rd->sockets)
 		return found_socket(h, path);
@@ -523,28 +551,24 @@ static int cannot_look(struct hide *h, uint32_t i, const char *path, int why)
 
 static int read_entries(struct hide *h, const struct reading *rd)
 {
-	for (;;) {
-		long n = syscall(SYS_getdents64, rd->fd, h->dents, DENTS_SIZE);
+	struct dents d = { .fd = rd->fd, .room = h->dents };
+	struct dent e;
+	int r = 0;
 
-		if (n == 0)
-			return 0;
-		if (n == -1)
-			return cannot_look(h, rd->i, rd->path.ptr, neg_errno());
-		for (long at = 0; at < n;) {
-			const struct linux_dirent64 *e =
-				(const void *)(h->dents + at);
-			const char *s = e->d_name;
-			int r;
-
-			at += e->d_reclen;
-			if (s[0] == '.' && (!s[1] || (s[1] == '.' && !s[2])))
-				continue;
-			h->stats.entries++;
-			r = look_at(h, rd, s, e->d_type);
-			if (r < 0)
-				return r;
-		}
+	if (h->first_pass && h->c.later)
+		r = later_state_begin(h->c.later, rd->path, rd->fd, false);
+	while (r == 0) {
+		r = dents_next(&d, &e);
+		if (r < 0)
+			return cannot_look(h, rd->i, rd->path.ptr, r);
+		if (r > 0)
+			break;
+		h->stats.entries++;
+		r = look_at(h, rd, &e);
 	}
+	if (r < 0 || !h->first_pass || !h->c.later)
+		return r < 0 ? r : 0;
+	return later_state_end(h->c.later);
 }
 
 static int scan_dir(struct hide *h, uint32_t i)
@@ -725,6 +749,8 @@ static int serve_event(struct hide *h, const struct inotify_event *ev)
 		return h->dirs.v[i].deep ? hide_dirs_push(&h->dirs, i) : 0;
 	if (is_hidden(h, dir, name))
 		return found_hidden(h, path, true);
+	if (was_locked(h, path))
+		return found_replaced(h, path);
 	if (!(ev->mask & IN_ISDIR))
 		return 0;
 	deep = h->dirs.v[i].deep || tree_is_deep(h, str_of(path));

@@ -22,6 +22,7 @@ enum hide_what {
 	HIDE_FILE = 1,
 	HIDE_DIR,
 	HIDE_SOCKET, /* a host socket that somebody listens on */
+	HIDE_LOCKED, /* is to be read-only, and was replaced by the host */
 };
 
 struct hide_found {
@@ -30,6 +31,8 @@ struct hide_found {
 	bool at_start;            /* found by the first scan */
 	uint64_t appeared_utc_ns; /* 0: not known */
 };
+
+struct later_state;
 
 struct hide_config {
 	/* Absolute paths and globs; borrowed until hide_free(). */
@@ -44,6 +47,8 @@ struct hide_config {
 	/* Those of them in which listening sockets are to be found too. */
 	char *const *socket_trees;
 	size_t n_socket_trees;
+	/* Fed by the first pass with writable trees; or NULL.  Borrowed. */
+	struct later_state *later;
 	uint32_t max_watches; /* 0: half of what the system grants a user */
 	uint32_t max_dirs;    /* 0: HIDE_MAX_DIRS */
 

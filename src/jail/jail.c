@@ -500,12 +500,13 @@ int jail_empowered(struct jail *j, int (*fn)(void *arg), void *arg)
 	return power_call(j->user_ns, fn, arg);
 }
 
-int jail_cover_all(struct jail *j, const char *const *paths, size_t n)
+int jail_cover_all(struct jail *j, const char *const *paths, size_t n,
+		   const struct cover_lock *locks, size_t n_locks)
 {
 	struct cover_place place = { j->user_ns, j->mnt_ns, j->nested };
 	size_t missing;
 
-	return cover_paths(&place, paths, n, &missing);
+	return cover_paths(&place, paths, n, locks, n_locks, &missing);
 }
 
 int jail_cover(struct jail *j, const char *path)
@@ -513,7 +514,16 @@ int jail_cover(struct jail *j, const char *path)
 	/* No pin: directories that suddenly cannot be moved would surprise. */
 	struct cover_place place = { j->user_ns, j->mnt_ns, false };
 	size_t missing = 0;
-	int r = cover_paths(&place, &path, 1, &missing);
+	int r = cover_paths(&place, &path, 1, NULL, 0, &missing);
 
 	return r == 0 && missing == 1 ? 1 : r;
+}
+
+int jail_lock(struct jail *j, const char *path)
+{
+	struct cover_place place = { j->user_ns, j->mnt_ns, false };
+	struct cover_lock lock = { .path = path };
+	size_t missing = 0;
+
+	return cover_paths(&place, NULL, 0, &lock, 1, &missing);
 }

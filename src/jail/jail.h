@@ -117,9 +117,13 @@ must_check int jail_empowered(struct jail *j, int (*fn)(void *arg), void *arg);
  */
 must_check int jail_cover(struct jail *j, const char *path);
 /*
- * The same for many, before the command starts; 0 when all that are visible
- * were covered.  In a nested plan the directories above them cannot be moved
- * from then on.
+ * The same for many, before the command starts, and locks, which become
+ * read-only; 0 when all that are visible were.  In a nested plan the directories
+ * above them cannot be moved from then on.
  */
+struct cover_lock;
 must_check int jail_cover_all(struct jail *j, const char *const *paths,
-			      size_t n);
+			      size_t n, const struct cover_lock *locks,
+			      size_t n_locks);
+/* @path becomes read-only; one that is not there does not matter. */
+must_check int jail_lock(struct jail *j, const char *path);

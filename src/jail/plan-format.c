@@ -59,10 +59,10 @@ const size_t plan_n_strings = N_ELEMS(plan_strings);
 	}
 
 const struct plan_list_row plan_lists[] = {
-	LIST(hide, PLAN_MAX_GLOBS),      LIST(hide_rule, PLAN_MAX_GLOBS),
-	LIST(limit_rule, PLAN_N_LIMITS), LIST(limit_hint, PLAN_N_LIMITS),
-	LIST(env_pass, PLAN_MAX_ENV),    LIST(env_only, PLAN_MAX_ENV_ONLY),
-	LIST(env_set, PLAN_MAX_ENV),
+	LIST(hide, PLAN_MAX_GLOBS),        LIST(hide_rule, PLAN_MAX_GLOBS),
+	LIST(unlocked, PLAN_MAX_UNLOCKED), LIST(limit_rule, PLAN_N_LIMITS),
+	LIST(limit_hint, PLAN_N_LIMITS),   LIST(env_pass, PLAN_MAX_ENV),
+	LIST(env_only, PLAN_MAX_ENV_ONLY), LIST(env_set, PLAN_MAX_ENV),
 };
 const size_t plan_n_lists = N_ELEMS(plan_lists);
 

@@ -26,6 +26,7 @@
 #define PLAN_MAX_BYTES    ((size_t)4 * 1024 * 1024) /* as JSON */
 #define PLAN_MAX_MOUNTS   512u
 #define PLAN_MAX_GLOBS    256u
+#define PLAN_MAX_UNLOCKED 128u
 #define PLAN_MAX_ENV      1024u
 #define PLAN_MAX_ENV_ONLY 4u
 #define PLAN_N_LIMITS     5u
@@ -113,6 +114,12 @@ struct plan {
 	 */
 	char **hide;
 	size_t n_hide;
+	/*
+	 * What is writable by its own name in the policy: not made read-only
+	 * though it runs later outside (later.h).  Paths without links.
+	 */
+	char **unlocked;
+	size_t n_unlocked;
 	/*
 	 * For records: who says so, "LAYER LINE FILE" for each of hide and, in
 	 * the order of struct plan_limits, for each limit; "" = no layer's line.

@@ -28,6 +28,7 @@ static const char whole[] =
 	"{\"op\":\"socket\",\"dst\":\"/tmp/s\",\"src\":\"/run/s\"}],"
 	"\"hide\":[\"/home/u/p/**/.env\"],"
 	"\"hide_rule\":[\"builtin 7 builtin\"],"
+	"\"unlocked\":[\"/home/u/p/.git/hooks\"],"
 	"\"limit_rule\":[\"user 9 /a b.yaml\",\"\"],"
 	"\"limit_hint\":[],\"env_pass\":[\"LC_*\"],"
 	"\"env_only\":[\"LC_* TZ\"],"

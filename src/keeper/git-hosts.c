@@ -28,8 +28,8 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "jail/gitconfig-parse.h"
 #include "keeper/git-url-parse.h"
-#include "keeper/gitconfig-parse.h"
 #include "keeper/home.h"
 #include "keeper/plan-parts.h"
 #include "keeper/worktree-parse.h"

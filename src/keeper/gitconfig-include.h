@@ -2,7 +2,7 @@
 /* gitconfig-include: a user's configuration of git with what it includes. */
 #pragma once
 
-#include "keeper/gitconfig-parse.h"
+#include "jail/gitconfig-parse.h"
 #include "keeper/host.h"
 
 struct gitconfig_place {

@@ -274,6 +274,10 @@ static int add_item(struct plan_work *w, const struct policy_item *item,
 	r = guard(w, item, way.real, writable);
 	if (r != 0)
 		return r;
+	/* A link in the project could name anything. */
+	if (writable && way.n_links == 0 &&
+	    w->plan->n_unlocked < PLAN_MAX_UNLOCKED)
+		w->plan->unlocked[w->plan->n_unlocked++] = way.real;
 	because(w, writable ? "files.write" : "files.read", item);
 	r = yard_add_way(&w->yard, &way, writable);
 	if (r == YARD_REFUSED && !builtin) {
@@ -311,6 +315,11 @@ static int keep_policy(struct plan_work *w)
 int plan_add_policy_files(struct plan_work *w)
 {
 	int r = add_items(w, POLICY_FILES_READ);
+
+	w->plan->unlocked = arena_array(w->arena, PLAN_MAX_UNLOCKED,
+					sizeof(*w->plan->unlocked));
+	if (!w->plan->unlocked)
+		return -ENOMEM;
 
 	if (r == 0)
 		r = add_items(w, POLICY_FILES_WRITE);

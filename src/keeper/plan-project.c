@@ -24,7 +24,7 @@
 #include <stdio.h>
 
 #include "base/path.h"
-#include "keeper/gitconfig-parse.h"
+#include "jail/gitconfig-parse.h"
 #include "keeper/host.h"
 #include "keeper/plan-parts.h"
 #include "keeper/worktree-parse.h"

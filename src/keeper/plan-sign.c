@@ -23,7 +23,7 @@
  *
  * Other formats and programs of the user's own (gpg.program) are not for here.
  */
-#include "keeper/gitconfig-parse.h"
+#include "jail/gitconfig-parse.h"
 #include "keeper/home.h"
 #include "keeper/host.h"
 #include "keeper/plan-parts.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/test.h"
-#include "keeper/gitconfig-parse.h"
+#include "jail/gitconfig-parse.h"
 #include "keeper/worktree-parse.h"
 
 static void values(void)

@@ -379,6 +379,27 @@ static void planted_links(void)
 	machine_done(&m);
 }
 
+/* What is writable by its own name is not made read-only. */
+static void unlocked(void)
+{
+	struct machine m;
+
+	machine_init(&m);
+	put_dir(m.root, "/home/u/proj/.git/hooks");
+	put_link(m.root, "/home/u/proj/link", ".git/hooks");
+	CHECK_EQ(build(&m, "version: 1\n"), 0);
+	CHECK_EQ(m.plan.n_unlocked, 1);
+	CHECK_EQ(build(&m, "version: 1\nfiles: {write: [., ./link]}\n"), 0);
+	CHECK_EQ(m.plan.n_unlocked, 1);
+	CHECK_STR(str_of(m.plan.unlocked[0]), STR("/home/u/proj"));
+	CHECK_EQ(build(&m, "version: 1\nfiles: {write: [., .git/hooks]}\n"), 0);
+	CHECK_EQ(m.plan.n_unlocked, 2);
+	if (m.plan.n_unlocked == 2)
+		CHECK_STR(str_of(m.plan.unlocked[1]),
+			  STR("/home/u/proj/.git/hooks"));
+	machine_done(&m);
+}
+
 /* A command in the project that is a link to somewhere. */
 static void planted_command(void)
 {
@@ -894,6 +915,7 @@ int main(void)
 		{ "projects", projects },
 		{ "paths of the policy", policy_paths },
 		{ "links that a session could have made", planted_links },
+		{ "what is writable by its name is not locked", unlocked },
 		{ "a command that is such a link", planted_command },
 		{ "such a link in another project", planted_elsewhere },
 		{ "bawn's own files", own_files },

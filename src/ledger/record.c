@@ -27,6 +27,7 @@ static const struct {
 	[RECORD_SOCKET_GRANT] = { "socket.grant", SUPERVISOR },
 	[RECORD_SESSION_NARROW] = { "session.narrow", KEEPER },
 	[RECORD_POLICY_ACCEPT] = { "policy.accept", KEEPER },
+	[RECORD_FILE_LATER] = { "file.later", SUPERVISOR },
 };
 
 static const char *const role_names[RECORD_ROLE_MAX_] = {

@@ -34,6 +34,7 @@ enum record_kind {
 	RECORD_SOCKET_GRANT,   /* supervisor: a named host socket was used */
 	RECORD_SESSION_NARROW, /* keeper: its policy's files have changed */
 	RECORD_POLICY_ACCEPT,  /* keeper: the user accepts a project's text */
+	RECORD_FILE_LATER,     /* supervisor: what runs outside later changed */
 	RECORD_KIND_MAX_,
 };
 

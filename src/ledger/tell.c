@@ -321,6 +321,20 @@ static void more_accept(struct line *l)
 	detail_text(l, "sha256 ", "sha256", "");
 }
 
+static void show_later(struct line *l)
+{
+	add_text(l, "what");
+	add(l, " ");
+	add_text(l, "path");
+}
+
+static void more_later(struct line *l)
+{
+	detail_text(l, "", "detail", "");
+	detail_text(l, "", "reason", "");
+	detail_text(l, "after ", "ms", " ms");
+}
+
 static void show_peer(struct line *l)
 {
 	add_text(l, "peer");
@@ -376,6 +390,7 @@ static const struct {
 	[RECORD_SOCKET_GRANT] = { "allowed", show_path, NULL },
 	[RECORD_SESSION_NARROW] = { "narrowed", show_policy, NULL },
 	[RECORD_POLICY_ACCEPT] = { "accepted", show_path, more_accept },
+	[RECORD_FILE_LATER] = { "later", show_later, more_later },
 };
 
 /* "20:21:22", with the date in front when it is not @now's. */

@@ -267,7 +267,9 @@ def usual_day():
     r = w.run('sh', '-ec', 'cd day; git init -q . && make -s && ./hello && '
               'git add . && git commit -q -m first && git log --format=%an')
     equal((r.code, r.out), (0, 'built\nTest User\n'), f'{r}')
-    equal(r.err, '', 'nothing on stderr')
+    told = r.err.strip().split('\n')
+    check(len(told) == 2 and 'outside the session later' in told[0] and
+          'created day/.git (' in told[1], f'no more on stderr: {r.err}')
     equal([x for x in w.records() if x['verdict'] == 'deny'], [], 'refusals')
 
 

@@ -321,7 +321,8 @@ static int go(struct run *r)
 	if (r->o->tty)
 		g.fds[0] = g.fds[1] = g.fds[2] = -1;
 	if (r->o->hide.n > 0) {
-		int e = jail_cover_all(r->jail, r->o->hide.items, r->o->hide.n);
+		int e = jail_cover_all(r->jail, r->o->hide.items, r->o->hide.n,
+				       NULL, 0);
 
 		if (e != 0)
 			return complain("hide", strerror(-e));
@@ -417,7 +418,7 @@ static int serve(struct run *r)
 		p[AT_LISTENERS + i].fd = r->listeners[i];
 	if (poll(p, n, later ? COVER_MS : -1) == 0) {
 		int e = jail_cover_all(r->jail, r->o->cover.items,
-				       r->o->cover.n);
+				       r->o->cover.n, NULL, 0);
 
 		r->started_ns = 0;
 		return e == 0 ? 0 : complain("cover", strerror(-e));

@@ -15,7 +15,7 @@
  * Blanks around a value go, blanks inside stay; "#" and ";" outside quotes end
  * it.  A NUL is refused, as git does.
  */
-#include "keeper/gitconfig-parse.h"
+#include "jail/gitconfig-parse.h"
 
 struct scan {
 	struct arena *arena;
