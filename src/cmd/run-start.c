@@ -164,6 +164,11 @@ int run_start(struct run *r)
 	int e;
 
 	pty_choose(&r->tty);
+	if (run_reach() != 0) {
+		run_fail(r, "the file system of the working directory does not "
+			    "answer; try again when its server does");
+		return -ECANCELED;
+	}
 	if (client_connect(true, &r->keeper_fd) != 0) {
 		r->code = BAWN_EXIT_FAILED;
 		r->phase = RUN_ENDING;

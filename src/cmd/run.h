@@ -117,6 +117,9 @@ struct run {
 	struct loop_timer close_timer;
 };
 
+/* run-reach.c: -ETIMEDOUT: the working directory's file system is dead. */
+must_check int run_reach(void);
+
 /* run-start.c */
 must_check int run_start(struct run *r);
 must_check int run_send_open(struct run *r);

@@ -67,7 +67,7 @@ static int pin_dir(const char *path, const struct stat *like)
 	if (r < 0)
 		return r;
 	dir = r;
-	r = sys_statx(dir, &st);
+	r = sys_statx(dir, 0, &st);
 	if (r < 0)
 		return r;
 	if (fstatfs(dir, &fs) == -1)

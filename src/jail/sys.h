@@ -111,9 +111,10 @@ static inline int sys_prlimit(pid_t pid, int what,
 }
 
 /* Of @fd itself: the attributes and device numbers, which come unasked. */
-static inline int sys_statx(int fd, struct statx *ret)
+static inline int sys_statx(int fd, unsigned flags, struct statx *ret)
 {
-	return sys_result(syscall(SYS_statx, fd, "", AT_EMPTY_PATH, 0, ret));
+	return sys_result(
+		syscall(SYS_statx, fd, "", AT_EMPTY_PATH | flags, 0, ret));
 }
 
 static inline int sys_close_range(unsigned first, unsigned last)

@@ -214,4 +214,30 @@ def on_fuse():
             print(f'# {argv[:2]}: {r.code} {r.err.strip()[-90:]}')
 
 
+@test('a file system whose server hangs holds up nobody else', 120)
+def hanging():
+    src = w.home + '/source'
+    project(src)
+    equal(w.run('true').code, 0, 'bawnd')
+    with fuse(['bindfs', '-f', src], w.home + '/fuse') as server:
+        os.makedirs(w.home + '/free', exist_ok=True)
+        fd = os.open(w.home + '/fuse/p', os.O_RDONLY | os.O_DIRECTORY)
+        server.send_signal(signal.SIGSTOP)
+        p = subprocess.Popen(w.argv(['true']), env=w.env,
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE,
+                             preexec_fn=lambda: os.fchdir(fd))
+        os.close(fd)
+        time.sleep(0.5)
+        r = w.run('true', cwd=w.home + '/free', timeout=10)
+        equal(r.code, 0, f'another session: {r}')
+        # And that one is told what it waits for.
+        _, err = p.communicate(timeout=30)
+        server.send_signal(signal.SIGCONT)
+        equal(p.returncode, 125, f'{err}')
+        contains(err.decode(), 'does not answer', 'the line')
+        equal(len(err.splitlines()), 1, f'{err}')
+        works(w.home + '/fuse/p', 125 if AS_ROOT else 0)
+
+
 main()
