@@ -205,6 +205,16 @@ static void try_landlock(struct probe_result *r)
 	probe_say(r, "ABI %d%s", abi, r->ok ? "" : ", but it stops nothing");
 }
 
+#define ABI_DEVICES 5 /* files' rules in full: also truncation (3), devices */
+
+static void try_landlock_files(struct probe_result *r)
+{
+	int abi = landlock_abi();
+
+	r->ok = abi >= ABI_DEVICES;
+	probe_say(r, "ABI %d", abi);
+}
+
 static void try_landlock_scope(struct probe_result *r)
 {
 	int abi = landlock_abi();
@@ -307,6 +317,10 @@ const struct probe jail_probes[] = {
 	{ "landlock", "Landlock", PROBE_PLAIN, 0, true, false, try_landlock,
 	  NO_JAIL,
 	  "add landlock to lsm= on the kernel's command line, and reboot" },
+	{ "landlock-files", "Landlock's rules of truncating and of devices",
+	  PROBE_PLAIN, 0, false, false, try_landlock_files,
+	  "for these the mounts and the owner's rights stand alone",
+	  "a kernel from 6.10 on" },
 	{ "landlock-scope", "Landlock's scopes", PROBE_PLAIN, 0, false, false,
 	  try_landlock_scope,
 	  "namespaces alone keep abstract sockets and signals apart",

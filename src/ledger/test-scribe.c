@@ -601,7 +601,7 @@ static void test_full_disk_and_memory(void)
 	asker = new_channel(&w, CHANNEL("0ask", "relay"));
 	teller = new_channel(&w, CHANNEL("0tell", "relay"));
 	CHECK_EQ(fd_set_nonblock(teller, true), 0);
-	while (idle < 20 && n < 1000) {
+	while (idle < 20 * test_slow() && n < 1000) {
 		if (send_record(teller, 0, big) == 0) {
 			n++;
 			idle = 0;
