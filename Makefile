@@ -5,7 +5,7 @@
 CMD =
 TORTURE = BAWN_BIN=$(CURDIR)/build/src/cmd /usr/bin/python3
 
-.PHONY: all deps build run check check-vm analyze soak bench races torture compat probe
+.PHONY: all deps build run check check-vm weaken analyze soak bench races torture compat probe
 .PHONY: install uninstall clean
 
 all: build
@@ -32,6 +32,11 @@ VM = --suite unit --suite escape --suite e2e
 check-vm: build
 	@tools/deps test vm
 	@tools/vm-check $(VM) build
+
+# As root the tests run as an ordinary user, whom it adds.
+weaken:
+	@tools/deps build test
+	@tools/weaken
 
 analyze:
 	@tools/deps build test

@@ -54,7 +54,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#define N_ELEMS(a)  (sizeof(a) / sizeof((a)[0]))
+#include "base/wall.h"
 
 #define NEWEST_CALL 469u /* file_setattr, 6.17; the same number everywhere */
 #define MAX_INSNS   1024u
@@ -89,7 +89,7 @@ enum act {
 };
 
 struct row {
-	const char *call;
+	const char *call; /* NULL: GROUP() */
 	struct {
 		enum {
 			COND_NONE,
@@ -102,6 +102,7 @@ struct row {
 	} conds[MAX_CONDS];
 	enum act act;
 	int error;
+	enum wall group; /* of GROUP(): whose rows follow */
 };
 
 #define NOTIFY(name)                                              \
@@ -142,9 +143,14 @@ struct row {
 	{                                                                  \
 		.call = (name), .conds = { __VA_ARGS__ }, .act = ACT_ALLOW \
 	}
+/* The rows from here to the next one are this wall's. */
+#define GROUP(wall)                  \
+	{                            \
+		.group = WALL_##wall \
+	}
 /* Rows of one call stand together; the first that holds decides. */
-static const struct row rows[] = {
-	/* mounts */
+static const struct row all_rows[] = {
+	GROUP(SECCOMP_MOUNT),
 	NOTIFY("mount"),
 	NOTIFY("umount2"),
 	NOTIFY("pivot_root"),
@@ -157,20 +163,22 @@ static const struct row rows[] = {
 	NOTIFY("open_tree"),
 	NOTIFY("open_tree_attr"),
 	NOTIFY("mount_setattr"),
-	/* namespaces */
+	GROUP(SECCOMP_NS),
 	NOTIFY("setns"),
 	NOTIFY_IF("clone", ANY(0, NEW_NAMESPACES)),
 	NOTIFY_IF("unshare", ANY(0, NEW_NAMESPACES | CLONE_NEWTIME)),
 	ERRNO("clone3", ENOSYS),
-	/* the kernel's own affairs */
+	GROUP(SECCOMP_BPF),
 	NOTIFY("bpf"),
 	NOTIFY("perf_event_open"),
 	NOTIFY("userfaultfd"),
+	GROUP(SECCOMP_MODULES),
 	NOTIFY("init_module"),
 	NOTIFY("finit_module"),
 	NOTIFY("delete_module"),
 	NOTIFY("kexec_load"),
 	NOTIFY("kexec_file_load"),
+	GROUP(SECCOMP_ADMIN),
 	NOTIFY("reboot"),
 	NOTIFY("swapon"),
 	NOTIFY("swapoff"),
@@ -191,18 +199,21 @@ static const struct row rows[] = {
 	NOTIFY("fanotify_init"),
 	NOTIFY("name_to_handle_at"),
 	NOTIFY("open_by_handle_at"),
-	/* keyrings are not divided by namespaces */
+	GROUP(SECCOMP_KEYRINGS),
 	NOTIFY("add_key"),
 	NOTIFY("request_key"),
 	NOTIFY("keyctl"),
-	/* other processes */
+	GROUP(SECCOMP_PROCESSES),
 	NOTIFY("pidfd_getfd"),
 	NOTIFY("kcmp"),
 	/* probed by programs that go on without */
+	GROUP(SECCOMP_IO_URING),
 	ERRNO("io_uring_setup", ENOSYS),
 	ERRNO("io_uring_enter", ENOSYS),
 	ERRNO("io_uring_register", ENOSYS),
+	GROUP(SECCOMP_OPENAT2),
 	ERRNO("openat2", ENOSYS),
+	GROUP(SECCOMP_RARE),
 	ERRNO("memfd_secret", ENOSYS),
 	ERRNO("uselib", ENOSYS),
 	ERRNO("ustat", ENOSYS),
@@ -217,6 +228,7 @@ static const struct row rows[] = {
 	 * Set-id files: on an idmapped workspace they would be the owner's on
 	 * the host, root's when root started the jail.
 	 */
+	GROUP(SECCOMP_SETID),
 	NOTIFY_IF("chmod", ANY(1, SET_ID)),
 	NOTIFY_IF("fchmod", ANY(1, SET_ID)),
 	NOTIFY_IF("fchmodat", ANY(2, SET_ID)),
@@ -234,32 +246,40 @@ static const struct row rows[] = {
 	 * kernel code that nobody here has a use for.  The kernel says who may
 	 * have raw sockets.  Of netlink only NETLINK_ROUTE.
 	 */
+	GROUP(SECCOMP_FAMILIES),
 	ALLOW_IF("socket", EQ(0, AF_UNIX)),
 	ALLOW_IF("socket", EQ(0, AF_INET), EQ(2, 0)),
 	ALLOW_IF("socket", EQ(0, AF_INET), EQ(2, IPPROTO_TCP)),
 	ALLOW_IF("socket", EQ(0, AF_INET), EQ(2, IPPROTO_UDP)),
 	ALLOW_IF("socket", EQ(0, AF_INET), EQ(2, IPPROTO_ICMP)),
 	ALLOW_IF("socket", EQ(0, AF_INET), EQ(2, IPPROTO_RAW)),
+	GROUP(SECCOMP_PROTOCOLS),
 	ERRNO_IF("socket", EPROTONOSUPPORT, EQ(0, AF_INET)),
+	GROUP(SECCOMP_FAMILIES),
 	ALLOW_IF("socket", EQ(0, AF_INET6), EQ(2, 0)),
 	ALLOW_IF("socket", EQ(0, AF_INET6), EQ(2, IPPROTO_TCP)),
 	ALLOW_IF("socket", EQ(0, AF_INET6), EQ(2, IPPROTO_UDP)),
 	ALLOW_IF("socket", EQ(0, AF_INET6), EQ(2, IPPROTO_ICMPV6)),
 	ALLOW_IF("socket", EQ(0, AF_INET6), EQ(2, IPPROTO_RAW)),
+	GROUP(SECCOMP_PROTOCOLS),
 	ERRNO_IF("socket", EPROTONOSUPPORT, EQ(0, AF_INET6)),
+	GROUP(SECCOMP_FAMILIES),
 	ALLOW_IF("socket", EQ(0, AF_NETLINK), EQ(2, 0)),
 	ERRNO_IF("socket", EPROTONOSUPPORT, EQ(0, AF_NETLINK)),
 	/* every other of the 45 or so families leads somewhere else */
 	ERRNO("socket", EAFNOSUPPORT),
 	ALLOW_IF("socketpair", EQ(0, AF_UNIX)),
 	ERRNO("socketpair", EAFNOSUPPORT),
+	GROUP(SECCOMP_TERMINAL),
 	ERRNO_IF("ioctl", EPERM, EQ(1, TIOCSTI_)),
 	ERRNO_IF("ioctl", EPERM, EQ(1, TIOCLINUX_)),
 	ERRNO_IF("ioctl", EPERM, EQ(1, TIOCSETD_)),
-	/* a second listener would take calls away from ours */
+	/* a second would take calls away from ours */
+	GROUP(SECCOMP_LISTENER),
 	ERRNO_IF("seccomp", EBUSY, EQ(0, SECCOMP_SET_MODE_FILTER),
 		 ANY(1, NEW_LISTENER)),
 	/* the default, what debuggers want, and the question */
+	GROUP(SECCOMP_PERSONALITY),
 	ALLOW_IF("personality", EQ(0, 0)),
 	ALLOW_IF("personality", EQ(0, ADDR_NO_RANDOMIZE_)),
 	ALLOW_IF("personality", EQ(0, UINT32_MAX)),
@@ -270,15 +290,18 @@ static const struct row rows[] = {
  * In the filter of `nested: true` these stand in the place of the rows of the
  * same calls above.
  */
-static const struct row nested_rows[] = {
+static const struct row all_nested_rows[] = {
 	/* what sandboxes are made with: bubblewrap's, Chromium's */
+	GROUP(SECCOMP_MOUNT),
 	ALLOW("mount"),
 	ALLOW("umount2"),
 	ALLOW("pivot_root"),
 	ALLOW("chroot"),
+	GROUP(SECCOMP_NS),
 	ALLOW("clone"),
 	NOTIFY_IF("unshare", ANY(0, CLONE_NEWTIME)),
 	/* the new mount API can do more, and who misses it takes the old one */
+	GROUP(SECCOMP_MOUNT),
 	ERRNO("fsopen", ENOSYS),
 	ERRNO("fsconfig", ENOSYS),
 	ERRNO("fsmount", ENOSYS),
@@ -293,11 +316,13 @@ static const struct row nested_rows[] = {
 	 * owner, so started by root the file would be set-id root by another
 	 * name.  Which attribute is meant cannot be seen here.
 	 */
+	GROUP(SECCOMP_XATTR),
 	ERRNO("setxattr", EOPNOTSUPP),
 	ERRNO("lsetxattr", EOPNOTSUPP),
 	ERRNO("fsetxattr", EOPNOTSUPP),
 	ERRNO("setxattrat", EOPNOTSUPP),
 	/* iptables of a namespace of one's own, by any socket */
+	GROUP(SECCOMP_NETFILTER),
 	ERRNO_IF("setsockopt", EPERM, EQ(1, IPPROTO_IP),
 		 GE(2, NETFILTER_OPTIONS)),
 	ERRNO_IF("setsockopt", EPERM, EQ(1, IPPROTO_IPV6),
@@ -324,7 +349,14 @@ struct call {
 	bool notifies;
 };
 
-static struct call calls[N_ELEMS(rows) + N_ELEMS(nested_rows)];
+/* What is not put up, in a weakened build. */
+static enum wall left_out;
+
+/* The tables above, as they are put up. */
+static struct row rows[N_ELEMS(all_rows)];
+static struct row nested_rows[N_ELEMS(all_nested_rows)];
+static size_t n_rows, n_nested_rows;
+static struct call calls[N_ELEMS(all_rows) + N_ELEMS(all_nested_rows)];
 static size_t n_calls;
 static struct sock_filter insns[MAX_INSNS];
 static size_t n_insns;
@@ -351,9 +383,28 @@ static int compare(const void *a, const void *b)
 	return x->nr < y->nr ? -1 : x->nr > y->nr;
 }
 
+/* Without the groups; what a wall that is left out refuses is allowed. */
+static size_t take_rows(const struct row *all, size_t n, struct row *ret)
+{
+	enum wall group = WALL_NONE;
+	size_t taken = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!all[i].call) {
+			group = all[i].group;
+			continue;
+		}
+		ret[taken] = all[i];
+		if (group == left_out && left_out != WALL_NONE)
+			ret[taken].act = ACT_ALLOW;
+		taken++;
+	}
+	return taken;
+}
+
 static bool is_replaced(const char *name)
 {
-	for (size_t i = 0; i < N_ELEMS(nested_rows); i++) {
+	for (size_t i = 0; i < n_nested_rows; i++) {
 		if (strcmp(nested_rows[i].call, name) == 0)
 			return true;
 	}
@@ -386,9 +437,9 @@ static void collect_rows(uint32_t arch, const struct row *table, size_t n,
 static void collect(uint32_t arch, bool nested)
 {
 	n_calls = n_insns = 0;
-	collect_rows(arch, rows, N_ELEMS(rows), nested);
+	collect_rows(arch, rows, n_rows, nested);
 	if (nested)
-		collect_rows(arch, nested_rows, N_ELEMS(nested_rows), false);
+		collect_rows(arch, nested_rows, n_nested_rows, false);
 	qsort(calls, n_calls, sizeof(calls[0]), compare);
 }
 
@@ -504,21 +555,28 @@ static void emit_tree(const size_t *leaves, size_t n)
 	emit_tree(leaves + half, n - half);
 }
 
+static uint32_t foreign_abi(void)
+{
+	return left_out != WALL_SECCOMP_ABI ? SECCOMP_RET_KILL_PROCESS
+					    : SECCOMP_RET_ALLOW;
+}
+
 static void emit_program(uint32_t arch)
 {
 	size_t leaves[N_ELEMS(calls)] = { 0 }, n = 0;
 
 	emit_load(offsetof(struct seccomp_data, arch));
 	(void)emit(BPF_JMP | BPF_JEQ | BPF_K, arch, 1, 0);
-	emit_return(SECCOMP_RET_KILL_PROCESS);
+	emit_return(foreign_abi());
 	emit_load(offsetof(struct seccomp_data, nr));
 	/* A tracer skips a call by making it -1. */
 	(void)emit(BPF_JMP | BPF_JEQ | BPF_K, UINT32_MAX, 0, 1);
 	emit_return(SECCOMP_RET_ALLOW);
 	(void)emit(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
-	emit_return(SECCOMP_RET_KILL_PROCESS);
+	emit_return(foreign_abi());
 	(void)emit(BPF_JMP | BPF_JGT | BPF_K, NEWEST_CALL, 0, 1);
-	emit_return(SECCOMP_RET_ERRNO | ENOSYS);
+	emit_return(left_out != WALL_SECCOMP_NEWEST ? SECCOMP_RET_ERRNO | ENOSYS
+						    : SECCOMP_RET_ALLOW);
 	for (size_t i = 0; i < n_calls; i += leaf_size(i))
 		leaves[n++] = i;
 	emit_tree(leaves, n);
@@ -555,6 +613,13 @@ int main(int argc, char **argv)
 		{ "aarch64", SCMP_ARCH_AARCH64 },
 	};
 
+#ifdef WEAKENED
+	left_out = argc == 3 ? wall_find(argv[2]) : WEAKENED;
+	argc = 2;
+#endif
+	n_rows = take_rows(all_rows, N_ELEMS(all_rows), rows);
+	n_nested_rows = take_rows(all_nested_rows, N_ELEMS(all_nested_rows),
+				  nested_rows);
 	for (size_t i = 0; i < N_ELEMS(targets) && argc == 2; i++) {
 		if (strcmp(argv[1], targets[i].name) != 0)
 			continue;

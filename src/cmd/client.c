@@ -34,6 +34,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/loop.h"
+#include "base/wall.h"
 #include "cmd/cmd.h"
 #include "ipc/protocol.h"
 #include "jail/hinder.h"
@@ -170,9 +171,18 @@ void client_forget_daemon(void)
 static noreturn_fn void become_daemon(const char *path, int says)
 {
 	static const char *const keep[] = {
-		"HOME",           "PATH", "USER",           "LOGNAME",
-		"LANG",           "TZ",   "BAWN_STATE_DIR", "BAWN_RUNTIME_DIR",
-		"XDG_RUNTIME_DIR"
+		"HOME",
+		"PATH",
+		"USER",
+		"LOGNAME",
+		"LANG",
+		"TZ",
+		"BAWN_STATE_DIR",
+		"BAWN_RUNTIME_DIR",
+		"XDG_RUNTIME_DIR",
+#ifdef WEAKENED
+		"BAWN_WEAKEN",
+#endif
 	};
 	char *env[N_ELEMS(keep) + 1], name[] = "bawnd";
 	char *argv[] = { name, NULL };

@@ -7,6 +7,7 @@
 
 #include "base/build-id.h"
 #include "base/json.h"
+#include "base/wall.h"
 #include "cmd/cmd.h"
 
 #define HELP_MAX ((size_t)64 * 1024)
@@ -298,6 +299,9 @@ static int cmd_version(const struct command *c, int argc, char *const argv[])
 	(void)argc;
 	(void)argv;
 	printf("bawn %s (build %s)\n", BAWN_VERSION, build_id());
+#ifdef WEAKENED
+	printf("WEAKENED: built without one of its walls, to fail its tests\n");
+#endif
 	return BAWN_EXIT_OK;
 }
 

@@ -22,6 +22,7 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "base/wall.h"
 #include "jail/prove.h"
 #include "jail/sys.h"
 
@@ -81,7 +82,7 @@ static void take_streams(struct child *c)
 {
 	if (c->tty != -1)
 		take_terminal(c);
-	else if (setsid() == -1)
+	else if (WALL(OWN_SESSION) && setsid() == -1)
 		over(c, "setsid");
 	/* Init keeps all of these above 2, so none is overwritten here. */
 	for (int i = 0; i < 3; i++) {
@@ -90,7 +91,7 @@ static void take_streams(struct child *c)
 		if (dup2(fd, i) == -1)
 			over(c, "its streams");
 	}
-	if (sys_close_range(3, UINT_MAX) != 0)
+	if (WALL(OWN_DESCRIPTORS) && sys_close_range(3, UINT_MAX) != 0)
 		over(c, "closing what is not its own");
 }
 
@@ -113,10 +114,11 @@ static void take_limits(struct child *c)
 {
 	const struct plan_limits *l = &c->plan->limits;
 
-	lower(c, RLIMIT_CORE, 0); /* a core would hold secrets */
-	if (l->processes > 0)
+	if (WALL(LIMIT_CORE))
+		lower(c, RLIMIT_CORE, 0); /* a core would hold secrets */
+	if (WALL(LIMIT_PROCESSES) && l->processes > 0)
 		lower(c, RLIMIT_NPROC, l->processes + 1u); /* and init */
-	if (l->disk > 0)
+	if (WALL(LIMIT_DISK) && l->disk > 0)
 		lower(c, RLIMIT_FSIZE, l->disk);
 }
 

@@ -37,6 +37,7 @@
 #include <sys/vfs.h>
 #include <sys/wait.h>
 
+#include "base/wall.h"
 #include "jail/mounts.h"
 #include "jail/sys.h"
 
@@ -191,9 +192,11 @@ static own_stack int work(void *arg)
 		_exit(1);
 	}
 	for (size_t i = 0; i < w->n; i++) {
-		int r = w->place->pin ? pin_above(w->paths[i]) : 0;
+		int r = WALL(HIDE_PINS) && w->place->pin
+				? pin_above(w->paths[i])
+				: 0;
 
-		if (r == 0)
+		if (r == 0 && WALL(HIDE_COVERS))
 			r = cover_one(w->paths[i]);
 
 		if (is_missing(r))

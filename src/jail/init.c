@@ -49,6 +49,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/wall.h"
 #include "ipc/ipc.h"
 #include "ipc/protocol.h"
 #include "jail/child.h"
@@ -166,7 +167,7 @@ static void set_descriptors(struct init *in)
 	if (dup3(sock, 3, O_CLOEXEC) == -1 && sock != 3)
 		fail_errno(in, neg_errno(), "init's socket");
 	in->conf.sock = 3;
-	if (sys_close_range(4, UINT_MAX) != 0)
+	if (WALL(OWN_DESCRIPTORS) && sys_close_range(4, UINT_MAX) != 0)
 		fail_errno(in, neg_errno(), "inherited descriptors");
 }
 
@@ -174,8 +175,10 @@ static void recv_message(struct init *in)
 {
 	int r = ipc_recv(in->conf.sock, &in->msg, IPC_BODY_MAX);
 
-	if (r == -EPIPE)
+	if (r == -EPIPE && WALL(PARENT_SOCKET))
 		_exit(FAILED);
+	while (r == -EPIPE)
+		(void)pause();
 	if (r != 0)
 		fail_errno(in, r, "init's socket");
 }
@@ -202,7 +205,8 @@ static void take_ids(struct init *in)
 	if (setgroups(0, NULL) == -1 || setresgid(gid, gid, gid) == -1 ||
 	    setresuid(uid, uid, uid) == -1)
 		fail_errno(in, neg_errno(), "becoming the jail's user");
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (WALL(PARENT_DEATH))
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
 static void prepare_mounts(struct init *in)
@@ -222,10 +226,12 @@ static void prepare(struct init *in)
 	int r;
 
 	/* Lost when ids change, so it is repeated then. */
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (WALL(PARENT_DEATH))
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	set_signals(in);
 	set_descriptors(in);
-	(void)setsid();
+	if (WALL(OWN_SESSION))
+		(void)setsid();
 	in->umask = umask(0);
 	step(in, "start");
 	r = net_maker_start(&in->net_maker);
@@ -302,8 +308,9 @@ static void wipe_environment(struct init *in)
 	if (!first || !last || last < first ||
 	    (uintptr_t)last - (uintptr_t)first > ENV_BYTES_MAX)
 		fail_errno(in, -EINVAL, "init's environment");
-	explicit_bzero(first, (size_t)(last - first) + strlen(last));
-	if (prctl(PR_SET_DUMPABLE, 0) == -1)
+	if (WALL(INIT_ENVIRON))
+		explicit_bzero(first, (size_t)(last - first) + strlen(last));
+	if (WALL(INIT_DUMPABLE) && prctl(PR_SET_DUMPABLE, 0) == -1)
 		fail_errno(in, neg_errno(), "init's memory");
 }
 
@@ -390,8 +397,9 @@ static void enter_landlock(struct init *in)
 		     "the kernel has no Landlock: boot it with landlock in "
 		     "the list of lsm=");
 	/* In a domain that handles files nobody may mount, however nested. */
-	r = in->plan.nested ? landlock_new_scopes(in->landlock_abi)
-			    : landlock_new(in->landlock_abi);
+	r = in->plan.nested || !WALL(LANDLOCK_FS)
+		    ? landlock_new_scopes(in->landlock_abi)
+		    : landlock_new(in->landlock_abi);
 	if (r == -EOPNOTSUPP) {
 		in->landlock_abi = 0;
 		return;
@@ -399,15 +407,33 @@ static void enter_landlock(struct init *in)
 	if (r < 0)
 		fail_errno(in, r, "Landlock");
 	ruleset = r;
-	r = in->plan.nested ? 0
-			    : mounts_allow(&in->mounts, ruleset,
-					   in->landlock_abi, &err);
+	r = in->plan.nested || !WALL(LANDLOCK_FS)
+		    ? 0
+		    : mounts_allow(&in->mounts, ruleset, in->landlock_abi,
+				   &err);
 	if (r != 0)
 		fail(in, 0, err.text);
 	r = landlock_enter(ruleset);
 	if (r != 0)
 		fail_errno(in, r, "Landlock");
 	step(in, "landlock");
+}
+
+static void enter_proven_landlock(struct init *in)
+{
+	AUTO(fd) int outside = prove_scopes_begin();
+	struct diag err;
+	int r = 0;
+
+	if (outside < 0)
+		fail_errno(in, outside, "a socket for the proof");
+	enter_landlock(in);
+	if (in->landlock_abi >= LANDLOCK_ABI_SCOPES)
+		r = prove_scopes(outside, &err);
+	if (r == 0)
+		r = prove_landlock(&in->plan, &err);
+	if (r != 0)
+		fail(in, 0, err.text);
 }
 
 static void drop_capabilities(struct init *in)
@@ -440,10 +466,11 @@ static void lock_up(struct init *in)
 	struct diag err;
 	int r;
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+	if (WALL(NO_NEW_PRIVS) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		fail_errno(in, neg_errno(), "no_new_privs");
-	enter_landlock(in);
-	drop_capabilities(in);
+	enter_proven_landlock(in);
+	if (WALL(CAPABILITIES))
+		drop_capabilities(in);
 	/* Here, for who may not go there shall not find himself there. */
 	if (chdir(in->plan.cwd) == -1) {
 		r = neg_errno();

@@ -30,6 +30,7 @@
 
 #include "base/json.h"
 #include "base/path.h"
+#include "base/wall.h"
 #include "ipc/protocol.h"
 #include "jail/cover.h"
 #include "jail/hinder.h"
@@ -40,9 +41,13 @@
 #include "jail/sys.h"
 
 /* CLONE_NEWNET: init, by unshare(2) */
-#define NAMESPACES                                                   \
-	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | \
-	 CLONE_NEWUTS | CLONE_NEWCGROUP)
+#define NAMESPACES                                      \
+	((WALL(USER_NS) ? CLONE_NEWUSER : 0u) |         \
+	 (WALL(MNT_NS) ? (unsigned)CLONE_NEWNS : 0u) |  \
+	 (WALL(PID_NS) ? (unsigned)CLONE_NEWPID : 0u) | \
+	 (WALL(IPC_NS) ? (unsigned)CLONE_NEWIPC : 0u) | \
+	 (WALL(UTS_NS) ? (unsigned)CLONE_NEWUTS : 0u) | \
+	 (WALL(CGROUP_NS) ? (unsigned)CLONE_NEWCGROUP : 0u))
 
 struct jail {
 	pid_t pid;

@@ -5,9 +5,8 @@
 #include <linux/landlock.h>
 #include <sys/stat.h>
 
+#include "base/wall.h"
 #include "jail/missing.h"
-
-#define LANDLOCK_SCOPES 6 /* the ABI that brought them */
 
 /* The attribute of ABI 6; older kernels take its beginning. */
 struct attr {
@@ -50,12 +49,12 @@ int landlock_abi(void)
 static int new_ruleset(int abi, uint64_t fs)
 {
 	struct attr a = { .fs = fs };
-	size_t size = abi >= LANDLOCK_SCOPES ? sizeof(a)
-		      : abi >= 4             ? offsetof(struct attr, scoped)
-					     : offsetof(struct attr, net);
+	size_t size = abi >= LANDLOCK_ABI_SCOPES ? sizeof(a)
+		      : abi >= 4                 ? offsetof(struct attr, scoped)
+						 : offsetof(struct attr, net);
 	long r;
 
-	if (abi >= LANDLOCK_SCOPES)
+	if (abi >= LANDLOCK_ABI_SCOPES && WALL(LANDLOCK_SCOPES))
 		a.scoped = LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET |
 			   LANDLOCK_SCOPE_SIGNAL;
 	r = syscall(SYS_landlock_create_ruleset, &a, size, 0);
@@ -69,7 +68,7 @@ int landlock_new(int abi)
 
 int landlock_new_scopes(int abi)
 {
-	return abi >= LANDLOCK_SCOPES ? new_ruleset(abi, 0) : -EOPNOTSUPP;
+	return abi >= LANDLOCK_ABI_SCOPES ? new_ruleset(abi, 0) : -EOPNOTSUPP;
 }
 
 int landlock_allow(int ruleset, int abi, const char *path, bool writable)

@@ -10,6 +10,8 @@
 /* 0: not there.  Found by asking the kernel to make a ruleset. */
 int landlock_abi(void);
 
+#define LANDLOCK_ABI_SCOPES 6 /* brought them: abstract sockets, signals */
+
 /* A ruleset that handles all that @abi offers.  A descriptor or -errno. */
 must_check int landlock_new(int abi);
 /*

@@ -29,6 +29,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/wall.h"
 #include "jail/limits-cgroup.h"
 #include "jail/limits-disk.h"
 #include "jail/limits-tree.h"
@@ -174,7 +175,7 @@ static enum limit_way apply_memory(struct limits *l)
 {
 	bool v2 = l->cg.kind == CGROUP_V2;
 
-	if (l->want.memory == 0)
+	if (l->want.memory == 0 || !WALL(LIMIT_MEMORY))
 		return LIMIT_WAY_OFF;
 	if (l->cg.on[CGROUP_MEMORY] &&
 	    set_number(l, CGROUP_MEMORY,
@@ -195,7 +196,7 @@ static enum limit_way apply_memory(struct limits *l)
 
 static enum limit_way apply_processes(struct limits *l)
 {
-	if (l->want.processes == 0)
+	if (l->want.processes == 0 || !WALL(LIMIT_PROCESSES))
 		return LIMIT_WAY_OFF;
 	/* One more, for init. */
 	if (l->cg.on[CGROUP_PIDS] &&
@@ -260,7 +261,7 @@ static enum limit_way apply_cpu(struct limits *l)
 static int apply_disk(struct limits *l, char *const *dirs, size_t n_dirs)
 {
 	l->way[LIMIT_DISK] = LIMIT_WAY_OFF;
-	if (l->want.disk == 0)
+	if (l->want.disk == 0 || !WALL(LIMIT_DISK))
 		return 0;
 	l->way[LIMIT_DISK] = set_rlimit(l->init, RLIMIT_FSIZE, l->want.disk)
 				     ? LIMIT_WAY_POLL
@@ -288,12 +289,15 @@ int limits_apply(struct limits *l, const struct plan_limits *want, pid_t init,
 	l->want = *want;
 	l->init = init;
 	/* A core file would write memory to the project. */
-	(void)set_rlimit(init, RLIMIT_CORE, 0);
+	if (WALL(LIMIT_CORE))
+		(void)set_rlimit(init, RLIMIT_CORE, 0);
 	forbid_groups_below(l);
 	l->way[LIMIT_MEMORY] = apply_memory(l);
 	l->way[LIMIT_PROCESSES] = apply_processes(l);
 	l->way[LIMIT_CPU] = apply_cpu(l);
-	l->way[LIMIT_TIME] = want->time_s ? LIMIT_WAY_TIMER : LIMIT_WAY_OFF;
+	if (!WALL(LIMIT_TIME))
+		l->want.time_s = 0;
+	l->way[LIMIT_TIME] = l->want.time_s ? LIMIT_WAY_TIMER : LIMIT_WAY_OFF;
 	r = apply_disk(l, private_dirs, n_dirs);
 	if (r < 0)
 		return r;

@@ -27,6 +27,7 @@
 #include <sys/un.h>
 
 #include "base/fd.h"
+#include "base/wall.h"
 #include "jail/hinder.h"
 #include "jail/landlock.h"
 #include "jail/source.h"
@@ -380,9 +381,9 @@ int mounts_enter(struct mounts *m, struct diag *reterr)
 	if (fchdir(m->root_fd) == -1)
 		return fail(reterr, "cannot enter the jail", neg_errno());
 	r = sys_pivot_root(".", ".");
-	if (r == 0 && umount2(".", MNT_DETACH) == -1)
+	if (r == 0 && WALL(OLD_ROOT) && umount2(".", MNT_DETACH) == -1)
 		r = neg_errno();
-	if (r == 0)
+	if (r == 0 && WALL(ROOT_RO))
 		r = sys_mount_setattr(m->root_fd, false, &read_only);
 	/* So that what is covered later is covered in namespaces below too. */
 	if (r == 0 && m->plan->nested &&

@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "base/wall.h"
 #include "jail/hinder.h"
 #include "jail/nl.h"
 #include "jail/sys.h"
@@ -37,7 +38,7 @@ static int make(struct net_made *m)
 	static char scratch[NL_BYTES];
 	int r;
 
-	if (unshare(CLONE_NEWNET) == -1) {
+	if (WALL(NET_NS) && unshare(CLONE_NEWNET) == -1) {
 		r = neg_errno();
 		struct hindrance h;
 

@@ -38,6 +38,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include "base/wall.h"
 #include "jail/net.h"
 
 #define TABLE          "bawn"
@@ -525,6 +526,13 @@ static void allow(struct nl *n, struct range to, const uint16_t *ports,
 {
 	size_t r;
 
+	if (!WALL(NFT_PORTS)) {
+		r = rule_begin(n, chain_of(to));
+		match_proto(n, IPPROTO_TCP);
+		match_dest(n, to);
+		allow_end(n, r);
+		return;
+	}
 	if (n_ports > PORTS_INLINE) {
 		port_set(n, ++*set_id, ports, n_ports);
 		r = allow_begin(n, to);
@@ -554,7 +562,7 @@ static void rules_deny(struct nl *n, const struct plan *p)
 	for (size_t i = 0; i < p->n_cidrs; i++) {
 		struct range to = range_of(&p->cidrs[i]);
 
-		if (p->cidrs[i].deny)
+		if (WALL(NFT_DENY) && p->cidrs[i].deny)
 			rule_dest(n, chain_of(to), to, NFT_GOTO, TOLD);
 	}
 }

@@ -16,6 +16,17 @@
 
 /* The network as the command will see it, before anything is recorded. */
 must_check int prove_net(const struct plan *p, struct diag *reterr);
+/*
+ * Inside the root, in Landlock's domain, and still with all capabilities: now
+ * it is the domain alone that refuses to mount.
+ */
+must_check int prove_landlock(const struct plan *p, struct diag *reterr);
+/*
+ * An abstract socket made before that domain must be out of its reach, by the
+ * domain alone: the network namespace is the same.  For kernels with scopes.
+ */
+must_check int prove_scopes_begin(void); /* the socket, or -errno */
+must_check int prove_scopes(int outside, struct diag *reterr);
 /* Without capabilities, before the filter. */
 must_check int prove_bare(const struct plan *p, struct diag *reterr);
 /*

@@ -3,22 +3,29 @@
 
 #include <sys/mount.h>
 
+#include "base/wall.h"
 #include "jail/sys.h"
 
 int source_open(const struct plan_mount *m, int userns_fd)
 {
 	struct mount_attr a = {
-		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-			    (m->writable ? 0u : MOUNT_ATTR_RDONLY) |
-			    (m->noexec ? MOUNT_ATTR_NOEXEC : 0u),
+		.attr_set =
+			(WALL(BIND_NOSUID)
+				 ? MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV
+				 : 0u) |
+			(m->writable || !WALL(BIND_RO) ? 0u
+						       : MOUNT_ATTR_RDONLY) |
+			(m->noexec ? MOUNT_ATTR_NOEXEC : 0u),
 		.propagation = MS_PRIVATE,
 	};
 	AUTO(fd) int fd = -1;
 	AUTO(fd) int mount = -1;
 	int r;
 
-	r = sys_openat2(AT_FDCWD, m->src, O_PATH,
-			RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS);
+	r = sys_openat2(
+		AT_FDCWD, m->src, O_PATH,
+		RESOLVE_NO_MAGICLINKS |
+			(WALL(PLANTED_LINKS) ? RESOLVE_NO_SYMLINKS : 0u));
 	if (r < 0)
 		return r;
 	fd = r;

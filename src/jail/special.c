@@ -28,6 +28,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/wall.h"
 #include "jail/hinder.h"
 #include "jail/sys.h"
 
@@ -104,16 +105,22 @@ static int limit_namespaces(int proc, const char *kind, const char *max)
 static const struct {
 	const char *name;
 	enum {
+		KNOBS, /* read-only */
 		READ_ONLY,
 		MASK_FILE,
 		MASK_DIR
 	} act;
 } proc_parts[] = {
-	{ "sys", READ_ONLY },        { "sysrq-trigger", READ_ONLY },
-	{ "irq", READ_ONLY },        { "bus", READ_ONLY },
-	{ "fs", READ_ONLY },         { "kcore", MASK_FILE },
-	{ "keys", MASK_FILE },       { "latency_stats", MASK_FILE },
-	{ "timer_list", MASK_FILE }, { "acpi", MASK_DIR },
+	{ "sys", KNOBS },
+	{ "sysrq-trigger", READ_ONLY },
+	{ "irq", READ_ONLY },
+	{ "bus", READ_ONLY },
+	{ "fs", READ_ONLY },
+	{ "kcore", MASK_FILE },
+	{ "keys", MASK_FILE },
+	{ "latency_stats", MASK_FILE },
+	{ "timer_list", MASK_FILE },
+	{ "acpi", MASK_DIR },
 	{ "scsi", MASK_DIR },
 };
 
@@ -122,7 +129,11 @@ static int restrict_part(int proc, int blank, size_t i)
 	const char *name = proc_parts[i].name;
 	uint64_t attr = QUIET | MOUNT_ATTR_RDONLY;
 
-	if (proc_parts[i].act == READ_ONLY)
+	if ((proc_parts[i].act == KNOBS && !WALL(PROC_SYS)) ||
+	    (proc_parts[i].act == READ_ONLY && !WALL(PROC_RO)) ||
+	    (proc_parts[i].act > READ_ONLY && !WALL(PROC_MASKS)))
+		return 0;
+	if (proc_parts[i].act <= READ_ONLY)
 		return bind_over(proc, name, proc, name, attr);
 	/* Most of them are missing in most kernels. */
 	if (faccessat(proc, name, F_OK, AT_SYMLINK_NOFOLLOW) == -1)
@@ -136,7 +147,7 @@ int special_proc(int dir_fd, int blank_fd, struct diag *reterr)
 {
 	static const struct special_option o[] = { { "hidepid", "invisible" } };
 	AUTO(fd) int mount = -1;
-	int r = special_new("proc", o, N_ELEMS(o), QUIET);
+	int r = special_new("proc", o, WALL(HIDEPID) ? N_ELEMS(o) : 0, QUIET);
 
 	if (r < 0) {
 		struct hindrance h;
@@ -151,7 +162,7 @@ int special_proc(int dir_fd, int blank_fd, struct diag *reterr)
 		return r;
 	}
 	mount = r;
-	r = limit_namespaces(mount, "user", "0");
+	r = WALL(USERNS_KNOB) ? limit_namespaces(mount, "user", "0") : 0;
 	if (r != 0) {
 		diag_set(reterr, 0, 0, "cannot forbid nested namespaces: %s",
 			 strerror(-r));

@@ -157,6 +157,28 @@ static void test_numbers(void)
 	}
 }
 
+/* Rare, with a history, and refused without a record. */
+static void test_rare_calls(void)
+{
+	static const struct {
+		int nr, error;
+	} rows[] = {
+		{ SYS_vmsplice, EPERM },    { SYS_remap_file_pages, EPERM },
+		{ SYS_move_pages, EPERM },  { SYS_migrate_pages, EPERM },
+		{ SYS_nfsservctl, ENOSYS },
+#ifdef __x86_64__
+		{ SYS_modify_ldt, EPERM },  { SYS_uselib, ENOSYS },
+		{ SYS_ustat, ENOSYS },      { SYS_sysfs, ENOSYS },
+#endif
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		CHECK_EQ(ask(rows[i].nr, 0, 0, 0, 0),
+			 ERR((uint32_t)rows[i].error));
+		CHECK(!seccomp_rare_find(rows[i].nr));
+	}
+}
+
 /* Whatever is asked of the listener is in the table, and the other way. */
 static void test_table(void)
 {
@@ -404,6 +426,7 @@ int main(void)
 	static const struct test tests[] = {
 		{ "other ABIs are killed", test_other_abis },
 		{ "calls by number", test_numbers },
+		{ "rare calls", test_rare_calls },
 		{ "table and filter agree", test_table },
 		{ "set-id bits in every mode", test_modes },
 		{ "namespaces in flags", test_namespaces },

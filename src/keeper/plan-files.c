@@ -11,6 +11,7 @@
 #include <sys/sysinfo.h>
 
 #include "base/path.h"
+#include "base/wall.h"
 #include "keeper/host.h"
 #include "keeper/plan-parts.h"
 #include "policy/policy.h"
@@ -67,6 +68,13 @@ int plan_add_system(struct plan_work *w)
 	for (size_t i = 0; i < N_ELEMS(mounts); i++) {
 		int r;
 
+		if (!WALL(PRIVATE_TMP) && mounts[i].op == PLAN_TMPFS)
+			mounts[i] = (struct plan_mount){
+				.op = PLAN_BIND,
+				.src = mounts[i].dst,
+				.dst = mounts[i].dst,
+				.writable = true,
+			};
 		if (mounts[i].op == PLAN_TMPFS)
 			mounts[i].size = tmp_size(w);
 		r = yard_add(&w->yard, &mounts[i]);
@@ -309,7 +317,7 @@ static int keep_policy(struct plan_work *w)
 {
 	const char *path = w->in->rules->source[POLICY_PROJECT].path;
 
-	return path ? yard_cover(&w->yard, path, path) : 0;
+	return path && WALL(POLICY_FILE) ? yard_cover(&w->yard, path, path) : 0;
 }
 
 int plan_add_policy_files(struct plan_work *w)

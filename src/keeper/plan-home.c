@@ -11,6 +11,7 @@
 #include "keeper/plan-parts.h"
 
 #include "base/path.h"
+#include "base/wall.h"
 #include "keeper/clients-parse.h"
 #include "keeper/gitconfig-include.h"
 #include "keeper/home.h"
@@ -150,6 +151,8 @@ int plan_add_home(struct plan_work *w)
 				   "the private home %s/homes/%s cannot be "
 				   "made: %s",
 				   w->in->state_dir, name, strerror(-r));
+	if (!WALL(PRIVATE_HOME))
+		m.src = m.dst;
 	for (size_t i = 0; i < N_ELEMS(copies); i++)
 		put_copy(w, &copies[i]);
 	return yard_add(&w->yard, &m);

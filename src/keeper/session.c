@@ -32,6 +32,7 @@
 #include "base/clock.h"
 #include "base/heap.h"
 #include "base/log.h"
+#include "base/wall.h"
 #include "ipc/protocol.h"
 #include "keeper/client.h"
 #include "keeper/grant.h"
@@ -266,7 +267,7 @@ static void open_is_durable(struct session *s)
 		loop_timer_clear(s->keeper->loop, &s->timer);
 	if (s->state == SESSION_GRANTED && !link_is_open(&s->relay))
 		arm(s, SESSION_RELAY_NS);
-	if (s->client && s->state == SESSION_GRANTED)
+	if (s->client && s->state == SESSION_GRANTED && WALL(OPEN_FIRST))
 		client_send(s->client, MSG_GO, s->open_msg, STR("{}"), NULL, 0);
 	if (s->waited)
 		settle(s);
@@ -504,6 +505,8 @@ static int hand_out(struct session *s, const struct grant *g)
 		s->opened = true;
 		r = grant_fork_relay(s, &ch);
 	}
+	if (r == 0 && !WALL(OPEN_FIRST))
+		client_send(s->client, MSG_GO, s->open_msg, STR("{}"), NULL, 0);
 	s->resolvers_version = s->keeper->resolvers.version;
 	grant_channels_close(&ch);
 	return r;

@@ -18,6 +18,8 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "base/wall.h"
+
 #define FS_TRUNCATE  (UINT64_C(1) << 14) /* ABI 3 */
 #define FS_IOCTL_DEV (UINT64_C(1) << 15) /* ABI 5 */
 #define NET_ALL      UINT64_C(3)         /* ABI 4: bind, connect */
@@ -157,7 +159,7 @@ int confine_scribe(int dirfd, struct confine_report *ret)
 
 	abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
 		      LANDLOCK_CREATE_RULESET_VERSION);
-	if (abi >= 1) {
+	if (abi >= 1 && WALL(SCRIBE_LANDLOCK)) {
 		r = landlock_enter(dirfd, (int)abi);
 		if (r != 0)
 			return r;
@@ -165,7 +167,7 @@ int confine_scribe(int dirfd, struct confine_report *ret)
 	}
 	if (SANITIZED) /* its run time makes calls of its own */
 		return 0;
-	r = seccomp_enter();
+	r = WALL(SCRIBE_SECCOMP) ? seccomp_enter() : 0;
 	ret->seccomp = r == 0;
 	return r;
 }

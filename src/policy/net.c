@@ -19,6 +19,7 @@
  */
 #include "policy/net.h"
 
+#include "base/wall.h"
 #include "policy/net-range.h"
 #include "policy/net-text.h"
 
@@ -324,7 +325,7 @@ bool net_may_dial(const struct net_policy *p, const struct net_rule *rule,
 {
 	if (port == 0 || addr_denied(p, addr, port))
 		return false;
-	if (!net_range_find(addr))
+	if (!WALL(RELAY_RANGES) || !net_range_find(addr))
 		return true;
 	if (rule && is_pinned(rule, addr, port))
 		return true;

@@ -30,6 +30,7 @@
 
 #include <sys/socket.h>
 
+#include "base/wall.h"
 #include "relay/tls-hello-parse.h"
 
 /* The jail's own addresses; what goes there is not for us. */
@@ -53,7 +54,7 @@ static bool is_own(const struct in6_addr *a)
 
 static bool demands_tls(const struct conn *c)
 {
-	if (c->name.len == 0)
+	if (c->name.len == 0 || !WALL(RELAY_TLS))
 		return false;
 	for (size_t i = 0; i < N_ELEMS(tls_ports); i++) {
 		if (c->port == tls_ports[i])
@@ -380,6 +381,11 @@ static int decide(const struct gate_parts *p, const struct in6_addr *orig,
 		v = net_decide_addr(p->policy, orig, port);
 		f.verdict = &v;
 	}
+	if (v.verdict != VERDICT_ALLOW && !WALL(RELAY_VERDICT) &&
+	    p->policy->n_allow > 0) {
+		v.verdict = VERDICT_ALLOW;
+		v.rule = &p->policy->allow[0];
+	}
 	if (v.verdict == VERDICT_ALLOW) {
 		*ret = v.rule;
 		return 0;
@@ -409,7 +415,7 @@ int conn_new(struct conn **ret, struct gate *g, const struct gate_parts *parts,
 	struct conn *c = NULL;
 	int r = 1;
 
-	if (!is_own(orig))
+	if (!WALL(RELAY_OWN) || !is_own(orig))
 		r = decide(parts, orig, port, &name, &rule);
 	if (r == 0)
 		c = calloc(1, sizeof(*c));

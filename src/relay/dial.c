@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/wall.h"
 
 #define KEEP_IDLE_S     60
 #define KEEP_INTERVAL_S 15
@@ -230,7 +231,7 @@ static int begin_next(struct dial *d)
 		fail_attempt(a);
 		return r;
 	}
-	a->granted = r == 0;
+	a->granted = r == 0 || !WALL(GRANT_FIRST);
 	if (d->begun < d->to.n) {
 		r = loop_timer_set(d->loop, &d->next,
 				   loop_now_ns(d->loop) +

@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/wall.h"
 #include "relay/dns-parse.h"
 
 #define QUERIES_PER_EVENT 32
@@ -132,7 +133,8 @@ static int answer(struct dns *d, const struct dns_query *q,
 		pick(q, a, &loop4, &loop6, store);
 		return 0;
 	}
-	if (net_decide_name(d->parts.policy, name, 0).verdict != VERDICT_ALLOW)
+	if (WALL(RELAY_NAMES) &&
+	    net_decide_name(d->parts.policy, name, 0).verdict != VERDICT_ALLOW)
 		return record(d, q, name, REFUSE_POLICY);
 	r = names_assign(d->parts.names, name, &v4, &v6);
 	if (r != 0) {

@@ -10,6 +10,7 @@
 #include "relay/sniff.h"
 
 #include "base/clock.h"
+#include "base/wall.h"
 
 static int arm(struct sniff *s, struct loop *loop)
 {
@@ -55,6 +56,8 @@ static enum sniff_result compare(const struct sniff *s)
 	struct str sni = { .ptr = s->hello.name, .len = s->hello.name_len };
 	char name[NET_NAME_MAX + 1];
 
+	if (!WALL(RELAY_SNI))
+		return SNIFF_OK;
 	if (sni.len == 0)
 		return SNIFF_NO_NAME;
 	if (!net_name_parse(sni, name) ||

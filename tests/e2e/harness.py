@@ -168,7 +168,7 @@ class World:
         self.write(self.home + '/.gitconfig',
                    '[user]\n\tname = Test User\n\temail = t@example.org\n')
         keep = ('PATH', 'LANG', 'TZ', 'USER', 'LOGNAME', 'SHELL',
-                'ASAN_OPTIONS', 'UBSAN_OPTIONS')
+                'ASAN_OPTIONS', 'UBSAN_OPTIONS', 'BAWN_WEAKEN')
         self.env = {k: os.environ[k] for k in keep if k in os.environ}
         # Private tools of one user (a shim in a home) are not what is tested.
         self.env['PATH'] = ':'.join(

@@ -14,6 +14,7 @@
  *   --nested        the plan lets sandboxes be made inside
  *   --tty           the command gets a pty, copied to stdout
  *   --leak          start with foreign descriptors open
+ *   --hang-up       once it runs, init's socket closes, and we stay
  *   --refused FILE  the calls the listener refused, one name a line
  *   --plan          print the plan, do nothing
  *   --steps         how long each step took, on stderr
@@ -45,12 +46,22 @@
 
 #define FAILED      125
 #define COVER_MS    100
+#define HANG_UP_MS  500 /* the command has begun then, and is seen */
 #define MAX_SOCKETS 16u
+
+/* How many times as long as on a real processor things may take. */
+static int slow(void)
+{
+	const char *text = getenv("BAWN_TEST_SLOW");
+	uint32_t n;
+
+	return text && str_u32(str_of(text), 1, 1000, &n) ? (int)n : 1;
+}
 
 struct opts {
 	const char *project, *refused, *allow, *deny;
 	struct option_list see, hide, cover, listen;
-	bool nested, tty, leak, plan, steps;
+	bool nested, tty, leak, hang_up, plan, steps;
 	uint32_t time;
 };
 
@@ -75,6 +86,8 @@ static const struct option table[] = {
 	  .target = offsetof(struct opts, tty) },
 	{ "leak", 0, NULL, "foreign descriptors are open", OPTION_FLAG,
 	  .target = offsetof(struct opts, leak) },
+	{ "hang-up", 0, NULL, "close init's socket", OPTION_FLAG,
+	  .target = offsetof(struct opts, hang_up) },
 	{ "refused", 0, "FILE", "names of refused calls", OPTION_STRING,
 	  .target = offsetof(struct opts, refused) },
 	{ "plan", 0, NULL, "print it, do nothing", OPTION_FLAG,
@@ -344,6 +357,18 @@ static int on_ready(struct run *r, const struct json *j)
 	return go(r);
 }
 
+/* Closes our end of init's socket; the signal of our death does not come. */
+static noreturn_fn void hang_up(const struct run *r)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)usleep(HANG_UP_MS * 1000 * (unsigned)slow());
+	if (null == -1 || dup2(null, jail_fd(r->jail)) == -1)
+		_exit(FAILED);
+	for (;;)
+		(void)pause();
+}
+
 static int on_message(struct run *r)
 {
 	AUTO(arena) struct arena a = ARENA_NULL;
@@ -371,6 +396,8 @@ static int on_message(struct run *r)
 		r->notify = ipc_take_fd(&r->msg, 0);
 		if (r->o->steps)
 			print_steps(j, r->go_ns, r->started_ns);
+		if (r->o->hang_up)
+			hang_up(r);
 		return 0;
 	case MSG_INIT_SIGNAL:
 		return 0;
@@ -416,7 +443,7 @@ static int serve(struct run *r)
 	p[AT_PROXY].fd = r->sockets[0];
 	for (size_t i = 0; i < r->n_listeners; i++)
 		p[AT_LISTENERS + i].fd = r->listeners[i];
-	if (poll(p, n, later ? COVER_MS : -1) == 0) {
+	if (poll(p, n, later ? COVER_MS * slow() : -1) == 0) {
 		int e = jail_cover_all(r->jail, r->o->cover.items,
 				       r->o->cover.n, NULL, 0);
 

@@ -23,9 +23,10 @@ BUILD = sys.argv[1]
 PLAIN_UID = 61418
 SLOW = int(os.environ.get('BAWN_TEST_SLOW', 1))
 PROGRAMS = '''sockets foreign-abi namespaces mounting kernel terminal setid proc
-    files descriptors network unix processes privileges late nested'''.split()
+    files descriptors network unix processes privileges late layers nested'''.split()
+NAMESPACES = 'user mnt pid net ipc uts cgroup'.split()
 # Where the plan says nested: these walls give way, all others must stand.
-GIVE_WAY = {'namespaces', 'mounting'}
+GIVE_WAY = {'namespaces', 'mounting', 'layers'}
 
 results = []
 
@@ -127,6 +128,8 @@ def arguments(w, name):
     late = os.path.join(w.project, 'late')
     return {
         'terminal': (['--tty'], []),
+        'layers': ([], [w.bin] + [os.readlink('/proc/self/ns/' + n)
+                                  for n in NAMESPACES]),
         'proc': ([], [str(os.getpid())]),
         'files': (['--hide', hidden[0], '--hide', hidden[1]],
                   [os.path.join(w.top, 'secret'), '.env', 'keys']),
@@ -229,6 +232,68 @@ def check_survivors(w, who, options=()):
     p.communicate()
 
 
+def check_one_by_one(w, who):
+    """Each way in which a jail hears of its supervisor's end, alone."""
+    mark = str(91000 + os.getpid() % 8000)
+    command = ['sh', '-c', f'sleep {mark}; exit']
+
+    def begin(*options):
+        p = w.driver(list(options), command)
+        end = time.monotonic() + 10 * SLOW
+        while not args_of('sleep', mark) and time.monotonic() < end:
+            time.sleep(0.02)
+        return p, len(args_of('sleep', mark))
+
+    # Its socket says nothing to an init that is stopped: the signal does.
+    p, begun = begin()
+    kids = [int(x) for x in filter(str.isdigit, os.listdir('/proc'))
+            if parent(x) == p.pid]
+    for pid in kids:
+        os.kill(pid, signal.SIGSTOP)
+    p.kill()
+    p.wait()
+    gone = gone_args('sleep', mark, 1)
+    report(f'{who}: a stopped init dies by signal', begun == 1 and
+           len(kids) == 1 and gone, f'{begun} began, init {kids}')
+    for pid in kids if not gone else []:
+        os.kill(pid, signal.SIGKILL)
+    p.communicate()
+
+    # No parent dies here: the socket tells.
+    p, begun = begin('--hang-up')
+    gone = gone_args('sleep', mark, 1)
+    report(f'{who}: init ends with its socket', begun == 1 and gone and
+           p.poll() is None, f'{begun} began, driver {p.poll()}')
+    p.kill()
+    p.communicate()
+
+
+def parent(pid):
+    try:
+        with open(f'/proc/{pid}/stat') as f:
+            return int(f.read().rpartition(')')[2].split()[1])
+    except OSError:
+        return 0
+
+
+def check_init_environment(w, who):
+    """As root, who may look: what init was started with is not in it."""
+    p = w.driver([], ['sleep', '30'], env=dict(os.environ, SECRET_='told'))
+    end = time.monotonic() + 10 * SLOW
+    seen = b''
+    while not args_of('sleep', '30') and time.monotonic() < end:
+        time.sleep(0.02)
+    kids = [x for x in filter(str.isdigit, os.listdir('/proc'))
+            if parent(x) == p.pid]
+    for pid in kids:
+        with open(f'/proc/{pid}/environ', 'rb') as f:
+            seen += f.read()
+    report(f"{who}: init's environment is wiped", len(kids) == 1 and
+           b'told' not in seen, f'init {kids}, {len(seen)} bytes')
+    p.kill()
+    p.communicate()
+
+
 def check_ownership(w, who):
     """What the jail made is the owner's on the host, without set-id bits."""
     code, out = w.run([], ['sh', '-c', 'echo x > mine; mkdir dir'])
@@ -285,29 +350,43 @@ def check_masked_proc(w, who):
            'systempaths=unconfined' in p.stdout, p.stdout)
 
 
+CHECKS = {'exit codes': check_exit_codes, 'survivors': check_survivors,
+          'one by one': check_one_by_one, 'ownership': check_ownership,
+          'failures': check_failures}
+# Of these and the programs, only the one that is named; "": all.
+ONLY = os.environ.get('BAWN_TEST_ONLY', '')
+
+
+def wants(name):
+    return ONLY in ('', name)
+
+
 def main():
     users = [('root', 0), ('user', PLAIN_UID)] if os.geteuid() == 0 \
         else [('user', os.geteuid())]
     for who, uid in users:
         w = World(uid)
         try:
-            check_mount_points(w, who)
-            for name in PROGRAMS:
+            if wants('mount points'):
+                check_mount_points(w, who)
+            for name in filter(wants, PROGRAMS):
                 check_program(w, who, name)
-            check_exit_codes(w, who)
-            check_survivors(w, who)
-            check_ownership(w, who)
-            check_failures(w, who)
-            if uid == 0:
+            for name, check in CHECKS.items():
+                if wants(name):
+                    check(w, who)
+            if uid == 0 and wants('environment'):
+                check_init_environment(w, who)
+            if uid == 0 and wants('masked'):
                 check_masked_proc(w, who)
         finally:
             w.done()
         w = World(uid)
         try:
-            for name in PROGRAMS:
+            for name in filter(wants, PROGRAMS):
                 if name not in GIVE_WAY | {'nested'}:
                     check_program(w, who + ', nested', name, ['--nested'])
-            check_survivors(w, who + ', nested', ['--nested'])
+            if wants('survivors'):
+                check_survivors(w, who + ', nested', ['--nested'])
         finally:
             w.done()
     print(f'1..{len(results)}')
