@@ -22,9 +22,11 @@
  * are ints to the kernel, which ignores what is above (a filter that does not
  * was CVE-2019-10063 elsewhere).
  *
- * There are two: the usual one, and the one of `nested: true`, in which inner
- * sandboxes can be made.  The second is the first with the rows of some calls
- * replaced: what gives way is what stands in nested_rows[], nothing else.
+ * There are three: the usual one; the one of `nested: true`, in which inner
+ * sandboxes can be made; and the one of `backend: landlock`, where no network
+ * namespace and no mounts stand behind it.  Those are the first with the rows of
+ * some calls replaced: what differs stands in nested_rows[] and landlock_rows[],
+ * nothing else.
  *
  * libseccomp knows the numbers of each architecture.  The program is written
  * here, since its generator can neither look at 32 bits only, nor allow some
@@ -51,6 +53,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -76,11 +79,15 @@
 #define TIOCLINUX_ 0x541c
 #define TIOCSETD_  0x5423
 /* Options of sockets that are netfilter's begin here, linux/netfilter_*. */
-#define NETFILTER_OPTIONS  64
-#define IP6T_SET_COUNTERS  65
+#define NETFILTER_OPTIONS     64
+#define IP6T_SET_COUNTERS     65
 
-#define ADDR_NO_RANDOMIZE_ 0x0040000
-#define NEW_LISTENER       (1u << 3)
+#define TCP_FASTOPEN_CONNECT_ 30
+#define IPV6_2292PKTOPTIONS_  6
+#define IPV6_2292RTHDR_       5
+#define IOPRIO_PROCESS_       1
+#define ADDR_NO_RANDOMIZE_    0x0040000
+#define NEW_LISTENER          (1u << 3)
 
 enum act {
 	ACT_ALLOW,
@@ -331,13 +338,116 @@ static const struct row all_nested_rows[] = {
 		 EQ(2, IP6T_SET_COUNTERS)),
 };
 
+/* A pair of @type, with whatever flags. */
+#define PAIR(type)                                             \
+	ALLOW_IF("socketpair", EQ(0, AF_UNIX), EQ(1, (type))), \
+		ALLOW_IF("socketpair", EQ(0, AF_UNIX),         \
+			 EQ(1, (type) | SOCK_CLOEXEC)),        \
+		ALLOW_IF("socketpair", EQ(0, AF_UNIX),         \
+			 EQ(1, (type) | SOCK_NONBLOCK)),       \
+		ALLOW_IF("socketpair", EQ(0, AF_UNIX),         \
+			 EQ(1, (type) | SOCK_NONBLOCK | SOCK_CLOEXEC))
+/* A call about a process: the caller itself, or asked of the warden. */
+#define ON_SELF(name, pid_arg) ALLOW_IF(name, EQ(pid_arg, 0)), NOTIFY(name)
+
+/*
+ * In the filter of `backend: landlock` these stand in the place of the rows of
+ * the same calls above.  What NOTIFY means here is in src/jail/behalf.c: the
+ * warden does it in the caller's place, or refuses.
+ */
+static const struct row landlock_rows[] = {
+	/*
+	 * No socket that could send to an address: so the three calls that
+	 * connect and bind are all that has to be watched.  What they point
+	 * at is read once, by the warden, and never by the kernel again.
+	 */
+	ALLOW_IF("socket", EQ(0, AF_NETLINK), EQ(2, 0)),
+	ERRNO_IF("socket", EPROTONOSUPPORT, EQ(0, AF_NETLINK)),
+	NOTIFY_IF("socket", EQ(0, AF_UNIX)),
+	/* of which protocols, see socks_socket() */
+	NOTIFY_IF("socket", EQ(0, AF_INET)),
+	NOTIFY_IF("socket", EQ(0, AF_INET6)),
+	ERRNO("socket", EAFNOSUPPORT),
+	/* datagrams of a pair can be sent to others too */
+	PAIR(SOCK_STREAM),
+	PAIR(SOCK_SEQPACKET),
+	ERRNO("socketpair", EPROTONOSUPPORT),
+	NOTIFY("connect"),
+	NOTIFY("bind"),
+	NOTIFY("listen"),
+	/* the first data as an address: connects past connect() */
+	ERRNO_IF("sendto", EOPNOTSUPP, ANY(3, MSG_FASTOPEN)),
+	ERRNO_IF("sendmsg", EOPNOTSUPP, ANY(2, MSG_FASTOPEN)),
+	ERRNO_IF("sendmmsg", EOPNOTSUPP, ANY(3, MSG_FASTOPEN)),
+	ERRNO_IF("setsockopt", ENOPROTOOPT, EQ(1, IPPROTO_TCP),
+		 EQ(2, TCP_FASTOPEN_CONNECT_)),
+	/* source routes lead a connection elsewhere than it was made to */
+	ERRNO_IF("setsockopt", EPERM, EQ(1, IPPROTO_IP), EQ(2, IP_OPTIONS)),
+	ERRNO_IF("setsockopt", EPERM, EQ(1, IPPROTO_IPV6), EQ(2, IPV6_RTHDR)),
+	ERRNO_IF("setsockopt", EPERM, EQ(1, IPPROTO_IPV6),
+		 EQ(2, IPV6_2292RTHDR_)),
+	ERRNO_IF("setsockopt", EPERM, EQ(1, IPPROTO_IPV6),
+		 EQ(2, IPV6_2292PKTOPTIONS_)),
+	/* resolvers demand it of what they take for a UDP socket */
+	ERRNO_IF("setsockopt", 0, EQ(1, IPPROTO_IP), EQ(2, IP_RECVERR)),
+	ERRNO_IF("setsockopt", 0, EQ(1, IPPROTO_IPV6), EQ(2, IPV6_RECVERR)),
+	/* files by their names, which Landlock does not guard */
+	NOTIFY("chmod"),
+	NOTIFY("fchmod"),
+	NOTIFY("fchmodat"),
+	NOTIFY("fchmodat2"),
+	NOTIFY("utime"),
+	NOTIFY("utimes"),
+	NOTIFY("futimesat"),
+	NOTIFY("utimensat"),
+	NOTIFY("chown"),
+	NOTIFY("lchown"),
+	NOTIFY("fchown"),
+	NOTIFY("fchownat"),
+	ERRNO("setxattr", EOPNOTSUPP),
+	ERRNO("lsetxattr", EOPNOTSUPP),
+	ERRNO("fsetxattr", EOPNOTSUPP),
+	ERRNO("setxattrat", EOPNOTSUPP),
+	ERRNO("removexattr", EOPNOTSUPP),
+	ERRNO("lremovexattr", EOPNOTSUPP),
+	ERRNO("fremovexattr", EOPNOTSUPP),
+	ERRNO("removexattrat", EOPNOTSUPP),
+	ERRNO("file_setattr", EOPNOTSUPP),
+	/* the user's other processes */
+	ON_SELF("prlimit64", 0),
+	ON_SELF("sched_setaffinity", 0),
+	ON_SELF("sched_setscheduler", 0),
+	ON_SELF("sched_setparam", 0),
+	ON_SELF("sched_setattr", 0),
+	ALLOW_IF("setpriority", EQ(0, PRIO_PROCESS), EQ(1, 0)),
+	NOTIFY_IF("setpriority", EQ(0, PRIO_PROCESS)),
+	ERRNO("setpriority", EPERM),
+	ALLOW_IF("ioprio_set", EQ(0, IOPRIO_PROCESS_), EQ(1, 0)),
+	NOTIFY_IF("ioprio_set", EQ(0, IOPRIO_PROCESS_)),
+	ERRNO("ioprio_set", EPERM),
+	/* what an IPC namespace would divide */
+	ERRNO("shmget", ENOSYS),
+	ERRNO("shmat", ENOSYS),
+	ERRNO("shmctl", ENOSYS),
+	ERRNO("semget", ENOSYS),
+	ERRNO("semop", ENOSYS),
+	ERRNO("semtimedop", ENOSYS),
+	ERRNO("semctl", ENOSYS),
+	ERRNO("msgget", ENOSYS),
+	ERRNO("msgsnd", ENOSYS),
+	ERRNO("msgrcv", ENOSYS),
+	ERRNO("msgctl", ENOSYS),
+	ERRNO("mq_open", ENOSYS),
+	ERRNO("mq_unlink", ENOSYS),
+};
+
 /* Newer than Debian 12's libseccomp; the same everywhere. */
 static const struct {
 	const char *call;
 	int nr;
 } newer[] = {
-	{ "fchmodat2", 452 },
-	{ "setxattrat", 463 },
+	{ "fchmodat2", 452 },      { "setxattrat", 463 },
+	{ "removexattrat", 466 },  { "file_setattr", 469 },
 	{ "open_tree_attr", 467 },
 };
 
@@ -356,7 +466,8 @@ static enum wall left_out;
 static struct row rows[N_ELEMS(all_rows)];
 static struct row nested_rows[N_ELEMS(all_nested_rows)];
 static size_t n_rows, n_nested_rows;
-static struct call calls[N_ELEMS(all_rows) + N_ELEMS(all_nested_rows)];
+static struct call calls[N_ELEMS(all_rows) + N_ELEMS(landlock_rows)];
+_Static_assert(N_ELEMS(landlock_rows) > N_ELEMS(all_nested_rows), "the most");
 static size_t n_calls;
 static struct sock_filter insns[MAX_INSNS];
 static size_t n_insns;
@@ -402,17 +513,23 @@ static size_t take_rows(const struct row *all, size_t n, struct row *ret)
 	return taken;
 }
 
-static bool is_replaced(const char *name)
+/* What stands in the place of some rows; NULL: nothing. */
+struct other {
+	const struct row *rows;
+	size_t n;
+};
+
+static bool is_replaced(const struct other *o, const char *name)
 {
-	for (size_t i = 0; i < n_nested_rows; i++) {
-		if (strcmp(nested_rows[i].call, name) == 0)
+	for (size_t i = 0; i < o->n; i++) {
+		if (strcmp(o->rows[i].call, name) == 0)
 			return true;
 	}
 	return false;
 }
 
 static void collect_rows(uint32_t arch, const struct row *table, size_t n,
-			 bool without_replaced)
+			 const struct other *without)
 {
 	for (size_t i = 0; i < n;) {
 		struct call c = { .first = &table[i] };
@@ -425,7 +542,7 @@ static void collect_rows(uint32_t arch, const struct row *table, size_t n,
 		}
 		if (nr < 0)
 			continue; /* not on this architecture */
-		if (without_replaced && is_replaced(c.first->call))
+		if (without && is_replaced(without, c.first->call))
 			continue;
 		if (is_constant(&c) && c.first->act == ACT_ALLOW)
 			continue; /* as what is not named */
@@ -434,12 +551,12 @@ static void collect_rows(uint32_t arch, const struct row *table, size_t n,
 	}
 }
 
-static void collect(uint32_t arch, bool nested)
+static void collect(uint32_t arch, const struct other *o)
 {
 	n_calls = n_insns = 0;
-	collect_rows(arch, rows, n_rows, nested);
-	if (nested)
-		collect_rows(arch, nested_rows, n_nested_rows, false);
+	collect_rows(arch, rows, n_rows, o);
+	if (o)
+		collect_rows(arch, o->rows, o->n, NULL);
 	qsort(calls, n_calls, sizeof(calls[0]), compare);
 }
 
@@ -591,7 +708,10 @@ static void print_program(const char *name)
 	printf("};\n\n");
 }
 
-/* Of the usual filter: the other asks of no call that this one does not. */
+/*
+ * Of the usual filter: nested's asks of no call that this one does not, and what
+ * landlock's asks beyond it the warden knows.
+ */
 static void print_rare(void)
 {
 	printf("static const struct seccomp_rare jail_rare[] = {\n");
@@ -612,6 +732,9 @@ int main(int argc, char **argv)
 		{ "x86_64", SCMP_ARCH_X86_64 },
 		{ "aarch64", SCMP_ARCH_AARCH64 },
 	};
+	struct other nested = { nested_rows, 0 };
+	static const struct other landlock = { landlock_rows,
+					       N_ELEMS(landlock_rows) };
 
 #ifdef WEAKENED
 	left_out = argc == 3 ? wall_find(argv[2]) : WEAKENED;
@@ -620,14 +743,18 @@ int main(int argc, char **argv)
 	n_rows = take_rows(all_rows, N_ELEMS(all_rows), rows);
 	n_nested_rows = take_rows(all_nested_rows, N_ELEMS(all_nested_rows),
 				  nested_rows);
+	nested.n = n_nested_rows;
 	for (size_t i = 0; i < N_ELEMS(targets) && argc == 2; i++) {
 		if (strcmp(argv[1], targets[i].name) != 0)
 			continue;
 		printf("/* generated by gen-seccomp */\n");
-		collect(targets[i].arch, true);
+		collect(targets[i].arch, &nested);
 		emit_program(targets[i].arch);
 		print_program("nested_filter");
-		collect(targets[i].arch, false);
+		collect(targets[i].arch, &landlock);
+		emit_program(targets[i].arch);
+		print_program("landlock_filter");
+		collect(targets[i].arch, NULL);
 		emit_program(targets[i].arch);
 		print_program("jail_filter");
 		print_rare();

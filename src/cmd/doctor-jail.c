@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "cmd/doctor.h"
+#include "jail/fence.h"
 #include "jail/hinder.h"
 #include "jail/landlock.h"
 #include "jail/missing.h"
@@ -290,6 +291,26 @@ static void try_nested(struct probe_result *r)
 			     "Landlock's file rules");
 }
 
+/* The walls of that backend, around a process that needs nothing. */
+static void try_landlock_backend(struct probe_result *r)
+{
+	const struct plan nothing = { .backend = PLAN_LANDLOCK };
+	struct fence f = { .plan = &nothing,
+			   .terminal = -1,
+			   .warden = getppid() };
+	struct diag why = { .text = "" };
+	int listener = -1;
+
+	r->ok = fence_check(&f.abi, &why) == 0 &&
+		fence_enter(&f, &listener, &why) == 0;
+	probe_say(r, "%s",
+		  r->ok ? "where namespaces are forbidden; without hide, "
+			  "protect, metadata, private-home, private-tmp, "
+			  "private-etc, processes, ports, terminals, "
+			  "total-kill, process-limit"
+			: why.text);
+}
+
 #define NO_JAIL "no session can start"
 
 const struct probe jail_probes[] = {
@@ -325,6 +346,10 @@ const struct probe jail_probes[] = {
 	  try_landlock_scope,
 	  "namespaces alone keep abstract sockets and signals apart",
 	  "a kernel from 6.12 on" },
+	{ "landlock-backend", "a session without namespaces", PROBE_PLAIN, 0,
+	  false, false, try_landlock_backend,
+	  "backend: landlock of a policy is of no use",
+	  "a kernel from 6.12 on, with landlock in lsm=" },
 	{ "seccomp", "the jail's system call filter", PROBE_PLAIN, 0, true,
 	  false, try_seccomp, NO_JAIL, "a kernel with CONFIG_SECCOMP_FILTER" },
 	{ "seccomp-listener", "refused calls seen from outside", PROBE_PLAIN, 0,

@@ -55,7 +55,9 @@ static int take_listeners(struct run *r, struct ipc_msg *m, size_t from)
 
 static int on_net(struct run *r, struct ipc_msg *m)
 {
-	if (r->phase != RUN_MAKING || m->n_fds != JAIL_NET_FDS)
+	size_t n = r->plan.backend == PLAN_LANDLOCK ? 1 : JAIL_NET_FDS;
+
+	if (r->phase != RUN_MAKING || m->n_fds != n)
 		return -EPROTO;
 	if (ipc_send(r->relay_fd, MSG_SOCKETS, 1, STR("{}"), m->fds, m->n_fds) <
 	    0)
@@ -219,6 +221,8 @@ static int serve(struct run *r, struct ipc_msg *m)
 		return on_command_exit(r, j);
 	if (m->type == MSG_INIT_SIGNAL)
 		return on_stopped(r, j);
+	if (m->type == MSG_INIT_REFUSED)
+		return run_witness_refused(r, j);
 	return -EPROTO;
 }
 

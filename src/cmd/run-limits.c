@@ -132,7 +132,8 @@ static int find_private(struct run *r, char ***ret, size_t *ret_n)
 		const struct plan_mount *m = &r->plan.mounts[i];
 
 		if (m->op == PLAN_BIND && m->writable && m->src &&
-		    strcmp(m->src, m->dst) != 0)
+		    (strcmp(m->src, m->dst) != 0 ||
+		     strcmp(m->dst, r->plan.home) == 0))
 			dirs[n++] = m->src;
 	}
 	*ret = dirs;

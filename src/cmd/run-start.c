@@ -137,25 +137,38 @@ int run_send_open(struct run *r)
 
 /* ---- the jail, before its plan is known ---- */
 
-static int spawn_jail(struct run *r, struct jail_ids ids)
+static int spawn_jail(struct run *r, enum plan_backend backend,
+		      struct jail_ids ids, struct diag *why)
 {
-	struct jail_config jc = { .cgroup_fd = -1,
+	struct jail_config jc = { .backend = backend,
+				  .cgroup_fd = -1,
 				  .tty = r->tty.mode != PTY_NONE,
 				  .root_uid = ids.uid,
 				  .root_gid = ids.gid };
-	struct diag why = { 0 };
 	int e;
 
 	limits_prepare(r->limits);
 	jc.cgroup_fd = limits_clone_fd(r->limits);
-	e = jail_spawn(&r->jail, &jc, &why);
+	e = jail_spawn(&r->jail, &jc, why);
 	auto_fd(&jc.cgroup_fd);
-	if (e != 0) {
-		run_fail(r, "%s; 'bawn doctor' tells more",
-			 why.text[0] ? why.text : strerror(-e));
-		return -ECANCELED;
-	}
-	return limits_born(r->limits);
+	if (e < 0 && why->text[0] == '\0')
+		diag_set(why, 0, 0, "%s", strerror(-e));
+	return e != 0 ? 1 : limits_born(r->limits);
+}
+
+/*
+ * Before the policy is known: the usual backend, which is not asked for when
+ * it cannot be had and the policy wants another.
+ */
+static int spawn_early(struct run *r)
+{
+	struct diag why = { 0 };
+	int e = spawn_jail(r, PLAN_NAMESPACES, (struct jail_ids){ 0, 0 }, &why);
+
+	if (e > 0)
+		(void)snprintf(r->no_jail, sizeof(r->no_jail),
+			       "%s; 'bawn doctor' tells more", why.text);
+	return e > 0 ? 0 : e;
 }
 
 int run_start(struct run *r)
@@ -180,7 +193,7 @@ int run_start(struct run *r)
 	if (e == 0 && !r->opts.plan)
 		e = limits_new(&r->limits, &lc);
 	if (e == 0 && !r->opts.plan)
-		e = spawn_jail(r, (struct jail_ids){ 0, 0 });
+		e = spawn_early(r);
 	if (e == 0)
 		e = loop_new(&r->loop, NULL);
 	if (e == 0)
@@ -254,7 +267,7 @@ static int print_plan(struct run *r, struct str plan)
 
 /*
  * As root, where the project's file system maps no ids: the jail has to be the
- * project's owner, which only the plan tells.
+ * project's owner, which only the plan tells; as it does of another backend.
  */
 static int begin_again(struct run *r, struct jail_ids ids, struct str plan,
 		       struct diag *why)
@@ -264,7 +277,7 @@ static int begin_again(struct run *r, struct jail_ids ids, struct str plan,
 	loop_io_remove(r->loop, &r->jail_io);
 	loop_io_remove(r->loop, &r->init_io);
 	jail_free(TAKE(r->jail));
-	e = spawn_jail(r, ids);
+	e = spawn_jail(r, r->plan.backend, ids, why);
 	if (e == 0)
 		e = run_watch_jail(r);
 	return e == 0 ? jail_configure(r->jail, &r->plan, plan, &ids, why) : e;
@@ -281,7 +294,7 @@ int run_granted(struct run *r, struct ipc_msg *m)
 		return -EPROTO;
 	if (!cut_plan(buf_str(&m->body), &head, &text))
 		return -EPROTO;
-	e = r->opts.plan ? 0 : jail_offer(r->jail, text);
+	e = r->jail ? jail_offer(r->jail, text) : 0;
 	if (e == 0 || e == -EPIPE) /* jail_configure() asks why */
 		e = read_head(r, head);
 	if (e < 0)
@@ -300,7 +313,14 @@ int run_granted(struct run *r, struct ipc_msg *m)
 		return e;
 	r->phase = RUN_MAKING;
 	r->granted = true;
-	e = jail_configure(r->jail, &r->plan, text, &ids, &why);
+	if (r->plan.backend != PLAN_NAMESPACES) {
+		e = begin_again(r, ids, text, &why);
+	} else if (r->jail) {
+		e = jail_configure(r->jail, &r->plan, text, &ids, &why);
+	} else {
+		run_fail(r, "%s", r->no_jail);
+		return 0;
+	}
 	if (e == JAIL_OTHER_IDS)
 		e = begin_again(r, ids, text, &why);
 	if (e != 0) {

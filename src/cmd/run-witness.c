@@ -21,7 +21,7 @@
 #define EXE_MAX  256u
 
 struct seen {
-	int nr;
+	int nr, error;
 	char exe[EXE_MAX];
 	uint64_t count, told;
 };
@@ -61,11 +61,24 @@ static struct seen *find(struct run_witness *w, int nr, const char *exe)
 	return s;
 }
 
-static void record(struct run *r, struct seen *s, const struct seccomp_notif *n)
+/* One call, as whoever refused it tells. */
+struct refused {
+	int nr, error;
+	uint32_t pid;
+	char args[140]; /* hexadecimal, a space between */
+};
+
+static int error_of(int nr)
+{
+	const struct seccomp_rare *rare = seccomp_rare_find(nr);
+
+	return rare ? rare->error : ENOSYS;
+}
+
+static void record(struct run *r, struct seen *s, const struct refused *n)
 {
 	const struct seccomp_rare *rare = seccomp_rare_find(s->nr);
 	struct json_out w = JSON_OUT(&r->out);
-	char text[140];
 
 	buf_clear(&r->out);
 	record_begin(&w, RECORD_SYSCALL_REFUSE, "deny", RECORD_CLAIMED, NULL,
@@ -74,16 +87,11 @@ static void record(struct run *r, struct seen *s, const struct seccomp_notif *n)
 		json_kstr(&w, "syscall", str_of(rare->name));
 	else
 		json_kint(&w, "syscall", s->nr);
-	json_kint(&w, "errno", rare ? rare->error : ENOSYS);
+	json_kint(&w, "errno", s->error);
 	json_kstr(&w, "exe", str_of(s->exe));
 	if (n) {
 		json_kuint(&w, "pid", n->pid);
-		(void)snprintf(text, sizeof(text),
-			       "%#llx %#llx %#llx %#llx %#llx %#llx",
-			       n->data.args[0], n->data.args[1],
-			       n->data.args[2], n->data.args[3],
-			       n->data.args[4], n->data.args[5]);
-		json_kstr(&w, "args", str_of(text));
+		json_kstr(&w, "args", str_of(n->args));
 	}
 	record_end(&w);
 	run_record(r);
@@ -96,14 +104,25 @@ union notif {
 	char room[512];
 };
 
+static void count(struct run *r, const struct refused *f)
+{
+	char exe[EXE_MAX];
+	struct seen *s;
+
+	read_exe(f->pid, exe);
+	s = find(r->seen, f->nr, exe);
+	s->error = f->error;
+	s->count++;
+	if (s->told == 0)
+		record(r, s, f);
+}
+
 static int on_notify(struct loop_io *io, uint32_t events)
 {
 	struct run *r = io->owner;
-	const struct seccomp_rare *rare;
 	struct seccomp_notif_resp resp = { 0 };
 	union notif in = { .room = { 0 } };
-	char exe[EXE_MAX];
-	struct seen *s;
+	struct refused f = { 0 };
 
 	if (!(events & EPOLLIN)) {
 		loop_io_remove(r->loop, io); /* nobody is left to ask */
@@ -111,15 +130,34 @@ static int on_notify(struct loop_io *io, uint32_t events)
 	}
 	if (ioctl(r->witness_fd, SECCOMP_IOCTL_NOTIF_RECV, &in.n) == -1)
 		return 0; /* it was killed meanwhile */
-	read_exe(in.n.pid, exe);
-	rare = seccomp_rare_find(in.n.data.nr);
+	f.nr = in.n.data.nr;
+	f.error = error_of(f.nr);
+	f.pid = in.n.pid;
+	(void)snprintf(f.args, sizeof(f.args),
+		       "%#llx %#llx %#llx %#llx %#llx %#llx", in.n.data.args[0],
+		       in.n.data.args[1], in.n.data.args[2], in.n.data.args[3],
+		       in.n.data.args[4], in.n.data.args[5]);
 	resp.id = in.n.id;
-	resp.error = rare ? -rare->error : -ENOSYS;
-	s = find(r->seen, in.n.data.nr, exe);
-	s->count++;
-	if (s->told == 0)
-		record(r, s, &in.n);
+	resp.error = -f.error;
+	count(r, &f);
 	(void)ioctl(r->witness_fd, SECCOMP_IOCTL_NOTIF_SEND, &resp);
+	return 0;
+}
+
+int run_witness_refused(struct run *r, const struct json *j)
+{
+	struct refused f = {
+		.nr = (int)json_find_int(j, "syscall", -1),
+		.error = (int)json_find_int(j, "error", EPERM),
+		.pid = (uint32_t)json_find_int(j, "pid", 0),
+	};
+
+	str_sanitise(json_find_str(j, "args"), f.args, sizeof(f.args));
+	if (!r->seen)
+		r->seen = calloc(1, sizeof(*r->seen));
+	if (!r->seen)
+		return -ENOMEM;
+	count(r, &f);
 	return 0;
 }
 

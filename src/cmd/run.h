@@ -96,6 +96,7 @@ struct run {
 	struct run_later *later; /* run-later.c; NULL: nothing is writable */
 	bool watching;           /* run_hide_watch() was called */
 	struct str layers;       /* body of MSG_INIT_READY */
+	char no_jail[1000];      /* why there is none of namespaces; "" */
 
 	struct run_hits *hits;    /* run-limits.c */
 	struct run_witness *seen; /* run-witness.c */
@@ -188,6 +189,8 @@ void run_later_done(struct run *r);
 /* run-witness.c */
 /* Takes @fd. */
 must_check int run_watch_witness(struct run *r, int fd);
+/* The same, seen by a warden. */
+must_check int run_witness_refused(struct run *r, const struct json *j);
 /* Record what was only counted so far. */
 void run_witness_flush(struct run *r);
 void run_witness_done(struct run *r);

@@ -62,5 +62,7 @@ enum msg_type {
 	MSG_NARROW, /* the policy has changed: allow no more than this */
 	/* scribe -> keeper, its last words */
 	MSG_SCRIBE_FAILED, /* it could not begin: {"error":"text"} */
+	/* init -> supervisor */
+	MSG_INIT_REFUSED, /* a system call, by a warden */
 	MSG_MAX_,
 };

@@ -19,9 +19,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/wall.h"
 #include "jail/prove.h"
 #include "jail/sys.h"
@@ -31,11 +33,28 @@
 #define SHELL        "/bin/sh"
 #define FAILED       125
 
+/* What child_outcome() reads. */
+struct outcome {
+	int exec_errno;
+	char unproven[sizeof(((struct diag *)0)->text)];
+};
+
+static noreturn_fn own_stack void leave(struct child *c, int code)
+{
+	struct outcome o = { .exec_errno = c->exec_errno };
+
+	memcpy(o.unproven, c->unproven.text, sizeof(o.unproven));
+	/* A parent that cannot be told is gone. */
+	if (c->outcome != -1)
+		(void)!write(c->outcome, &o, sizeof(o));
+	_exit(code);
+}
+
 static noreturn_fn own_stack void over(struct child *c, const char *what)
 {
 	diag_set(&c->unproven, 0, 0, "the command's process: %s: %s", what,
 		 strerror(errno));
-	_exit(FAILED);
+	leave(c, FAILED);
 }
 
 /*
@@ -91,7 +110,11 @@ static void take_streams(struct child *c)
 		if (dup2(fd, i) == -1)
 			over(c, "its streams");
 	}
-	if (WALL(OWN_DESCRIPTORS) && sys_close_range(3, UINT_MAX) != 0)
+	if (!WALL(OWN_DESCRIPTORS))
+		return;
+	/* Apart, some are still needed, but none by the program. */
+	if (c->outcome == -1 ? sys_close_range(3, UINT_MAX) != 0
+			     : sys_cloexec_range(3, UINT_MAX) != 0)
 		over(c, "closing what is not its own");
 }
 
@@ -193,11 +216,12 @@ static own_stack int child_main(void *arg)
 	take_limits(c);
 	take_directory(c);
 	c->ready_ns = clock_mono_ns();
-	if (prove_all(c->plan, &c->unproven) != 0)
-		_exit(FAILED);
+	if (c->confine ? c->confine(c) != 0
+		       : prove_all(c->plan, &c->unproven) != 0)
+		leave(c, FAILED);
 	c->proven_ns = clock_mono_ns();
 	c->exec_errno = search_and_run(c);
-	_exit(child_exit_code(c->exec_errno));
+	leave(c, child_exit_code(c->exec_errno));
 }
 
 pid_t child_start(struct child *c)
@@ -207,9 +231,49 @@ pid_t child_start(struct child *c)
 
 	c->exec_errno = 0;
 	c->unproven.text[0] = '\0';
+	c->outcome = -1;
 	pid = clone(child_main, stack + sizeof(stack),
 		    CLONE_VM | CLONE_VFORK | SIGCHLD, c);
 	return pid == -1 ? neg_errno() : pid;
+}
+
+pid_t child_start_apart(struct child *c, int *ret_outcome)
+{
+	pid_t pid, parent = getpid();
+	int ends[2];
+
+	c->exec_errno = 0;
+	c->unproven.text[0] = '\0';
+	if (pipe2(ends, O_CLOEXEC) == -1)
+		return neg_errno();
+	pid = fork();
+	if (pid == 0) {
+		c->outcome = ends[1];
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(FAILED);
+		(void)child_main(c);
+	}
+	if (pid == -1)
+		pid = neg_errno();
+	(void)close(ends[1]);
+	if (pid < 0)
+		(void)close(ends[0]);
+	else
+		*ret_outcome = ends[0];
+	return pid;
+}
+
+void child_outcome(struct child *c, int take_outcome)
+{
+	struct outcome o = { .exec_errno = 0 };
+
+	if (fd_read_full(take_outcome, &o, sizeof(o)) == 0) {
+		c->exec_errno = o.exec_errno;
+		o.unproven[sizeof(o.unproven) - 1] = '\0';
+		memcpy(c->unproven.text, o.unproven, sizeof(o.unproven));
+	}
+	(void)close(take_outcome);
 }
 
 int child_exit_code(int exec_errno)

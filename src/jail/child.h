@@ -16,6 +16,13 @@ struct child {
 	int exec_errno;       /* of a failed exec; 0 */
 	struct diag unproven; /* text is empty, or names the missing wall */
 	uint64_t ready_ns, proven_ns; /* clock_mono_ns(), for measurements */
+	/*
+	 * For child_start_apart(): puts the walls around this process, and tries
+	 * them; 0, or @unproven says what is wrong.
+	 */
+	int (*confine)(struct child *c);
+	void *owner;
+	int outcome; /* private */
 };
 
 /*
@@ -23,5 +30,13 @@ struct child {
  * over and c says why.  Its pid, or -errno.
  */
 must_check pid_t child_start(struct child *c);
+/*
+ * The same in a process of its own from the start, which our parent's death
+ * ends; it is not waited for.  *ret_outcome is readable, without data when the
+ * program was executed, else child_outcome() says why not.
+ */
+must_check pid_t child_start_apart(struct child *c, int *ret_outcome);
+/* Takes @outcome.  c->exec_errno and c->unproven as after child_start(). */
+void child_outcome(struct child *c, int take_outcome);
 /* 126 or 127, as shells have it. */
 int child_exit_code(int exec_errno);

@@ -32,6 +32,11 @@
 	"start bawn as an ordinary user (setpriv --reuid 1000 --regid " \
 	"1000 --clear-groups bawn run ...)"
 
+#define APPARMOR                                                       \
+	"cp /usr/share/bawn/apparmor/bawn /etc/apparmor.d/bawn, then " \
+	"apparmor_parser -r /etc/apparmor.d/bawn; or sysctl -w "       \
+	"kernel.apparmor_restrict_unprivileged_userns=0"
+
 static const char apparmor[] =
 	"/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
 
@@ -126,8 +131,7 @@ void hinder_namespaces(int error, const char *kind, struct hindrance *ret)
 	else if (is_filtered())
 		mend(ret, UNFILTERED);
 	else if (read_number(apparmor) == 1)
-		mend(ret, "sysctl -w "
-			  "kernel.apparmor_restrict_unprivileged_userns=0");
+		mend(ret, APPARMOR);
 	else
 		mend(ret, "leave the chroot, or look for the security module "
 			  "that does it (dmesg)");
@@ -139,8 +143,7 @@ void hinder_mounts(int error, struct hindrance *ret)
 	    strerror(-error));
 	/* With Ubuntu's restriction the namespace is there, its rights not. */
 	if (read_number(apparmor) == 1)
-		mend(ret, "sysctl -w "
-			  "kernel.apparmor_restrict_unprivileged_userns=0");
+		mend(ret, APPARMOR);
 	else if (is_filtered())
 		mend(ret, UNFILTERED);
 	else

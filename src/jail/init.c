@@ -54,6 +54,7 @@
 #include "ipc/protocol.h"
 #include "jail/child.h"
 #include "jail/idmap.h"
+#include "jail/init-say.h"
 #include "jail/jail.h"
 #include "jail/landlock.h"
 #include "jail/mounts.h"
@@ -109,19 +110,7 @@ static void step(struct init *in, const char *name)
 
 static noreturn_fn void fail(struct init *in, int error, const char *text)
 {
-	AUTO(buf) struct buf b = BUF_NULL;
-	struct json_out w = JSON_OUT(&b);
-
-	buf_init(&b, 4096);
-	json_open(&w, '{');
-	json_kstr(&w, "text", str_of(text));
-	json_kint(&w, "errno", error < 0 ? -error : error);
-	json_close(&w, '}');
-	/* When this fails too, the end of the socket says as much. */
-	int r = ipc_send(in->conf.sock, MSG_INIT_FAILED, 0, buf_str(&b), NULL,
-			 0);
-
-	_exit(r == 0 ? FAILED : FAILED + 1);
+	say_failed(in->conf.sock, error, text);
 }
 
 static noreturn_fn void fail_errno(struct init *in, int error, const char *what)
@@ -289,6 +278,8 @@ static void wait_plan(struct init *in)
 		fail_errno(in, r, "the plan");
 	if (r > 0)
 		fail(in, EINVAL, err.text);
+	if (in->plan.backend != PLAN_NAMESPACES)
+		fail_errno(in, -EPROTO, "the plan's backend");
 	if (in->plan.inside_uid != in->conf.uid ||
 	    in->plan.inside_gid != in->conf.gid)
 		fail_errno(in, -EPROTO, "the plan's ids");
@@ -542,88 +533,6 @@ static void send_ready(struct init *in)
 		(void)close(fds[i]);
 }
 
-static char **read_words(struct init *in, const struct json *list)
-{
-	char **words;
-	size_t n = 0;
-
-	if (!json_is(list, JSON_ARRAY))
-		fail_errno(in, -EPROTO, "the command");
-	words = arena_array(&in->arena, list->kids.n + 1, sizeof(*words));
-	if (!words)
-		fail_errno(in, -ENOMEM, "the command");
-	JSON_EACH (j, list) {
-		if (!json_is(j, JSON_STRING))
-			fail_errno(in, -EPROTO, "the command");
-		words[n] = arena_cstr(&in->arena, j->string);
-		if (!words[n])
-			fail(in, EINVAL, "a word of the command holds NUL");
-		n++;
-	}
-	return words;
-}
-
-static void resize_terminal(struct init *in, const struct json *go)
-{
-	struct winsize ws = {
-		.ws_col = (unsigned short)json_find_int(go, "cols", 0),
-		.ws_row = (unsigned short)json_find_int(go, "rows", 0),
-	};
-
-	/* A terminal without a size is one too. */
-	if (in->slave != -1 && ws.ws_col > 0 && ws.ws_row > 0)
-		(void)ioctl(in->slave, TIOCSWINSZ, &ws);
-}
-
-/* "stdio": for each stream, whether it is the terminal. */
-static void take_stdio(struct init *in, const struct json *go, struct child *c)
-{
-	size_t i = 0, at = 0;
-
-	JSON_EACH (j, json_find(go, "stdio")) {
-		if (i == 3 || !json_is(j, JSON_BOOL))
-			fail_errno(in, -EPROTO, "the command's streams");
-		c->stdio[i] = j->boolean ? -1 : ipc_take_fd(&in->msg, at++);
-		if (c->stdio[i] == -1 && (!j->boolean || in->slave == -1))
-			fail_errno(in, -EPROTO, "the command's streams");
-		i++;
-	}
-	if (i != 3)
-		fail_errno(in, -EPROTO, "the command's streams");
-}
-
-static void send_exit(struct init *in, int code, int sig, int exec_errno)
-{
-	AUTO(buf) struct buf b = BUF_NULL;
-	struct json_out w = JSON_OUT(&b);
-	struct rusage u = { 0 };
-
-	(void)getrusage(RUSAGE_CHILDREN, &u); /* cannot fail */
-	buf_init(&b, 4096);
-	json_open(&w, '{');
-	json_kint(&w, "code", code);
-	json_kint(&w, "signal", sig);
-	json_kint(&w, "exec_errno", exec_errno);
-	json_kint(&w, "utime_us",
-		  u.ru_utime.tv_sec * 1000000 + u.ru_utime.tv_usec);
-	json_kint(&w, "stime_us",
-		  u.ru_stime.tv_sec * 1000000 + u.ru_stime.tv_usec);
-	json_kint(&w, "maxrss_kb", u.ru_maxrss);
-	json_close(&w, '}');
-	if (ipc_send(in->conf.sock, MSG_INIT_EXIT, 0, buf_str(&b), NULL, 0))
-		_exit(FAILED); /* the supervisor is gone: nobody wants to know */
-}
-
-static void send_stopped(struct init *in, int sig)
-{
-	char body[64];
-	int len = snprintf(body, sizeof(body), "{\"stopped\":%d}", sig);
-	struct str s = { .ptr = body, .len = (size_t)len };
-
-	if (ipc_send(in->conf.sock, MSG_INIT_SIGNAL, 0, s, NULL, 0) != 0)
-		_exit(FAILED); /* nobody there */
-}
-
 /* The listener goes with it, and is the supervisor's alone from here on. */
 static void send_started(struct init *in)
 {
@@ -648,21 +557,16 @@ static void wait_go(struct init *in)
 	struct child c = { .plan = &in->plan,
 			   .stdio = { -1, -1, -1 },
 			   .tty = in->slave };
-	struct json *go = NULL;
 	pid_t pid;
+	int e;
 
 	recv_message(in);
-	if (in->msg.type != MSG_INIT_GO ||
-	    json_parse(&in->arena, buf_str(&in->msg.body), &go, NULL) != 0)
-		fail_errno(in, -EPROTO, "the command");
-	c.argv = read_words(in, json_find(go, "argv"));
-	c.env = read_words(in, json_find(go, "env"));
-	if (!c.argv[0])
-		fail_errno(in, -EPROTO, "the command");
-	take_stdio(in, go, &c);
+	e = in->msg.type == MSG_INIT_GO ? go_parse(&in->arena, &in->msg, &c)
+					: -EPROTO;
+	if (e != 0)
+		fail_errno(in, e, "the command");
 	if (in->slave != -1 && ioctl(in->slave, TIOCSCTTY, 0) == -1)
 		fail_errno(in, neg_errno(), "the jail's terminal");
-	resize_terminal(in, go);
 	(void)umask(in->umask);
 
 	in->n_steps = 0;
@@ -676,7 +580,8 @@ static void wait_go(struct init *in)
 	if (c.unproven.text[0] != '\0')
 		fail(in, EPROTO, c.unproven.text);
 	if (c.exec_errno != 0) {
-		send_exit(in, child_exit_code(c.exec_errno), 0, c.exec_errno);
+		say_exit(in->conf.sock, child_exit_code(c.exec_errno), 0,
+			 c.exec_errno);
 		_exit(0);
 	}
 	/* Nothing of the command's stays here, or its reader never sees EOF. */
@@ -711,8 +616,8 @@ static noreturn_fn void command_over(struct init *in, int status,
 	bool killed = WIFSIGNALED(status);
 
 	kill_rest(unblocked);
-	send_exit(in, killed ? 0 : WEXITSTATUS(status),
-		  killed ? WTERMSIG(status) : 0, 0);
+	say_exit(in->conf.sock, killed ? 0 : WEXITSTATUS(status),
+		 killed ? WTERMSIG(status) : 0, 0);
 	_exit(0);
 }
 
@@ -734,25 +639,20 @@ static void reap(struct init *in, const sigset_t *unblocked)
 	}
 }
 
-/* {"signal":N}: to the command's process group; its leader is the command. */
+/* To the command's process group; its leader is the command. */
 static void pass_signal(struct init *in)
 {
-	AUTO(arena) struct arena a = ARENA_NULL;
-	struct json *j = NULL;
-	int64_t sig;
+	int sig = in->msg.type == MSG_INIT_SIGNAL ? signal_parse(&in->msg) : -1;
 
-	arena_init(&a, 4096);
-	if (in->msg.type != MSG_INIT_SIGNAL ||
-	    json_parse(&a, buf_str(&in->msg.body), &j, NULL) != 0)
+	if (sig < 0)
 		_exit(FAILED);
-	sig = json_find_int(j, "signal", 0);
-	if (sig > 0 && sig < NSIG)
-		(void)kill(-in->command, (int)sig); /* may be gone */
+	if (sig > 0)
+		(void)kill(-in->command, sig); /* may be gone */
 }
 
 static void tell_stopped(struct init *in)
 {
-	send_stopped(in, in->stopped);
+	say_stopped(in->conf.sock, in->stopped);
 	in->stopped = 0;
 }
 

@@ -1,130 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Theory of operation
- *
- * Init is cloned with every namespace but the network's, which a fork of it
- * makes: that takes longest, and so the rest is done meanwhile.
- *
- * Unprivileged, the user's own id is the only one that can be mapped, and the
- * jail's files are his; init maps it itself and goes on.  As root the jail gets
- * an id that is not 0 on the host, and root's supervisor does what that id
- * cannot: it opens the sources of the
- * binds, and maps the ids of those that belong to the session's owner.  These
- * are the writable ones and what lies in the home or the project; never /etc
- * or /usr, whose root-only files would become the jail's own.
- *
- * Some file systems (overlayfs) take no id mapping.  Then the jail runs as the
- * owner, unless that is root: then it does not run.
- *
- * The namespaces' descriptors are taken before the plan is sent, and as root
- * before the ids are mapped: then init makes itself invisible (not dumpable), or
- * becomes another user.
- */
+/* What is the same for all backends; see jail-backend.h. */
 #include "jail/jail.h"
 
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
 
 #include "base/json.h"
-#include "base/path.h"
-#include "base/wall.h"
 #include "ipc/protocol.h"
-#include "jail/cover.h"
-#include "jail/hinder.h"
-#include "jail/idmap.h"
-#include "jail/init.h"
+#include "jail/jail-backend.h"
 #include "jail/power.h"
-#include "jail/source.h"
 #include "jail/sys.h"
-
-/* CLONE_NEWNET: init, by unshare(2) */
-#define NAMESPACES                                      \
-	((WALL(USER_NS) ? CLONE_NEWUSER : 0u) |         \
-	 (WALL(MNT_NS) ? (unsigned)CLONE_NEWNS : 0u) |  \
-	 (WALL(PID_NS) ? (unsigned)CLONE_NEWPID : 0u) | \
-	 (WALL(IPC_NS) ? (unsigned)CLONE_NEWIPC : 0u) | \
-	 (WALL(UTS_NS) ? (unsigned)CLONE_NEWUTS : 0u) | \
-	 (WALL(CGROUP_NS) ? (unsigned)CLONE_NEWCGROUP : 0u))
-
-struct jail {
-	pid_t pid;
-	int pidfd, sock;
-	int user_ns, mnt_ns;
-	uint32_t uid, gid; /* as root: the jail's, on the host */
-	pid_t holder;      /* of the map's namespace, dying; 0: none */
-	bool offered;      /* the plan was sent */
-	bool idmapped;     /* the owner's mounts */
-	bool nested;       /* the plan's */
-	bool reaped;
-};
-
-static int explain_clone(int r, struct diag *err)
-{
-	struct hindrance h;
-
-	if (r != -EPERM && r != -ENOSPC && r != -EINVAL && r != -ENOSYS) {
-		diag_set(err, 0, 0, "cannot make namespaces: %s", strerror(-r));
-		return r;
-	}
-	hinder_namespaces(r, NULL, &h);
-	diag_set(err, 0, 0, "%s: %s", h.why, h.mend);
-	return 1;
-}
-
-static int open_ns(const struct jail *j, const char *which)
-{
-	char path[64];
-	int fd;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)j->pid,
-		       which);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd == -1 ? neg_errno() : fd;
-}
-
-/* While init is as visible as we are: later it is another user, or private. */
-static int open_namespaces(struct jail *j, struct diag *err)
-{
-	int r = 0;
-
-	if (j->mnt_ns != -1)
-		return 0;
-	j->user_ns = open_ns(j, "user");
-	j->mnt_ns = open_ns(j, "mnt");
-	if (j->user_ns < 0 || j->mnt_ns < 0) {
-		r = j->user_ns < 0 ? j->user_ns : j->mnt_ns;
-		auto_fd(&j->user_ns);
-		auto_fd(&j->mnt_ns);
-		j->user_ns = j->mnt_ns = -1;
-		diag_set(err, 0, 0, "cannot see the jail's namespaces: %s",
-			 strerror(-r));
-	}
-	return r;
-}
-
-/* As root.  Init waits for it. */
-static int map_ids(const struct jail *j, struct diag *err)
-{
-	struct idmap m = { .inside_uid = PLAN_INSIDE_UID,
-			   .outside_uid = j->uid,
-			   .inside_gid = PLAN_INSIDE_UID,
-			   .outside_gid = j->gid };
-	int r = idmap_write(j->pid, &m, false);
-
-	if (r == 0)
-		r = ipc_send(j->sock, MSG_PLAN, INIT_MAPPED, STR("{}"), NULL,
-			     0);
-	if (r != 0) {
-		struct hindrance h;
-
-		hinder_ids(j->uid, &h);
-		diag_set(err, 0, 0, "%s: %s", h.why, h.mend);
-	}
-	return r;
-}
 
 /* For a kernel or a filter without clone3(2): it joins its group late. */
 static int clone_without_cgroup(struct clone_args *a, int cgroup_fd)
@@ -148,26 +35,42 @@ static int clone_without_cgroup(struct clone_args *a, int cgroup_fd)
 	return n;
 }
 
+int jail_clone(struct jail *j, uint64_t namespaces, int cgroup_fd)
+{
+	int pidfd = -1, r;
+	struct clone_args args = { .flags = namespaces | CLONE_PIDFD,
+				   .pidfd = (uint64_t)(uintptr_t)&pidfd,
+				   .exit_signal = SIGCHLD };
+
+	if (cgroup_fd != -1) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint32_t)cgroup_fd;
+	}
+	r = sys_clone3(&args);
+	if (r == -ENOSYS && cgroup_fd != -1)
+		r = clone_without_cgroup(&args, cgroup_fd);
+	if (r > 0) {
+		j->pid = r;
+		j->pidfd = pidfd;
+		j->reaped = false;
+	}
+	return r;
+}
+
 int jail_spawn(struct jail **ret, const struct jail_config *c,
 	       struct diag *reterr)
 {
-	int pair[2], pidfd = -1, r;
-	struct clone_args args = { .flags = NAMESPACES | CLONE_PIDFD,
-				   .pidfd = (uint64_t)(uintptr_t)&pidfd,
-				   .exit_signal = SIGCHLD };
-	bool root = geteuid() == 0;
-	struct init_config conf = {
-		.tty = c->tty,
-		.steps = c->steps,
-		.own_ids = !root,
-		.uid = root ? PLAN_INSIDE_UID : geteuid(),
-		.gid = root ? PLAN_INSIDE_UID : getegid(),
+	static const struct jail_backend *const backends[] = {
+		[PLAN_NAMESPACES] = &jail_namespaces,
+		[PLAN_LANDLOCK] = &jail_landlock,
 	};
 	AUTO(jail) struct jail *j = calloc(1, sizeof(*j));
+	int pair[2], r;
 
 	if (!j)
 		return -ENOMEM;
-	*j = (struct jail){ .pidfd = -1,
+	*j = (struct jail){ .backend = backends[c->backend],
+			    .pidfd = -1,
 			    .sock = -1,
 			    .user_ns = -1,
 			    .mnt_ns = -1,
@@ -177,64 +80,33 @@ int jail_spawn(struct jail **ret, const struct jail_config *c,
 		diag_set(reterr, 0, 0, "a socket pair: %s", strerror(-r));
 		return r;
 	}
-	if (c->cgroup_fd != -1) {
-		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (uint32_t)c->cgroup_fd;
-	}
-	conf.sock = pair[1];
-	r = sys_clone3(&args);
-	if (r == -ENOSYS && c->cgroup_fd != -1)
-		r = clone_without_cgroup(&args, c->cgroup_fd);
-	if (r == 0)
-		init_main(&conf);
-	(void)close(pair[1]);
-	if (r < 0) {
-		(void)close(pair[0]);
-		return explain_clone(r, reterr);
-	}
-	j->pid = r;
-	j->pidfd = pidfd;
 	j->sock = pair[0];
-	j->reaped = false;
-	if (root) {
-		j->uid = c->root_uid ? c->root_uid : PLAN_ROOT_UID;
-		j->gid = c->root_gid ? c->root_gid : PLAN_ROOT_UID;
-		r = open_namespaces(j, reterr);
-		if (r == 0)
-			r = map_ids(j, reterr);
-		if (r != 0)
-			return r;
-	}
-	*ret = TAKE(j);
-	return 0;
+	r = j->backend->spawn(j, c, pair[1], reterr);
+	(void)close(pair[1]);
+	if (r == 0)
+		*ret = TAKE(j);
+	return r;
 }
 
 void jail_kill(struct jail *j)
 {
 	if (!j->reaped)
-		(void)sys_pidfd_send_signal(j->pidfd, SIGKILL);
-}
-
-static void reap_holder(struct jail *j, int flags)
-{
-	if (j->holder != 0 && waitpid(j->holder, NULL, flags) != 0)
-		j->holder = 0;
+		j->backend->kill(j);
 }
 
 void jail_free(struct jail *j)
 {
 	if (!j)
 		return;
-	jail_kill(j);
+	if (!j->reaped)
+		j->backend->kill_for_good(j);
 	while (!j->reaped) {
 		if (waitpid(j->pid, NULL, 0) != -1 || errno != EINTR)
 			j->reaped = true;
 	}
-	reap_holder(j, 0);
+	j->backend->done(j);
 	auto_fd(&j->pidfd);
 	auto_fd(&j->sock);
-	auto_fd(&j->user_ns);
-	auto_fd(&j->mnt_ns);
 	free(j);
 }
 
@@ -255,111 +127,13 @@ pid_t jail_pid(const struct jail *j)
 
 int jail_recv(struct jail *j, struct ipc_msg *m)
 {
-	reap_holder(j, WNOHANG);
+	j->backend->heard(j);
 	return ipc_recv(j->sock, m, IPC_INLINE_MAX);
 }
 
 int jail_take_mounts(struct jail *j)
 {
 	return TAKE_FD(j->mnt_ns);
-}
-
-/* The owner's, whose ids a mount may map: see the top. */
-static bool is_owners(const struct plan *p, const struct plan_mount *m)
-{
-	return m->writable || path_is_below(str_of(m->src), str_of(p->home)) ||
-	       path_is_below(str_of(m->src), str_of(p->project));
-}
-
-struct sources {
-	int fds[IPC_FDS_MAX];
-	uint32_t at[IPC_FDS_MAX];
-	size_t n;
-};
-
-static void drop_sources(struct sources *s)
-{
-	for (size_t i = 0; i < s->n; i++)
-		(void)close(s->fds[i]);
-	s->n = 0;
-}
-
-static int send_sources(struct jail *j, struct sources *s)
-{
-	struct str body = { .ptr = (const char *)s->at,
-			    .len = s->n * sizeof(s->at[0]) };
-	int r = ipc_send(j->sock, MSG_PLAN, INIT_SOURCES, body, s->fds, s->n);
-
-	drop_sources(s);
-	return r;
-}
-
-static int explain_root(struct diag *err)
-{
-	struct hindrance h;
-
-	hinder_root(&h);
-	diag_set(err, 0, 0, "%s: %s", h.why, h.mend);
-	return -EPERM;
-}
-
-/*
- * @userns_fd -1: the ids stay as they are.  1: something writable cannot be
- * mapped.
- */
-static int open_sources(struct jail *j, const struct plan *p, int userns_fd,
-			struct diag *err)
-{
-	struct sources s = { .n = 0 };
-	int r = 0;
-
-	for (size_t i = 0; i < p->n_mounts && r == 0; i++) {
-		const struct plan_mount *m = &p->mounts[i];
-		int fd;
-
-		if (m->op != PLAN_BIND)
-			continue;
-		fd = source_open(m, is_owners(p, m) ? userns_fd : -1);
-		if (fd < 0) {
-			if (fd == -EPERM) {
-				r = explain_root(err);
-				break;
-			}
-			if (m->optional && fd != -EMEDIUMTYPE)
-				continue;
-			if (m->writable && fd == -EMEDIUMTYPE) {
-				r = 1;
-				break;
-			}
-			diag_set(err, 0, 0, "cannot bind %s: %s", m->src,
-				 fd == -ELOOP ? SOURCE_EXCHANGED
-					      : strerror(-fd));
-			r = fd;
-			break;
-		}
-		s.at[s.n] = (uint32_t)i;
-		s.fds[s.n++] = fd;
-		if (s.n == IPC_FDS_MAX)
-			r = send_sources(j, &s);
-	}
-	if (r == 0) /* also without any: says that they come from here */
-		return send_sources(j, &s);
-	drop_sources(&s);
-	return r;
-}
-
-/* Init has mapped our own ids already, to themselves. */
-static int configure_user(const struct plan *p, struct diag *err)
-{
-	uint32_t uid = geteuid(), gid = getegid();
-
-	if (p->host_uid == uid && p->inside_uid == uid && p->host_gid == gid &&
-	    p->inside_gid == gid)
-		return 0;
-	diag_set(err, 0, 0,
-		 "a plan for user %u as %u cannot be carried out by user %u",
-		 p->host_uid, p->inside_uid, uid);
-	return 1;
 }
 
 /* Init may have died of something that it has told already. */
@@ -381,77 +155,17 @@ static int explain_end(struct jail *j, int r, struct diag *err)
 	return r;
 }
 
-/* Ids of the plan's mounts: mapped, or the owner's where that is refused. */
-static int configure_root(struct jail *j, const struct plan *p,
-			  struct jail_ids *ret_ids, struct diag *err)
-{
-	struct idmap m = { .inside_uid = p->owner_uid,
-			   .outside_uid = p->host_uid,
-			   .inside_gid = p->owner_gid,
-			   .outside_gid = p->host_gid };
-	bool mapped = j->uid == p->host_uid && (p->owner_uid != p->host_uid ||
-						p->owner_gid != p->host_gid);
-	AUTO(fd) int userns = -1;
-	int r;
-
-	if (p->inside_uid != PLAN_INSIDE_UID ||
-	    p->inside_gid != PLAN_INSIDE_UID) {
-		diag_set(err, 0, 0, "a plan of other ids than the jail's");
-		return 1;
-	}
-	if (mapped) {
-		r = idmap_new(&m, &j->holder);
-		if (r < 0) {
-			diag_set(err, 0, 0, "cannot map ids: %s", strerror(-r));
-			return r;
-		}
-		userns = r;
-	}
-	r = open_sources(j, p, userns, err);
-	j->idmapped = mapped;
-	if (r != 1)
-		return r;
-	if (p->owner_uid == 0) {
-		diag_set(err, 0, 0,
-			 "%s belongs to root, and its file system maps no ids "
-			 "here: start bawn as another user, or chown it, or, "
-			 "as the host's root, put it on ext4, xfs or btrfs",
-			 p->project);
-		return 1;
-	}
-	ret_ids->uid = p->owner_uid;
-	ret_ids->gid = p->owner_gid != 0 ? p->owner_gid : p->host_gid;
-	return JAIL_OTHER_IDS;
-}
-
 int jail_offer(struct jail *j, struct str plan_json)
 {
-	struct diag unused;
-	int r;
-
-	if (geteuid() == 0 || open_namespaces(j, &unused) != 0)
-		return 0; /* jail_configure() tells */
-	r = ipc_send(j->sock, MSG_PLAN, INIT_PLAN, plan_json, NULL, 0);
-	j->offered = r == 0;
-	return r;
+	return j->backend->offer(j, plan_json);
 }
 
 int jail_configure(struct jail *j, const struct plan *p, struct str plan_json,
 		   struct jail_ids *ret_ids, struct diag *reterr)
 {
-	int r;
-
-	j->nested = p->nested;
-	r = open_namespaces(j, reterr);
-	if (r != 0)
-		return explain_end(j, r, reterr);
-	r = geteuid() == 0 ? configure_root(j, p, ret_ids, reterr)
-			   : configure_user(p, reterr);
-	if (r == 0 && !j->offered)
-		r = ipc_send(j->sock, MSG_PLAN,
-			     j->idmapped ? INIT_PLAN_IDMAPPED : INIT_PLAN,
-			     plan_json, NULL, 0);
-	return explain_end(j, r, reterr);
+	return explain_end(
+		j, j->backend->configure(j, p, plan_json, ret_ids, reterr),
+		reterr);
 }
 
 static void put_words(struct json_out *w, const char *key,
@@ -502,33 +216,30 @@ int jail_signal(struct jail *j, int sig)
 
 int jail_empowered(struct jail *j, int (*fn)(void *arg), void *arg)
 {
-	return power_call(j->user_ns, fn, arg);
+	/* Without a namespace there is no more power than we have. */
+	return j->user_ns == -1 ? fn(arg) : power_call(j->user_ns, fn, arg);
 }
 
 int jail_cover_all(struct jail *j, const char *const *paths, size_t n,
 		   const struct cover_lock *locks, size_t n_locks)
 {
-	struct cover_place place = { j->user_ns, j->mnt_ns, j->nested };
 	size_t missing;
 
-	return cover_paths(&place, paths, n, locks, n_locks, &missing);
+	return j->backend->cover(j, paths, n, locks, n_locks, true, &missing);
 }
 
 int jail_cover(struct jail *j, const char *path)
 {
-	/* No pin: directories that suddenly cannot be moved would surprise. */
-	struct cover_place place = { j->user_ns, j->mnt_ns, false };
 	size_t missing = 0;
-	int r = cover_paths(&place, &path, 1, NULL, 0, &missing);
+	int r = j->backend->cover(j, &path, 1, NULL, 0, false, &missing);
 
 	return r == 0 && missing == 1 ? 1 : r;
 }
 
 int jail_lock(struct jail *j, const char *path)
 {
-	struct cover_place place = { j->user_ns, j->mnt_ns, false };
-	struct cover_lock lock = { .path = path };
+	const struct cover_lock lock = { .path = path };
 	size_t missing = 0;
 
-	return cover_paths(&place, NULL, 0, &lock, 1, &missing);
+	return j->backend->cover(j, NULL, 0, &lock, 1, false, &missing);
 }

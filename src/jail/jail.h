@@ -23,6 +23,11 @@
  *                     "maxrss_kb"}: exec_errno != 0: it was never started, and
  *                     code is 126 or 127
  *
+ * With PLAN_LANDLOCK "init" is the jail's warden, and there is one more:
+ *
+ *   MSG_INIT_NET      {}; descriptor: the warden's handovers (ipc/handover.h)
+ *   MSG_INIT_REFUSED  {"syscall","error","pid","args"}: a call nobody may make
+ *
  * Init dies with its supervisor, whatever kills that.
  */
 #pragma once
@@ -41,6 +46,7 @@ struct jail;
 #define JAIL_OTHER_IDS 2
 
 struct jail_config {
+	enum plan_backend backend;
 	/* As root: the jail's user on the host; 0: PLAN_ROOT_UID. */
 	uint32_t root_uid, root_gid;
 	int cgroup_fd; /* v2 directory to be born in; -1 none; borrowed */

@@ -46,9 +46,9 @@ int landlock_abi(void)
 	return r > 0 ? (int)r : 0;
 }
 
-static int new_ruleset(int abi, uint64_t fs)
+static int new_ruleset(int abi, uint64_t fs, uint64_t net)
 {
-	struct attr a = { .fs = fs };
+	struct attr a = { .fs = fs, .net = net };
 	size_t size = abi >= LANDLOCK_ABI_SCOPES ? sizeof(a)
 		      : abi >= 4                 ? offsetof(struct attr, scoped)
 						 : offsetof(struct attr, net);
@@ -63,22 +63,38 @@ static int new_ruleset(int abi, uint64_t fs)
 
 int landlock_new(int abi)
 {
-	return new_ruleset(abi, rights(abi));
+	return new_ruleset(abi, rights(abi), 0);
+}
+
+int landlock_new_alone(int abi)
+{
+	return abi >= LANDLOCK_ABI_SCOPES
+		       ? new_ruleset(abi, rights(abi),
+				     LANDLOCK_ACCESS_NET_BIND_TCP |
+					     LANDLOCK_ACCESS_NET_CONNECT_TCP)
+		       : -EOPNOTSUPP;
 }
 
 int landlock_new_scopes(int abi)
 {
-	return abi >= LANDLOCK_ABI_SCOPES ? new_ruleset(abi, 0) : -EOPNOTSUPP;
+	return abi >= LANDLOCK_ABI_SCOPES ? new_ruleset(abi, 0, 0)
+					  : -EOPNOTSUPP;
 }
 
 int landlock_allow(int ruleset, int abi, const char *path, bool writable)
 {
+	AUTO(fd) int fd = open(path, O_PATH | O_CLOEXEC);
+
+	return fd == -1 ? neg_errno()
+			: landlock_allow_fd(ruleset, abi, fd, writable);
+}
+
+int landlock_allow_fd(int ruleset, int abi, int fd, bool writable)
+{
 	struct landlock_path_beneath_attr a = { 0 };
-	AUTO(fd) int fd = -1;
 	struct stat st;
 
-	fd = open(path, O_PATH | O_CLOEXEC);
-	if (fd == -1 || fstat(fd, &st) == -1)
+	if (fstat(fd, &st) == -1)
 		return neg_errno();
 	a.parent_fd = fd;
 	a.allowed_access = writable ? rights(abi) : OF_READERS;

@@ -15,6 +15,11 @@ int landlock_abi(void);
 /* A ruleset that handles all that @abi offers.  A descriptor or -errno. */
 must_check int landlock_new(int abi);
 /*
+ * One that handles TCP too, and lets none of it be bound or connected: for a
+ * jail without a network namespace.  @abi has the scopes, or -EOPNOTSUPP.
+ */
+must_check int landlock_new_alone(int abi);
+/*
  * One that handles no files, for a domain in which mounts can be made: only
  * what @abi offers of scopes.  -EOPNOTSUPP: it offers none.
  */
@@ -25,5 +30,7 @@ must_check int landlock_new_scopes(int abi);
  */
 must_check int landlock_allow(int ruleset, int abi, const char *path,
 			      bool writable);
+/* The same of what @fd, which may be O_PATH, is. */
+must_check int landlock_allow_fd(int ruleset, int abi, int fd, bool writable);
 /* Needs no_new_privs.  For this process and all it starts. */
 must_check int landlock_enter(int ruleset);

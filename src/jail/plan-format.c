@@ -18,6 +18,12 @@ const struct plan_op_row plan_ops[PLAN_OP_MAX_] = {
 	[PLAN_SOCKET] = { "socket", PLAN_HAS_SRC },
 };
 
+const char *const plan_backends[] = {
+	[PLAN_NAMESPACES] = "namespaces",
+	[PLAN_LANDLOCK] = "landlock",
+};
+const size_t plan_n_backends = N_ELEMS(plan_backends);
+
 #define ID(member, positive)                                            \
 	{                                                               \
 #member, offsetof(struct plan, member), false, positive \
@@ -63,6 +69,7 @@ const struct plan_list_row plan_lists[] = {
 	LIST(unlocked, PLAN_MAX_UNLOCKED), LIST(limit_rule, PLAN_N_LIMITS),
 	LIST(limit_hint, PLAN_N_LIMITS),   LIST(env_pass, PLAN_MAX_ENV),
 	LIST(env_only, PLAN_MAX_ENV_ONLY), LIST(env_set, PLAN_MAX_ENV),
+	LIST(lacks, PLAN_MAX_LACKS),
 };
 const size_t plan_n_lists = N_ELEMS(plan_lists);
 
@@ -182,6 +189,7 @@ void plan_format(const struct plan *p, struct buf *b)
 	}
 	for (size_t i = 0; i < plan_n_ids; i++)
 		json_kuint(w, plan_ids[i].name, get_number(p, &plan_ids[i]));
+	json_kstr(w, "backend", str_of(plan_backends[p->backend]));
 	json_kbool(w, "nested", p->nested);
 
 	json_key(w, "mounts");

@@ -411,6 +411,18 @@ static int read_lists(struct reader *r, const struct json *j, struct plan *p)
 	return 0;
 }
 
+static int read_backend(struct reader *r, const struct json *j, struct plan *p)
+{
+	for (size_t i = 0; i < plan_n_backends; i++) {
+		if (json_is(j, JSON_STRING) &&
+		    str_eq(j->string, str_of(plan_backends[i]))) {
+			p->backend = (enum plan_backend)i;
+			return 0;
+		}
+	}
+	return refuse(r, "backend", "none that is known");
+}
+
 static int read_nested(struct reader *r, const struct json *j, struct plan *p)
 {
 	if (!json_is(j, JSON_BOOL))
@@ -419,10 +431,10 @@ static int read_nested(struct reader *r, const struct json *j, struct plan *p)
 	return 0;
 }
 
-/* Strings, ids, lists; nested, mounts, classes, cidrs, limits. */
+/* Strings, ids, lists; backend, nested, mounts, classes, cidrs, limits. */
 static size_t n_members(void)
 {
-	return plan_n_strings + plan_n_ids + plan_n_lists + 5;
+	return plan_n_strings + plan_n_ids + plan_n_lists + 6;
 }
 
 static int read_plan(struct reader *r, const struct json *j, struct plan *p)
@@ -435,6 +447,8 @@ static int read_plan(struct reader *r, const struct json *j, struct plan *p)
 	e = read_strings(r, j, p);
 	if (e == 0)
 		e = read_ids(r, j, p);
+	if (e == 0)
+		e = read_backend(r, json_find(j, "backend"), p);
 	if (e == 0)
 		e = read_nested(r, json_find(j, "nested"), p);
 	if (e == 0)

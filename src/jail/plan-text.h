@@ -53,3 +53,7 @@ struct plan_list_row {
 
 extern const struct plan_list_row plan_lists[];
 extern const size_t plan_n_lists;
+
+/* Indexed by enum plan_backend. */
+extern const char *const plan_backends[];
+extern const size_t plan_n_backends;

@@ -34,6 +34,13 @@
 #define PLAN_MAX_CIDRS    256u
 #define PLAN_MAX_PORTS    64u /* of one class or CIDR */
 
+/* What the walls are made of. */
+enum plan_backend {
+	PLAN_NAMESPACES,
+	PLAN_LANDLOCK, /* no mounts: a bind only says what may be reached */
+};
+#define PLAN_MAX_LACKS 16u
+
 enum plan_op {
 	PLAN_BIND = 1, /* src (file or directory) at dst, recursively */
 	PLAN_DIR,      /* an empty directory of ours */
@@ -104,6 +111,9 @@ struct plan {
 	 * idmapped mount.  Equal to host_uid when no mapping is needed.
 	 */
 	uint32_t owner_uid, owner_gid;
+	enum plan_backend backend;
+	char **lacks; /* words of backend_accept, of what is not there */
+	size_t n_lacks;
 	/* Sandboxes may be made inside, for which some walls give way. */
 	bool nested;
 	struct plan_mount *mounts;

@@ -30,6 +30,7 @@ int seccomp_enter(enum seccomp_kind kind, bool want_listener)
 	struct sock_fprog programs[] = {
 		[SECCOMP_JAIL] = PROGRAM(jail_filter),
 		[SECCOMP_NESTED] = PROGRAM(nested_filter),
+		[SECCOMP_LANDLOCK] = PROGRAM(landlock_filter),
 	};
 	unsigned long flags =
 		want_listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER |

@@ -17,10 +17,14 @@ struct seccomp_rare {
 /* NULL: not one of them.  Sorted by nr. */
 const struct seccomp_rare *seccomp_rare_find(int nr);
 
-/* Which filter: the second lets sandboxes be made inside. */
+/*
+ * Which filter: the second lets sandboxes be made inside, the third needs a
+ * warden (behalf.h) that answers its listener.
+ */
 enum seccomp_kind {
 	SECCOMP_JAIL,
 	SECCOMP_NESTED,
+	SECCOMP_LANDLOCK,
 };
 
 /*

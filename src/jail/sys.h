@@ -122,6 +122,14 @@ static inline int sys_close_range(unsigned first, unsigned last)
 	return sys_result(syscall(SYS_close_range, first, last, 0));
 }
 
+/* 5.11 */
+static inline int sys_cloexec_range(unsigned first, unsigned last)
+{
+	const unsigned cloexec = 1u << 2;
+
+	return sys_result(syscall(SYS_close_range, first, last, cloexec));
+}
+
 static inline int sys_pidfd_send_signal(int pidfd, int sig)
 {
 	return sys_result(syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0));

@@ -11,7 +11,7 @@ static const char whole[] =
 	"\"home\":\"/home/u\",\"hostname\":\"bawn\","
 	"\"inside_uid\":0,\"inside_gid\":1000,\"host_uid\":1001,"
 	"\"host_gid\":1002,\"owner_uid\":0,\"owner_gid\":1004,"
-	"\"nested\":true,"
+	"\"backend\":\"landlock\",\"nested\":true,"
 	"\"mounts\":["
 	"{\"op\":\"bind\",\"dst\":\"/usr\",\"src\":\"/usr\",\"optional\":true},"
 	"{\"op\":\"bind\",\"dst\":\"/home/u/p\",\"src\":\"/srv/p\","
@@ -32,7 +32,7 @@ static const char whole[] =
 	"\"limit_rule\":[\"user 9 /a b.yaml\",\"\"],"
 	"\"limit_hint\":[],\"env_pass\":[\"LC_*\"],"
 	"\"env_only\":[\"LC_* TZ\"],"
-	"\"env_set\":[\"A=b\"],"
+	"\"env_set\":[\"A=b\"],\"lacks\":[\"hide\"],"
 	"\"classes\":[{\"v4\":\"198.18.0.0/16\",\"v6\":\"fd18::/64\","
 	"\"ports\":[80,443]}],"
 	"\"cidrs\":[{\"range\":\"10.20.0.0/16\",\"ports\":[5432]},"
@@ -95,6 +95,10 @@ static const struct change changes[] = {
 	{ "\"cwd\":", "\"home\":\"/a\",\"cwd\":", 1 },
 	{ "\"hostname\":\"bawn\"", "\"hostname\":7", 1 },
 	{ "\"hostname\":\"bawn\"", "\"hostname\":\"b\\u0000\"", 1 },
+	{ "\"backend\":\"landlock\",", "", 1 },
+	{ "\"landlock\"", "\"other\"", 1 },
+	{ "\"landlock\"", "1", 1 },
+	{ "\"landlock\"", "\"namespaces\"", 0 },
 	{ "\"nested\":true,", "", 1 },
 	{ "\"nested\":true", "\"nested\":1", 1 },
 	{ "\"nested\":true", "\"nested\":false", 0 },

@@ -503,6 +503,8 @@ int plan_build(struct arena *a, const struct plan_input *in, struct plan *ret,
 	if (r == 0)
 		r = yard_finish(&w.yard, &plan.mounts, &why, &plan.n_mounts,
 				reterr);
+	if (r == 0)
+		r = plan_fit_landlock(&w, &plan, why);
 	if (w.yard.home_fd != -1)
 		(void)close(w.yard.home_fd);
 	if (r == YARD_FULL && reterr->text[0] == '\0')

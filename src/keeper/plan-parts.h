@@ -54,6 +54,11 @@ must_check int plan_check_cwd(struct plan_work *w);
 must_check int plan_add_hidden(struct plan_work *w);
 must_check int plan_add_sockets(struct plan_work *w);
 
+/* plan-landlock.c: cuts the finished plan down to what that backend has; @why is
+ * reduced with its mounts. */
+must_check int plan_fit_landlock(struct plan_work *w, struct plan *p,
+				 struct plan_reason *why);
+
 /* plan-sign.c: what git needs to have commits signed by an agent outside. */
 bool plan_is_gpg_agent(struct str path);
 /* Where gpg in the jail looks for the agent; NULL: no memory. */

@@ -11,6 +11,7 @@
 /* clang-format off */
 static const char builtin_text[] =
 	"version: 1\n"
+	"backend: namespaces\n"
 	"nested: false\n"
 	"workspace: live\n"
 	"files:\n"

@@ -136,6 +136,7 @@ static bool item_given(struct asks *k, enum policy_key key,
 	case SCHEMA_VERSION:
 	case SCHEMA_BOOL:
 	case SCHEMA_CHOICE:
+	case SCHEMA_WORDS:
 	case SCHEMA_GLOBS:
 	case SCHEMA_DENY:
 	case SCHEMA_RESOLVERS:

@@ -253,3 +253,24 @@ int policy_effective(struct arena *a, const struct policy_stack *in,
 		*ret_n_unheard = j.n_unheard;
 	return 0;
 }
+
+static bool lists(const struct policy_value *v, struct str word)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		if (str_eq(v->items[i].text, word))
+			return true;
+	}
+	return false;
+}
+
+bool policy_accepts(const struct policy *p, struct str what)
+{
+	for (size_t i = 0; i < p->n_narrow; i++) {
+		const struct policy_value *v =
+			&p->narrow[i].value[POLICY_BACKEND_ACCEPT];
+
+		if (v->set && !lists(v, what))
+			return false;
+	}
+	return lists(&p->value[POLICY_BACKEND_ACCEPT], what);
+}

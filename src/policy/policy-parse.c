@@ -180,6 +180,32 @@ static int read_choice(struct parser *p, const struct schema_row *row,
 	return refuse_type(p, y, row->choices[0]);
 }
 
+static int read_words(struct parser *p, const struct schema_row *row,
+		      const struct yaml *y, struct policy_value *v)
+{
+	int r = want_list(p, row, y, v);
+
+	if (r != 0)
+		return r;
+	YAML_EACH(it, y)
+	{
+		size_t i = 0;
+
+		r = want_text(p, it, row->choices[0]);
+		if (r != 0)
+			return r;
+		while (row->choices[i] &&
+		       !str_eq(it->text, str_of(row->choices[i])))
+			i++;
+		if (!row->choices[i])
+			return refuse_type(p, it,
+					   "one of the words that the "
+					   "reference lists");
+		(void)item_add(p, v, it);
+	}
+	return 0;
+}
+
 static int read_paths(struct parser *p, const struct schema_row *row,
 		      const struct yaml *y, struct policy_value *v)
 {
@@ -609,21 +635,14 @@ static int read_rules(struct parser *p, const struct schema_row *row,
 }
 
 static const reader_fn readers[SCHEMA_TYPE_MAX_] = {
-	[SCHEMA_VERSION] = read_version,
-	[SCHEMA_BOOL] = read_bool,
-	[SCHEMA_CHOICE] = read_choice,
-	[SCHEMA_PATHS] = read_paths,
-	[SCHEMA_GLOBS] = read_paths,
-	[SCHEMA_SOCKETS] = read_paths,
-	[SCHEMA_NAMES] = read_names,
-	[SCHEMA_ASSIGN] = read_assign,
-	[SCHEMA_ALLOW] = read_rules,
-	[SCHEMA_DENY] = read_rules,
-	[SCHEMA_RESOLVERS] = read_resolvers,
-	[SCHEMA_SIZE] = read_size,
-	[SCHEMA_CPU] = read_cpu,
-	[SCHEMA_COUNT] = read_count,
-	[SCHEMA_TIME] = read_time,
+	[SCHEMA_VERSION] = read_version, [SCHEMA_BOOL] = read_bool,
+	[SCHEMA_CHOICE] = read_choice,   [SCHEMA_WORDS] = read_words,
+	[SCHEMA_PATHS] = read_paths,     [SCHEMA_GLOBS] = read_paths,
+	[SCHEMA_SOCKETS] = read_paths,   [SCHEMA_NAMES] = read_names,
+	[SCHEMA_ASSIGN] = read_assign,   [SCHEMA_ALLOW] = read_rules,
+	[SCHEMA_DENY] = read_rules,      [SCHEMA_RESOLVERS] = read_resolvers,
+	[SCHEMA_SIZE] = read_size,       [SCHEMA_CPU] = read_cpu,
+	[SCHEMA_COUNT] = read_count,     [SCHEMA_TIME] = read_time,
 };
 
 static int read_key(struct parser *p, enum policy_key key, const struct yaml *y)

@@ -231,7 +231,8 @@ static void show_list(struct buf *b, const struct schema_row *row,
 
 	for (size_t i = 0; i < v->n; i++)
 		n += !is_implied(row, &v->items[i]);
-	buf_printf(b, "  %s:", row->name); /* no list is a section */
+	buf_printf(b, "%s%s:", row->name ? "  " : "",
+		   row->name ? row->name : schema_section_name(row->section));
 	if (n == 0) {
 		buf_printf(b, row->type == SCHEMA_ASSIGN ? " {}" : " []");
 		show_origin(b, begin, &v->origin);
@@ -387,7 +388,8 @@ static void json_item(struct json_out *w, enum schema_type type,
 		net_endpoint_format(&item->resolver.addr, item->resolver.port,
 				    text);
 		json_kstr(w, "address", str_of(text));
-	} else if (type == SCHEMA_NAMES || type == SCHEMA_ASSIGN) {
+	} else if (type == SCHEMA_NAMES || type == SCHEMA_ASSIGN ||
+		   type == SCHEMA_WORDS) {
 		json_kstr(w, "name", item->text);
 		if (type == SCHEMA_ASSIGN)
 			json_kstr(w, "value", item->value);

@@ -17,6 +17,8 @@
 /* Every key, in the order in which it is shown; rows of policy_schema[]. */
 enum policy_key {
 	POLICY_VERSION,
+	POLICY_BACKEND, /* enum policy_backend */
+	POLICY_BACKEND_ACCEPT,
 	POLICY_NESTED, /* 0 or 1 */
 	POLICY_WORKSPACE,
 	POLICY_FILES_READ,
@@ -38,11 +40,18 @@ enum policy_key {
 	POLICY_KEY_MAX_,
 };
 
+/* In the order of the key's choices, the stricter first. */
+enum policy_backend {
+	POLICY_NAMESPACES,
+	POLICY_LANDLOCK,
+};
+
 /* One element of a list. */
 struct policy_item {
 	/*
 	 * files, network.ca, sockets: the path or glob as written.
-	 * env: the name or pattern.  allow, deny: host as written, CIDR, or the
+	 * backend_accept: the word.  env: the name or pattern.
+	 * allow, deny: host as written, CIDR, or the
 	 * preset's name.  dns: the address as written.
 	 */
 	struct str text;
@@ -126,8 +135,8 @@ must_check int policy_parse(struct arena *a, struct str text, struct str layer,
 must_check int policy_builtin(struct arena *a, const struct policy_doc **ret);
 
 /*
- * Join layers.  The built-in default supplies each section (nested,
- * workspace, files, env, network, limits) that the user's layer lacks, and its env.pass
+ * Join layers.  The built-in default supplies each section (backend,
+ * nested, workspace, files, env, network, limits) that the user's layer lacks, and its env.pass
  * always counts.  In any other layer what is not written constrains nothing.
  *
  * An accepted project's lists are added to the user's, so that what it asks
@@ -149,6 +158,12 @@ must_check int policy_effective(struct arena *a, const struct policy_stack *in,
  */
 bool policy_env_allows(const struct policy *p, struct str layer,
 		       struct str name, struct origin *ret_origin);
+
+/*
+ * Does the policy live without @what, which the backend lacks?  The user has to
+ * say so, and with each other layer that has written the list.
+ */
+bool policy_accepts(const struct policy *p, struct str what);
 
 /* A host that a preset stands for on this machine. */
 struct policy_preset_host {

@@ -241,6 +241,12 @@ static void put_list(struct json_out *w, const struct schema_row *row)
 		json_kuint(w, "minItems", row->min);
 	json_kuint(w, "maxItems", row->max);
 	json_key(w, "items");
+	if (row->type == SCHEMA_WORDS) {
+		json_open(w, '{');
+		put_words(w, "enum", row->choices);
+		json_close(w, '}');
+		return;
+	}
 	put_ref(w, item_defs[row->type]);
 }
 
@@ -285,6 +291,7 @@ static void put_type(struct json_out *w, const struct schema_row *row)
 	case SCHEMA_CHOICE:
 		put_words(w, "enum", row->choices);
 		return;
+	case SCHEMA_WORDS:
 	case SCHEMA_PATHS:
 	case SCHEMA_GLOBS:
 	case SCHEMA_SOCKETS:

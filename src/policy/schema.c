@@ -10,6 +10,14 @@
 #define GIB (MIB * 1024)
 #define TIB (GIB * 1024)
 
+static const char *const backends[] = { "namespaces", "landlock", NULL };
+static const char *const backends_later[] = { NULL };
+/* What backend: landlock lacks; doc/landlock.md has what each means. */
+static const char *const lacks[] = {
+	"hide",        "protect",     "metadata",      "private-home",
+	"private-tmp", "private-etc", "processes",     "ports",
+	"terminals",   "total-kill",  "process-limit", NULL
+};
 static const char *const workspaces[] = { "live", NULL };
 static const char *const workspaces_later[] = { "review", NULL };
 static const char *const defaults[] = { "deny", NULL };
@@ -26,6 +34,26 @@ const struct schema_row policy_schema[POLICY_KEY_MAX_] = {
 		.join = JOIN_SMALLEST,
 		.min = 1, .max = 1,
 		.help = "of the language; every policy has it",
+	},
+	/* Layers: namespaces wins. */
+	[POLICY_BACKEND] = {
+		.section = SECTION_BACKEND,
+		.type = SCHEMA_CHOICE,
+		.join = JOIN_SMALLEST,
+		.choices = backends, .later = backends_later,
+		.trusted = true,
+		.help = "what the walls are made of; landlock, where user "
+			"namespaces are forbidden, has fewer, as "
+			"doc/landlock.md says",
+	},
+	[POLICY_BACKEND_ACCEPT] = {
+		.section = SECTION_BACKEND_ACCEPT,
+		.type = SCHEMA_WORDS,
+		.join = JOIN_AGREE,
+		.max = 16,
+		.choices = lacks,
+		.trusted = true,
+		.help = "what a session may lack when backend is landlock",
 	},
 	/* Layers: false wins, since it is what keeps the walls. */
 	[POLICY_NESTED] = {
@@ -191,6 +219,8 @@ static const struct {
 	bool map;
 } sections[SECTION_MAX_] = {
 	[SECTION_VERSION] = { "version", false },
+	[SECTION_BACKEND] = { "backend", false },
+	[SECTION_BACKEND_ACCEPT] = { "backend_accept", false },
 	[SECTION_NESTED] = { "nested", false },
 	[SECTION_WORKSPACE] = { "workspace", false },
 	[SECTION_FILES] = { "files", true },
@@ -204,11 +234,10 @@ static const struct {
 	enum schema_section section; /* SECTION_MAX_: at the top */
 	const char *name;
 } later[] = {
-	{ SECTION_MAX_, "backend" },    { SECTION_MAX_, "secrets" },
-	{ SECTION_MAX_, "model" },      { SECTION_MAX_, "inspect" },
-	{ SECTION_MAX_, "mcp" },        { SECTION_MAX_, "audit" },
-	{ SECTION_NETWORK, "parent" },  { SECTION_NETWORK, "proxy" },
-	{ SECTION_NETWORK, "publish" },
+	{ SECTION_MAX_, "secrets" },  { SECTION_MAX_, "model" },
+	{ SECTION_MAX_, "inspect" },  { SECTION_MAX_, "mcp" },
+	{ SECTION_MAX_, "audit" },    { SECTION_NETWORK, "parent" },
+	{ SECTION_NETWORK, "proxy" }, { SECTION_NETWORK, "publish" },
 };
 
 static const char *const type_names[SCHEMA_TYPE_MAX_] = {
@@ -218,6 +247,7 @@ static const char *const type_names[SCHEMA_TYPE_MAX_] = {
 	[SCHEMA_PATHS] = "a list of paths",
 	[SCHEMA_GLOBS] = "a list of paths and globs",
 	[SCHEMA_SOCKETS] = "a list of paths",
+	[SCHEMA_WORDS] = "a list of words",
 	[SCHEMA_NAMES] = "a list of names",
 	[SCHEMA_ASSIGN] = "a mapping of names to text",
 	[SCHEMA_ALLOW] = "a list of rules",

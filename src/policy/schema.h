@@ -17,6 +17,7 @@ enum schema_type {
 	SCHEMA_PATHS,
 	SCHEMA_GLOBS,
 	SCHEMA_SOCKETS,
+	SCHEMA_WORDS, /* some of choices */
 	SCHEMA_NAMES, /* of environment variables, with * */
 	SCHEMA_ASSIGN,
 	SCHEMA_ALLOW,
@@ -32,6 +33,8 @@ enum schema_type {
 /* What the built-in default supplies as a whole. */
 enum schema_section {
 	SECTION_VERSION,
+	SECTION_BACKEND,
+	SECTION_BACKEND_ACCEPT,
 	SECTION_NESTED,
 	SECTION_WORKSPACE,
 	SECTION_FILES,
@@ -56,7 +59,7 @@ struct schema_row {
 	enum schema_type type;
 	enum schema_join join;
 	uint64_t min, max; /* of the number, or of the entries of a list */
-	const char *const *choices; /* SCHEMA_CHOICE: NULL-terminated */
+	const char *const *choices; /* CHOICE, WORDS: NULL-terminated */
 	const char *const *later;   /* choices that are not in this version */
 	const char *help;
 	bool beside;  /* the built-in entries count always, beside a layer's */

@@ -305,6 +305,8 @@ static void test_net_limits(void)
 
 static const char full[] =
 	"version: 1\n"
+	"backend: landlock\n"
+	"backend_accept: [hide, protect]\n"
 	"nested: true\n"
 	"workspace: live\n"
 	"files:\n"
@@ -387,7 +389,7 @@ static void test_show_json(void)
 	const struct json *env = json_find(json_find(j, "env"), "set");
 
 	CHECK_EQ(str_eq(json_find_str(first, "host"), STR("*.a.example")), 1);
-	CHECK_EQ(json_find_int(first, "line", 0), 18);
+	CHECK_EQ(json_find_int(first, "line", 0), 20);
 	CHECK_EQ(str_eq(json_find_str(first, "file"), STR("f.yaml")), 1);
 	CHECK_EQ(env && env->kids.n == 7, 1);
 	CHECK_EQ(json_find_int(json_find(json_find(j, "limits"), "memory"),
@@ -413,6 +415,9 @@ static void test_hash(void)
 		{ "version: 1\nfiles: {read: [/a]}\n",
 		  "version: 1\nfiles: {write: [/a]}\n", false },
 		{ "version: 1\nlimits: {}\n", "version: 1\n", false },
+		{ "version: 1\nbackend: landlock\n", "version: 1\n", false },
+		{ "version: 1\nbackend_accept: [hide]\n", "version: 1\n",
+		  false },
 		{ "version: 1\nnested: false\n", "version: 1\n", true },
 		{ "version: 1\nnested: true\n", "version: 1\n", false },
 		{ "version: 1\nnetwork: {dns: [1.1.1.1, 2.2.2.2]}\n",

@@ -14,6 +14,10 @@
  * A reply comes from the address that was asked, whatever it was, since every
  * address is local in the jail: IPV6_PKTINFO of the query goes into the reply.
  *
+ * A jail without a network of its own has pairs instead of datagrams: what a
+ * program takes for a UDP socket is one end, and each question and answer is a
+ * packet on it.  They end with the program's.
+ *
  * TCP carries the same messages behind a length of two bytes.  A client may
  * send several; replies are small, so one that does not take them is closed.
  */
@@ -24,6 +28,7 @@
 #include "base/clock.h"
 #include "base/wall.h"
 #include "relay/dns-parse.h"
+#include "relay/table.h"
 
 #define QUERIES_PER_EVENT 32
 #define FRAME_MAX         (2u + DNS_QUERY_MAX)
@@ -38,11 +43,20 @@ struct client {
 	uint8_t frame[FRAME_MAX];
 };
 
+/* One jail's program that asks by packets. */
+struct pair {
+	struct list link;
+	struct dns *dns;
+	struct loop_io io;
+};
+
 struct dns {
 	struct dns_parts parts;
 	struct loop_io udp, tcp;
 	struct client *clients[DNS_TCP_MAX];
 	size_t n_clients;
+	struct list pairs; /* oldest first */
+	size_t n_pairs;
 	bool paused;
 };
 
@@ -371,6 +385,68 @@ static void drop_oldest(struct dns *d)
 		client_free(oldest);
 }
 
+/* Takes it; one more than there may be, and the oldest ends. */
+int dns_take_stream(struct dns *d, int take_fd)
+{
+	if (d->n_clients == DNS_TCP_MAX)
+		drop_oldest(d);
+	return client_new(d, take_fd);
+}
+
+static void pair_free(struct pair *p)
+{
+	loop_io_remove(p->dns->parts.loop, &p->io);
+	(void)close(p->io.fd);
+	list_remove(&p->link);
+	p->dns->n_pairs--;
+	free(p);
+}
+
+/* Descriptors in a packet are never received: there is no room for them. */
+static int run_pair(struct loop_io *io, uint32_t events)
+{
+	struct pair *p = io->owner;
+	uint8_t query[DNS_QUERY_MAX + 1], reply[DNS_REPLY_MAX];
+	ssize_t n = recv(io->fd, query, sizeof(query), 0);
+	size_t len = 0;
+	int r;
+
+	(void)events;
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0) {
+		pair_free(p);
+		return 0;
+	}
+	r = serve(p->dns,
+		  (struct str){ .ptr = (const char *)query, .len = (size_t)n },
+		  reply, &len);
+	if (r == 0 && len > 0) /* who does not read loses it, as with UDP */
+		(void)send(io->fd, reply, len, MSG_NOSIGNAL);
+	return r;
+}
+
+int dns_take_questions(struct dns *d, int take_fd)
+{
+	struct pair *p = calloc(1, sizeof(*p));
+
+	if (!p) {
+		(void)close(take_fd);
+		return 0;
+	}
+	if (d->n_pairs == DNS_PAIRS_MAX)
+		pair_free(LIST_OWNER(d->pairs.next, struct pair, link));
+	p->dns = d;
+	p->io = (struct loop_io){
+		.fd = take_fd, .events = EPOLLIN, .run = run_pair, .owner = p
+	};
+	list_add(&d->pairs, &p->link);
+	d->n_pairs++;
+	if (loop_io_add(d->parts.loop, &p->io) != 0)
+		pair_free(p);
+	return 0;
+}
+
 static int run_tcp(struct loop_io *io, uint32_t events)
 {
 	struct dns *d = io->owner;
@@ -396,18 +472,18 @@ int dns_new(struct dns **ret, const struct dns_parts *parts, int take_udp,
 	int r;
 
 	if (!d) {
-		(void)close(take_udp);
-		(void)close(take_tcp);
+		auto_fd(&take_udp);
+		auto_fd(&take_tcp);
 		return -ENOMEM;
 	}
+	list_init(&d->pairs);
 	d->parts = *parts;
 	d->paused = true;
 	d->udp = (struct loop_io){ .fd = take_udp, .run = run_udp, .owner = d };
 	d->tcp = (struct loop_io){ .fd = take_tcp, .run = run_tcp, .owner = d };
-	r = loop_io_add(parts->loop, &d->udp);
-	if (r != 0)
-		return r;
-	r = loop_io_add(parts->loop, &d->tcp);
+	r = take_udp == -1 ? 0 : loop_io_add(parts->loop, &d->udp);
+	if (r == 0 && take_tcp != -1)
+		r = loop_io_add(parts->loop, &d->tcp);
 	if (r != 0)
 		return r;
 	*ret = TAKE(d);
@@ -422,10 +498,14 @@ void dns_free(struct dns *d)
 		if (d->clients[i])
 			client_free(d->clients[i]);
 	}
+	LIST_EACH(it, &d->pairs)
+	{
+		pair_free(LIST_OWNER(it, struct pair, link));
+	}
 	loop_io_remove(d->parts.loop, &d->udp);
 	loop_io_remove(d->parts.loop, &d->tcp);
-	(void)close(d->udp.fd);
-	(void)close(d->tcp.fd);
+	auto_fd(&d->udp.fd);
+	auto_fd(&d->tcp.fd);
 	free(d);
 }
 
@@ -436,6 +516,8 @@ int dns_pause(struct dns *d, bool pause)
 	if (d->paused == pause)
 		return 0;
 	d->paused = pause;
+	if (d->udp.fd == -1)
+		return 0; /* who hands clients over is paused */
 	r = loop_io_set(d->parts.loop, &d->udp, pause ? 0 : EPOLLIN);
 	if (r != 0)
 		return r;

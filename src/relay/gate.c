@@ -37,6 +37,7 @@ struct gate {
 	size_t n_local, n_given, local_max;
 	struct gate_stats stats;
 	bool paused, no_helper;
+	bool over; /* no more will come */
 };
 
 static void conn_running(struct gate *g, struct conn *c);
@@ -59,6 +60,9 @@ static bool is_full(const struct gate *g)
 static int update(struct gate *g)
 {
 	bool stop = g->paused || is_full(g) || g->retry.heap_pos != 0;
+
+	if (g->over)
+		return 0;
 
 	return loop_io_set(g->parts.loop, &g->io, stop ? 0 : EPOLLIN);
 }
@@ -180,18 +184,19 @@ static int orig_of(int fd, struct sockaddr_in6 *ret)
 	return ret->sin6_family == AF_INET6 ? 0 : -EAFNOSUPPORT;
 }
 
-static void take_socket(struct gate *g, int take_fd)
+static bool is_shortage(int error)
 {
-	struct sockaddr_in6 orig = { 0 };
-	struct conn *c = NULL;
-	int r = g->parts.orig(take_fd, &orig);
+	return error == EMFILE || error == ENFILE || error == ENOBUFS ||
+	       error == ENOMEM;
+}
 
-	if (r != 0) {
-		(void)close(take_fd);
-		return;
-	}
-	r = conn_new(&c, g, &g->parts, &conn_ops, take_fd, &orig.sin6_addr,
-		     ntohs(orig.sin6_port));
+static void take_socket(struct gate *g, int take_fd,
+			const struct sockaddr_in6 *orig)
+{
+	struct conn *c = NULL;
+	int r = conn_new(&c, g, &g->parts, &conn_ops, take_fd, &orig->sin6_addr,
+			 ntohs(orig->sin6_port));
+
 	if (r < 0 && r != -ENOMEM)
 		broken(g, r);
 	if (r != 0)
@@ -202,26 +207,40 @@ static void take_socket(struct gate *g, int take_fd)
 	conn_begin(c);
 }
 
-/* 0, 1 = none waits, -errno = not now. */
+/* As gate_accept_fn. */
+static int accept_plain(void *owner, int listener, int *ret_fd,
+			struct sockaddr_in6 *ret_orig)
+{
+	struct gate *g = owner;
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd == -1)
+		return errno == EAGAIN      ? 1
+		       : is_shortage(errno) ? neg_errno()
+					    : 2; /* gone already */
+	if (g->parts.orig(fd, ret_orig) != 0) {
+		(void)close(fd);
+		return 2;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+/* 0, 1 = none waits, -errno. */
 static int accept_one(struct gate *g)
 {
-	int fd = accept4(g->io.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct sockaddr_in6 orig = { 0 };
+	int fd = -1;
+	int r = g->parts.accept(g->parts.accept_owner, g->io.fd, &fd, &orig);
 
-	if (fd != -1) {
-		take_socket(g, fd);
-		return 0;
-	}
-	switch (errno) {
-	case EAGAIN:
+	if (r == 0)
+		take_socket(g, fd, &orig);
+	if (r == -EPIPE) {
+		loop_io_remove(g->parts.loop, &g->io);
+		g->over = true;
 		return 1;
-	case EMFILE:
-	case ENFILE:
-	case ENOBUFS:
-	case ENOMEM:
-		return neg_errno();
-	default:
-		return 0; /* of one connection that is gone already */
 	}
+	return r == 2 ? 0 : r;
 }
 
 static int run_listener(struct loop_io *io, uint32_t events)
@@ -232,6 +251,8 @@ static int run_listener(struct loop_io *io, uint32_t events)
 	(void)events;
 	for (int i = 0; i < ACCEPTS_PER_EVENT && r == 0 && !is_full(g); i++)
 		r = accept_one(g);
+	if (r < 0 && !is_shortage(-r))
+		return r;
 	if (r < 0)
 		r = loop_timer_set(g->parts.loop, &g->retry,
 				   loop_now_ns(g->parts.loop) +
@@ -241,8 +262,8 @@ static int run_listener(struct loop_io *io, uint32_t events)
 	return r != 0 ? r : update(g);
 }
 
-/* Accepted sockets inherit these. */
-static void set_options(int fd)
+/* Of a listener: accepted sockets inherit these. */
+void gate_set_options(int fd)
 {
 	static const struct {
 		int level, name, value;
@@ -275,6 +296,10 @@ int gate_new(struct gate **ret, const struct gate_parts *parts,
 	g->parts = *parts;
 	if (!g->parts.orig)
 		g->parts.orig = orig_of;
+	if (!g->parts.accept) {
+		g->parts.accept = accept_plain;
+		g->parts.accept_owner = g;
+	}
 	fds = fds > 2 * GATE_FD_SPARE ? fds : 2 * GATE_FD_SPARE;
 	g->local_max = (fds - GATE_FD_SPARE) / 3;
 	g->retry = (struct loop_timer){ .run = run_retry, .owner = g };
@@ -287,7 +312,7 @@ int gate_new(struct gate **ret, const struct gate_parts *parts,
 					       .refused = helper_refused,
 					       .ready = helper_ready,
 					       .owner = g };
-	set_options(take_listener);
+	gate_set_options(take_listener);
 	r = helpers_new(&g->helpers, parts->loop, g->helper_max,
 			&g->helpers_ops);
 	if (r == 0)

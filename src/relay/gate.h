@@ -17,6 +17,14 @@
 /* The original destination of an accepted socket; v4 mapped.  0 or -errno. */
 typedef int (*gate_orig_fn)(int fd, struct sockaddr_in6 *ret);
 
+/*
+ * One connection: its socket, which is the caller's, and its destination.
+ * 0; 1 = none waits; 2 = go on; -EPIPE = there will be no more; -EMFILE and
+ * the like = not now; else the relay ends.
+ */
+typedef int (*gate_accept_fn)(void *owner, int fd, int *ret_fd,
+			      struct sockaddr_in6 *ret_orig);
+
 /* Borrowed for the life of the gate. */
 struct gate_parts {
 	struct loop *loop;
@@ -26,8 +34,10 @@ struct gate_parts {
 	struct grants *grants;
 	struct refusals *refusals;
 	struct pump_pool *pool;
-	gate_orig_fn orig; /* NULL: getsockname(2) */
-	size_t fds_max;    /* RLIMIT_NOFILE */
+	gate_orig_fn orig;     /* NULL: getsockname(2) */
+	gate_accept_fn accept; /* NULL: accept(2), and orig */
+	void *accept_owner;
+	size_t fds_max; /* RLIMIT_NOFILE */
 };
 
 struct gate_stats {
@@ -38,9 +48,14 @@ struct gate_stats {
 
 struct gate;
 
-/* @listener is taken; nothing is accepted before gate_pause(g, false). */
+/*
+ * @listener is taken, whatever parts->accept makes of it; nothing is accepted
+ * before gate_pause(g, false).
+ */
 must_check int gate_new(struct gate **ret, const struct gate_parts *parts,
 			int take_listener);
+/* What sockets of programs have; of a listener they inherit it. */
+void gate_set_options(int fd);
 /* Ends every connection with a reset. */
 void gate_free(struct gate *g);
 DEFINE_AUTO(gate, struct gate, gate_free);

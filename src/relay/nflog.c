@@ -11,8 +11,6 @@
 
 #include <sys/socket.h>
 
-#include "relay/nflog-parse.h"
-
 #define DATAGRAM_MAX        ((size_t)16 * 1024)
 #define DATAGRAMS_PER_EVENT 16
 
@@ -39,9 +37,9 @@ static enum refuse_proto proto_of(uint8_t proto)
 	}
 }
 
-static int add(struct nflog *n, const struct nflog_packet *p)
+int nflog_record(const struct nflog_parts *parts, const struct nflog_packet *p)
 {
-	struct refusal f = { .host = names_find(n->parts.names, &p->dst),
+	struct refusal f = { .host = names_find(parts->names, &p->dst),
 			     .addr = &p->dst,
 			     .port = p->port,
 			     .proto = proto_of(p->proto),
@@ -49,21 +47,21 @@ static int add(struct nflog *n, const struct nflog_packet *p)
 	struct net_verdict v = { 0 };
 
 	if (f.proto == REFUSE_TCP && f.host.len > 0)
-		v = net_decide_name(n->parts.policy, f.host, p->port);
+		v = net_decide_name(parts->policy, f.host, p->port);
 	else if (f.proto == REFUSE_TCP)
-		v = net_decide_addr(n->parts.policy, &p->dst, p->port);
+		v = net_decide_addr(parts->policy, &p->dst, p->port);
 	if (f.host.len > 0)
 		f.addr = NULL;
 	if (f.proto == REFUSE_TCP) {
 		f.reason = REFUSE_POLICY;
 		f.verdict = &v;
 		/* A synthetic address that nobody was given. */
-		if (f.host.len == 0 && names_covers(n->parts.names, &p->dst)) {
+		if (f.host.len == 0 && names_covers(parts->names, &p->dst)) {
 			f.reason = REFUSE_UNNAMED;
 			f.verdict = NULL;
 		}
 	}
-	return refusals_add(n->parts.refusals, &f, 1);
+	return refusals_add(parts->refusals, &f, 1);
 }
 
 static int add_lost(struct nflog *n, uint64_t count)
@@ -87,7 +85,7 @@ static int read_one(struct nflog *n)
 	if (len == -1)
 		return errno == EINTR ? 0 : 1;
 	while (r == 0 && nflog_next(&rest, &p, &bad))
-		r = add(n, &p);
+		r = nflog_record(&n->parts, &p);
 	if (r == 0 && bad > 0)
 		r = add_lost(n, bad);
 	return r;

@@ -4,6 +4,7 @@
 
 #include "base/loop.h"
 #include "relay/names.h"
+#include "relay/nflog-parse.h"
 #include "relay/refuse.h"
 
 struct nflog;
@@ -15,6 +16,10 @@ struct nflog_parts {
 	const struct names *names;
 	struct refusals *refusals;
 };
+
+/* One packet that was refused. */
+must_check int nflog_record(const struct nflog_parts *parts,
+			    const struct nflog_packet *p);
 
 /* @take_fd, non-blocking, is taken also on failure.  Reads when unpaused. */
 must_check int nflog_new(struct nflog **ret, const struct nflog_parts *parts,

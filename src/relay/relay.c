@@ -27,6 +27,7 @@
 #include "ipc/protocol.h"
 #include "ipc/request.h"
 #include "relay/dns.h"
+#include "relay/handover.h"
 #include "relay/nflog.h"
 
 #define POLICY_MAX      ((size_t)64 * 1024 * 1024) /* bytes of memory */
@@ -73,6 +74,7 @@ struct relay {
 	struct gate *gate;
 	struct dns *dns;
 	struct nflog *nflog;
+	struct handover_in handed;
 	bool paused, ended;
 };
 
@@ -84,7 +86,7 @@ static int answer_narrow(void *peer, struct ipc_msg *m);
 #define ANY_PHASE 1u
 
 static const struct request from_supervisor[] = {
-	[MSG_SOCKETS] = { "sockets", answer_sockets, 256, ANY_PHASE, 3, 4,
+	[MSG_SOCKETS] = { "sockets", answer_sockets, 256, ANY_PHASE, 1, 4,
 			  true },
 };
 static const struct request from_scribe[] = {
@@ -156,7 +158,15 @@ static bool is_expected(int fd, size_t i)
 		socket_option(fd, SO_ACCEPTCONN) == rows[i].listens);
 }
 
-static int open_gate(struct relay *r, int take_listener)
+static struct nflog_parts log_parts(struct relay *r)
+{
+	return (struct nflog_parts){ .loop = r->loop,
+				     .policy = &r->policy,
+				     .names = r->names,
+				     .refusals = r->refusals };
+}
+
+static int open_gate(struct relay *r, int take_listener, bool handed)
 {
 	struct gate_parts parts = { .loop = r->loop,
 				    .policy = &r->policy,
@@ -168,6 +178,12 @@ static int open_gate(struct relay *r, int take_listener)
 				    .orig = r->seams.orig };
 	struct rlimit limit = { .rlim_cur = 1024 };
 
+	if (handed) {
+		r->handed.parts = log_parts(r);
+		r->handed.dns = &r->dns;
+		parts.accept = handover_accept;
+		parts.accept_owner = &r->handed;
+	}
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
 	parts.fds_max =
 		r->seams.fds_max ? r->seams.fds_max : (size_t)limit.rlim_cur;
@@ -186,10 +202,7 @@ static int open_dns(struct relay *r, int take_udp, int take_tcp)
 
 static int open_nflog(struct relay *r, int take_fd)
 {
-	struct nflog_parts parts = { .loop = r->loop,
-				     .policy = &r->policy,
-				     .names = r->names,
-				     .refusals = r->refusals };
+	struct nflog_parts parts = log_parts(r);
 
 	return nflog_new(&r->nflog, &parts, take_fd);
 }
@@ -210,19 +223,30 @@ static int send_ready(struct relay *r)
 			 buf_str(&b));
 }
 
+/* The warden's end of handover.h. */
+static bool is_channel(int fd)
+{
+	return socket_option(fd, SO_DOMAIN) == AF_UNIX &&
+	       socket_option(fd, SO_TYPE) == SOCK_SEQPACKET &&
+	       socket_option(fd, SO_ACCEPTCONN) == 0;
+}
+
 static int answer_sockets(void *peer, struct ipc_msg *m)
 {
 	struct relay *r = ((struct peer *)peer)->relay;
+	bool handed = m->n_fds == 1;
 	int e = 0;
 
+	if (m->n_fds == 2 || (handed && !is_channel(m->fds[0])))
+		return -EPROTO;
 	for (size_t i = 0; i < m->n_fds && e == 0; i++) {
-		if (!is_expected(m->fds[i], i))
+		if (!handed && !is_expected(m->fds[i], i))
 			return -EPROTO;
 		e = fd_set_nonblock(m->fds[i], true);
 	}
 	if (e == 0)
-		e = open_gate(r, ipc_take_fd(m, 0));
-	if (e == 0)
+		e = open_gate(r, ipc_take_fd(m, 0), handed);
+	if (e == 0) /* without others: -1 */
 		e = open_dns(r, ipc_take_fd(m, 1), ipc_take_fd(m, 2));
 	if (e == 0 && m->n_fds > 3)
 		e = open_nflog(r, ipc_take_fd(m, 3));

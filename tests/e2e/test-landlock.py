@@ -1,0 +1,298 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""`backend: landlock`: what it lacks is accepted by word, the rest stands."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+
+import servers
+from harness import (AS_ROOT, BAWN, LANDLOCK, World, check, contains, equal,
+                     main, skip, test, wait_for)
+
+WORDS = LANDLOCK[LANDLOCK.index('['):].split(']')[0]
+
+
+def abi():
+    nr = 444  # landlock_create_ruleset, everywhere
+    import ctypes
+    return ctypes.CDLL(None).syscall(nr, None, 0, 1)
+
+
+if abi() >= 6 and not AS_ROOT:
+    w = World()
+    web = w.serve(servers.Web())
+    w.policy(f'''version: 1
+{LANDLOCK}network:
+  allow:
+    - {{host: web.test, connect: "127.0.0.1:{web.port}"}}
+''')
+
+
+def need():
+    if AS_ROOT:
+        skip('no backend: landlock for root')
+    if abi() < 6:
+        skip('no Landlock of version 6')
+
+
+def py(code, **kw):
+    return w.run('python3', '-c', code, **kw)
+
+
+@test('what the backend lacks is refused by its words')
+def words():
+    need()
+    v = World('version: 1\nbackend: landlock\nbackend_accept: [hide]\n')
+    r = v.run('true')
+    equal(r.code, 125, f'{r}')
+    contains(r.err, 'backend_accept: [', 'the remedy')
+    contains(r.err, 'total-kill', 'a word')
+    check('[hide' not in r.err, f'hide was accepted: {r}')
+
+
+@test('files: the plan, and nothing else')
+def files():
+    need()
+    w.write(w.top + '/beside', 'secret')
+    r = w.run('sh', '-c', f'echo x > made; cat {w.top}/beside; ls /; ls /tmp;'
+              f'cat {w.home}/.ssh/id_secret; chmod 777 {w.home}/.ssh;'
+              f'touch -d 2001-01-01 {w.top}/beside; chmod 600 made; ls -l made;'
+              'touch -d 2001-01-01 made; stat -c %Y made;'
+              'echo y > "$HOME/f" && echo z > "$TMPDIR/g" && echo private')
+    check('secret' not in r.out and 'SECRET' not in r.out, f'{r}')
+    contains(r.out, '-rw------- ', 'a mode of its own file')
+    contains(r.out, '978307200', 'a time of its own file')
+    contains(r.out, 'private', 'its own home and temporary directory')
+    equal(os.stat(w.home + '/.ssh').st_mode & 0o777, 0o700, 'mode of ~/.ssh')
+    check(os.stat(w.top + '/beside').st_mtime > 1e9, 'its time was changed')
+
+
+@test('an allowed host is reached, another is refused, both recorded')
+def net():
+    need()
+    r = w.run('curl', '-sS', 'http://web.test/', timeout=40)
+    contains(r.out, 'hello from', f'{r}')
+    check(w.granted(host='web.test', port=80), 'no grant')
+    r = w.run('curl', '-sS', '-m', '5', 'http://192.0.2.1/', timeout=40)
+    check(r.code != 0, f'{r}')
+    check([x for x in w.having('net.refuse')
+           if x.get('addr') == '192.0.2.1'], 'no refusal')
+
+
+@test("the host's loopback and its Unix sockets are out of reach")
+def host_sockets():
+    need()
+    path = w.project + '/host.sock'
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(path)
+    s.listen()
+    a = socket.socket(socket.AF_UNIX)
+    a.bind('\0' + os.path.basename(w.top))
+    a.listen()
+    r = py(f'''
+import socket
+def tries(family, to):
+    try:
+        socket.socket(family).connect(to)
+        print('reached', to)
+    except OSError as e:
+        print('refused', e.errno)
+tries(socket.AF_INET, ('127.0.0.1', {web.port}))
+tries(socket.AF_UNIX, {path!r})
+tries(socket.AF_UNIX, '\\0' + {os.path.basename(w.top)!r})
+''')
+    equal(r.out.count('refused'), 3, f'{r}')
+    s.close()
+    a.close()
+    os.unlink(path)
+
+
+@test('servers of the session itself are reached, on loopback alone')
+def own_servers():
+    need()
+    r = py('''
+import socket, threading
+def serve(s):
+    c = s.accept()[0]; c.sendall(b'own'); c.close()
+def both(s, family, to):
+    s.listen(); threading.Thread(target=serve, args=(s,), daemon=True).start()
+    c = socket.socket(family); c.connect(to or s.getsockname())
+    print(c.recv(10).decode())
+s = socket.socket(); s.bind(('0.0.0.0', 0)); print(s.getsockname()[0])
+both(s, socket.AF_INET, None)
+u = socket.socket(socket.AF_UNIX); u.bind('own.sock')
+both(u, socket.AF_UNIX, 'own.sock')
+''')
+    equal(r.out.split(), ['127.0.0.1', 'own', 'own'], f'{r}')
+
+
+@test('no way past connect()')
+def past():
+    need()
+    r = py(f'''
+import ctypes, socket
+def tries(what, fn):
+    try:
+        fn()
+        print('possible:', what)
+    except OSError as e:
+        print('refused', what, e.errno)
+to = ('127.0.0.1', {web.port})
+tries('fast open', lambda: socket.socket().sendto(b'GET / \\n', 0x20000000, to))
+tries('fast open option',
+      lambda: socket.socket().setsockopt(socket.IPPROTO_TCP, 30, 1))
+tries('source route', lambda: socket.socket().setsockopt(
+    socket.IPPROTO_IP, socket.IP_OPTIONS, b'\\x83\\x07\\x04\\x7f\\0\\0\\1\\0'))
+tries('multipath', lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262))
+tries('raw', lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1))
+tries('unix datagram', lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+tries('pair of datagram', lambda: socket.socketpair(
+    socket.AF_UNIX, socket.SOCK_DGRAM))
+c = ctypes.CDLL(None, use_errno=True)
+def call(nr, *a):
+    if c.syscall(nr, *a) == -1:
+        raise OSError(ctypes.get_errno(), '')
+tries('io_uring', lambda: call(425, 1, ctypes.create_string_buffer(120)))
+''')
+    check('possible' not in r.out, f'{r}')
+    equal(r.out.count('refused'), 8, f'{r}')
+
+
+@test('an address that changes while it is looked at leads nowhere')
+def race():
+    need()
+    seen = []
+    s = socket.create_server(('127.0.0.1', 0))
+    s.settimeout(0.1)
+    stop = threading.Event()
+
+    def watch():
+        while not stop.is_set():
+            try:
+                seen.append(s.accept())
+            except OSError:
+                pass
+
+    t = threading.Thread(target=watch)
+    t.start()
+    w.write('race.c', r'''
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+static volatile struct sockaddr_in a = { .sin_family = AF_INET };
+static in_port_t bad;
+static void *flip(void *p) {
+	for (;;) { a.sin_port = bad; a.sin_port = htons(9); }
+	return p;
+}
+int main(int c, char **v) {
+	pthread_t t;
+	int ok = 0;
+	bad = htons(atoi(v[1]));
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	pthread_create(&t, NULL, flip, NULL);
+	for (int i = 0; i < 300; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+		ok += connect(fd, (void *)&a, sizeof(a)) == 0;
+		close(fd);
+	}
+	printf("connected %d\n", ok);
+	fflush(stdout);
+	_exit(c < 2);
+}
+''')
+    subprocess.run(['cc', '-o', w.project + '/race', w.project + '/race.c',
+                    '-pthread'], check=True)
+    r = w.run('./race', str(s.getsockname()[1]), timeout=50)
+    stop.set()
+    t.join()
+    equal(r.out, 'connected 0\n', f'{r}')
+    equal(seen, [], 'connections to the host')
+
+
+@test('the host is out of reach of signals, limits and tracing')
+def processes():
+    need()
+    victim = subprocess.Popen(['sleep', '60'])
+    r = py(f'''
+import ctypes, os, resource
+def tries(what, fn):
+    try:
+        fn()
+        print('possible:', what)
+    except OSError as e:
+        print('refused', what, e.errno)
+tries('kill', lambda: os.kill({victim.pid}, 9))
+tries('prlimit', lambda: resource.prlimit({victim.pid}, resource.RLIMIT_CPU, (0, 0)))
+tries('affinity', lambda: os.sched_setaffinity({victim.pid}, {{0}}))
+tries('environ', lambda: open('/proc/{victim.pid}/environ').read())
+tries('mem', lambda: open('/proc/{victim.pid}/mem', 'rb'))
+os.sched_setaffinity(os.getpid(), {{0}})
+''')
+    check(victim.poll() is None, 'it died')
+    victim.kill()
+    victim.wait()
+    check('possible' not in r.out, f'{r}')
+    equal(r.out.count('refused'), 5, f'{r}')
+
+
+def sleepers(mark):
+    r = subprocess.run(['pgrep', '-f', f'sleep {mark}'], capture_output=True)
+    return r.stdout.split()
+
+
+@test('what the command leaves behind ends with it')
+def leaves():
+    need()
+    mark = str(710000 + os.getpid() % 90000)
+    r = w.run('sh', '-c', f'(setsid sleep {mark} &) ; sleep 0.2')
+    equal(r.code, 0, f'{r}')
+    wait_for('its daemon ends', 3, lambda: not sleepers(mark))
+
+
+def killed(pick, what):
+    mark = str(610000 + os.getpid() % 90000)
+    p = subprocess.Popen([BAWN, 'run', '--policy', w.policy_path, '--', 'sh',
+                          '-c', f'(setsid sleep {mark} &); sleep {mark}'],
+                         cwd=w.project, env=w.env, stdin=subprocess.DEVNULL,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for('it runs', 10, lambda: len(sleepers(mark)) >= 2)
+    os.kill(pick(p.pid), signal.SIGKILL)
+    p.wait()
+    wait_for(what, 4, lambda: not sleepers(mark))
+
+
+@test('all end with the supervisor')
+def supervisor():
+    need()
+    killed(lambda pid: pid, 'all processes end')
+
+
+@test('all end with the warden')
+def warden():
+    need()
+
+    def child(pid):
+        out = subprocess.run(['pgrep', '-P', str(pid), 'bawn'],
+                             capture_output=True).stdout.split()
+        return int(out[0])
+
+    killed(child, 'all processes end')
+
+
+@test('the record says what the walls are made of')
+def layers():
+    need()
+    w.run('true')
+    rows = w.having('session.start') or w.having('session.started')
+    check(any('landlock' == r.get('layer.backend') for r in rows),
+          f'no layer.backend among {rows[-1:]}')
+
+
+main()
