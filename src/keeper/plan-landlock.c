@@ -216,7 +216,8 @@ static int fit(struct plan_work *w, struct plan *p, struct plan_mount *m,
 		}
 		if (!is_itself(m))
 			return take_moved(w, m, ret_keep);
-		lacking[LACK_PROTECT] |= is_protected(p, m);
+		/* In any writable tree something may run later outside. */
+		lacking[LACK_PROTECT] |= m->writable || is_protected(p, m);
 		*ret_keep = true;
 		return 0;
 	case PLAN_DIR:
