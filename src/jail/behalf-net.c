@@ -944,8 +944,10 @@ int socks_new(struct socks **ret, struct behalf *b, struct diag *reterr)
 		socks_free(t);
 		return r;
 	}
-	if (open_listener(&in6addr_loopback, &t->listener6, &t->at6) != 0)
-		auto_fd(&t->listener6), t->listener6 = -1;
+	if (open_listener(&in6addr_loopback, &t->listener6, &t->at6) != 0) {
+		auto_fd(&t->listener6);
+		t->listener6 = -1;
+	}
 	*ret = t;
 	return 0;
 }

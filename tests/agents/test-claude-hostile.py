@@ -333,9 +333,13 @@ def attack():
     # Each way to run code was taken, or this shows nothing.
     want = {'hook-SessionStart', 'hook-UserPromptSubmit', 'hook-PreToolUse',
             'hook-PostToolUse', 'hook-Stop', 'key-helper', 'preload', 'mcp',
-            'bash', 'git-hook', 'fsmonitor', 'filter', 'npm-script', 'bashrc',
+            'bash', 'fsmonitor', 'filter', 'npm-script', 'bashrc',
             'daemon', 'node-options', 'path'}
     equal(want - ran(), set(), f'did not run; did: {sorted(ran())}')
+    # What would run later outside is read-only, and that is all it is.
+    check('git-hook' not in ran(), 'a hook could be planted')
+    check(not os.path.exists(f'{w.project}/.git/hooks/pre-commit'),
+          'a hook was planted')
     check_outside(host, before)
     with open(host.dump, 'rb') as f:
         received = f.read()
