@@ -264,6 +264,9 @@ def usual_day():
     w.write('day/hello.c', '#include <stdio.h>\nint main(void)'
             '{puts("built");return 0;}\n')
     w.write('day/Makefile', 'hello: hello.c\n\tcc -o hello hello.c\n')
+    # What changed in the clock's tick of the start counts as changed by it.
+    tick = time.clock_gettime(5)  # CLOCK_REALTIME_COARSE
+    wait_for('the next tick', 1, lambda: time.clock_gettime(5) > tick)
     r = w.run('sh', '-ec', 'cd day; git init -q . && make -s && ./hello && '
               'git add . && git commit -q -m first && git log --format=%an')
     equal((r.code, r.out), (0, 'built\nTest User\n'), f'{r}')
