@@ -31,12 +31,16 @@ const struct prove_reason prove_reasons[PROVE_REASONS_MAX] = {
 	{ { "handover.own-program-writable" },
 	  "handover.own-program-writable",
 	  "the copy that was tried is the project's" },
-	{ { "wtx.*" }, "wtx.*", "project files: a session's work" },
+	{ { "wtx.*" }, "wtx.*", "new ones: told at the end" },
 };
 const size_t n_prove_reasons = N_ELEMS(prove_reasons);
 
 /* Of those that a reason's glob covers: these must be refused all the same. */
-static const char *const never[] = { "wtx.bawn-policy" };
+static const char *const never[] = {
+	"wtx.bawn-policy",  "wtx.git-hook",       "wtx.git-hook-other",
+	"wtx.git-dir-swap", "wtx.git-hooks-swap", "wtx.claude-settings",
+	"wtx.mcp-json",
+};
 
 const struct prove_reason *prove_reason_find(struct str id)
 {

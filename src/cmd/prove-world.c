@@ -100,10 +100,29 @@ static int make_tree(const struct prove_world *w, const char *probe)
 		const char *name;
 		mode_t mode;
 	} dirs[] = {
-		{ "home", 0755 },         { "home/.ssh", 0755 },
-		{ "home/project", 0755 }, { "home/project/sub", 0755 },
-		{ "outside", 0777 },      { "state", 0700 },
+		{ "home", 0755 },
+		{ "home/.ssh", 0755 },
+		{ "home/project", 0755 },
+		{ "home/project/sub", 0755 },
+		{ "home/project/.git", 0755 },
+		{ "home/project/.git/objects", 0755 },
+		{ "home/project/.git/refs", 0755 },
+		{ "home/project/.git/hooks", 0755 },
+		{ "home/project/.claude", 0755 },
+		{ "outside", 0777 },
+		{ "state", 0700 },
 		{ "run", 0700 },
+	};
+	/* What is there and runs later outside is read-only. */
+	static const struct {
+		const char *name, *text;
+	} files[] = {
+		{ "policy.yaml", "version: 1\n" },
+		{ "home/project/.bawn.yaml", "version: 1\n" },
+		{ "home/project/.git/HEAD", "ref: refs/heads/main\n" },
+		{ "home/project/.git/hooks/pre-commit", "#!/bin/sh\n" },
+		{ "home/project/.claude/settings.json", "{}\n" },
+		{ "home/project/.mcp.json", "{}\n" },
 	};
 	static const char *const secrets[] = { "secret", "home/.ssh/id_ed25519",
 					       "home/project/sub/.env" };
@@ -114,13 +133,10 @@ static int make_tree(const struct prove_world *w, const char *probe)
 		r = make_dir(w, dirs[i].name, dirs[i].mode);
 	for (size_t i = 0; r == 0 && i < N_ELEMS(secrets); i++)
 		r = make_file(w, secrets[i], marker, 0644);
+	for (size_t i = 0; r == 0 && i < N_ELEMS(files); i++)
+		r = make_file(w, files[i].name, str_of(files[i].text), 0644);
 	if (r == 0)
 		r = make_file(w, "outside/there", STR(THERE), 0666);
-	if (r == 0)
-		r = make_file(w, "policy.yaml", STR("version: 1\n"), 0644);
-	if (r == 0)
-		r = make_file(w, "home/project/.bawn.yaml", STR("version: 1\n"),
-			      0644);
 	return r < 0 ? r : copy_probe(w, probe);
 }
 
