@@ -80,8 +80,8 @@ static void send_close(struct run *r)
 	json_kuint(&w, "wall_ms", wall_ms(r));
 	json_close(&w, '}');
 	if (r->out.failed ||
-	    ipc_send(r->keeper_fd, MSG_CLOSE, 1, buf_str(&r->out), &mounts,
-		     mounts != -1) < 0)
+	    ipc_send(r->keeper_fd, MSG_CLOSE, RUN_CLOSE_ID, buf_str(&r->out),
+		     &mounts, mounts != -1) < 0)
 		r->closed = true; /* the keeper writes "supervisor died" */
 }
 

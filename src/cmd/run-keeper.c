@@ -50,8 +50,11 @@ static int on_refused(struct run *r, struct ipc_msg *m)
 		return 0;
 	}
 	if (r->phase == RUN_ENDING) {
-		/* The closing record: nothing more is to be waited for. */
-		if (r->granted) /* else it is about what was told already */
+		/*
+		 * Nothing more is to be waited for.  Why there was no session
+		 * the user has heard already.
+		 */
+		if (r->granted && m->id == RUN_CLOSE_ID)
 			run_tell(r, "%s", text);
 		r->closed = true;
 		run_check_over(r);

@@ -130,7 +130,8 @@ int run_send_open(struct run *r)
 	json_close(&w, '}');
 	if (r->out.failed)
 		return -ENOMEM;
-	e = ipc_send(r->keeper_fd, MSG_OPEN, 1, buf_str(&r->out), NULL, 0);
+	e = ipc_send(r->keeper_fd, MSG_OPEN, RUN_OPEN_ID, buf_str(&r->out),
+		     NULL, 0);
 	/* One that has just died is asked no more, by who reads from it. */
 	return e == -EPIPE ? 0 : e;
 }

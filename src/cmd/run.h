@@ -36,6 +36,10 @@ struct run_opts {
 	bool json, plan, review, live, no_hints, no_ask;
 };
 
+/* Of our two requests, by which the keeper's refusal says which it is about. */
+#define RUN_OPEN_ID  1u
+#define RUN_CLOSE_ID 2u
+
 enum run_phase {
 	RUN_OPENING = 1,
 	RUN_MAKING,
