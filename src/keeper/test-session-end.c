@@ -9,9 +9,7 @@ static void client_dies(void)
 	struct given g;
 	int c;
 
-	world_init(&w);
-	c = connect_client(&w);
-	start_session(&w, c, &g);
+	c = world_with_session(&w, &g);
 	(void)close(c);
 	expect_close(&w, &g, "supervisor died");
 	/* In OPENING and GRANTED too. */
@@ -44,9 +42,7 @@ static void relay_dies(void)
 	struct given g;
 	int c;
 
-	world_init(&w);
-	c = connect_client(&w);
-	start_session(&w, c, &g);
+	c = world_with_session(&w, &g);
 	(void)close(TAKE_FD(g.relay[2]));
 	CHECK_EQ(receive(&w, c), MSG_TERMINATE);
 	CHECK_STR(word(&w, "reason"), STR("the relay died"));
@@ -55,9 +51,7 @@ static void relay_dies(void)
 	CHECK_STR(word(&w, "kind"), STR("session.close"));
 	say(g.ledger, MSG_APPENDED, w.m.id, "{\"seq\":2}");
 	CHECK_EQ(receive(&w, c), MSG_CLOSED);
-	(void)close(c);
-	given_close(&g);
-	world_done(&w);
+	world_done_with(&w, &g, c);
 }
 
 static void relay_does_not_die(void)
@@ -66,18 +60,14 @@ static void relay_does_not_die(void)
 	struct given g;
 	int c;
 
-	world_init(&w);
-	c = connect_client(&w);
-	start_session(&w, c, &g);
+	c = world_with_session(&w, &g);
 	say(c, MSG_CLOSE, 9, "{\"code\":0,\"reason\":\"exit\"}");
 	/* Its end stays open: the record comes all the same. */
 	CHECK_EQ(receive(&w, g.ledger), MSG_APPEND_TELL);
 	CHECK_STR(word(&w, "kind"), STR("session.close"));
 	say(g.ledger, MSG_APPENDED, w.m.id, "{\"seq\":2}");
 	CHECK_EQ(receive(&w, c), MSG_CLOSED);
-	(void)close(c);
-	given_close(&g);
-	world_done(&w);
+	world_done_with(&w, &g, c);
 }
 
 /* The scribe closes the channel of a writer that broke its rules. */
@@ -87,9 +77,7 @@ static void record_refused(void)
 	struct given g;
 	int c;
 
-	world_init(&w);
-	c = connect_client(&w);
-	start_session(&w, c, &g);
+	c = world_with_session(&w, &g);
 	say(c, MSG_EVENT, 0, "{\"kind\":\"net.grant\"}");
 	CHECK_EQ(receive(&w, g.events), MSG_APPEND);
 	(void)close(TAKE_FD(g.events));
@@ -98,9 +86,7 @@ static void record_refused(void)
 	say(c, MSG_CLOSE, 9, "{\"code\":0,\"reason\":\"exit\"}");
 	expect_close(&w, &g, "exit");
 	CHECK_EQ(receive(&w, c), MSG_CLOSED);
-	(void)close(c);
-	given_close(&g);
-	world_done(&w);
+	world_done_with(&w, &g, c);
 }
 
 static void role_dies(bool is_scribe)
@@ -109,9 +95,7 @@ static void role_dies(bool is_scribe)
 	struct given g;
 	int c;
 
-	world_init(&w);
-	c = connect_client(&w);
-	start_session(&w, c, &g);
+	c = world_with_session(&w, &g);
 	(void)close(is_scribe ? w.scribe : w.zygote);
 	/* The client is left alone at once, and the relay too. */
 	CHECK_EQ(receive(&w, c), 0);
@@ -124,9 +108,7 @@ static void role_dies(bool is_scribe)
 		expect_close(&w, &g, "the relays' zygote died");
 	}
 	CHECK_EQ(exit_code(&w), KEEPER_BROKEN);
-	(void)close(c);
-	given_close(&g);
-	world_done(&w);
+	world_done_with(&w, &g, c);
 }
 
 static void scribe_dies(void)
@@ -177,9 +159,7 @@ static void written_not_durable(void)
 	struct given g;
 	int c;
 
-	world_init(&w);
-	c = connect_client(&w);
-	start_session(&w, c, &g);
+	c = world_with_session(&w, &g);
 	say(c, MSG_CLOSE, 9, "{\"code\":0,\"reason\":\"exit\"}");
 	CHECK_EQ(receive(&w, g.relay[2]), 0);
 	for (int i = 0; i < 3; i++)
@@ -200,9 +180,7 @@ static void written_not_durable(void)
 	CHECK_EQ(receive(&w, g.ledger), MSG_APPEND_TELL);
 	CHECK_STR(word(&w, "reason"), STR("bawnd died"));
 	say(g.ledger, MSG_APPENDED, w.m.id, "{\"seq\":9}");
-	(void)close(c);
-	given_close(&g);
-	world_done(&w);
+	world_done_with(&w, &g, c);
 }
 
 static void keeper_dies(void)
@@ -211,9 +189,7 @@ static void keeper_dies(void)
 	struct given g;
 	int c, fd;
 
-	world_init(&w);
-	c = connect_client(&w);
-	start_session(&w, c, &g);
+	c = world_with_session(&w, &g);
 	world_kill(&w);
 	CHECK_EQ(receive(&w, c), 0);
 	CHECK_EQ(receive(&w, g.relay[2]), 0);
@@ -288,9 +264,7 @@ static void close_refused(void)
 	struct str text;
 	int c;
 
-	world_init(&w);
-	c = connect_client(&w);
-	start_session(&w, c, &g);
+	c = world_with_session(&w, &g);
 	say(c, MSG_CLOSE, 9, "{\"code\":0,\"reason\":\"exit\"}");
 	(void)close(TAKE_FD(g.relay[2]));
 	for (int i = 0; i < 2; i++) {
@@ -327,9 +301,7 @@ static void stops(void)
 	struct given g;
 	int c;
 
-	world_init(&w);
-	c = connect_client(&w);
-	start_session(&w, c, &g);
+	c = world_with_session(&w, &g);
 	(void)kill(w.pid, SIGTERM);
 	CHECK_EQ(receive(&w, c), MSG_TERMINATE);
 	say(c, MSG_CLOSE, 9, "{\"code\":143,\"reason\":\"signal\"}");
@@ -341,9 +313,7 @@ static void stops(void)
 	say(w.scribe, MSG_APPENDED, w.m.id, "{\"seq\":3}");
 	CHECK_EQ(exit_code(&w), KEEPER_STOPPED);
 	CHECK_EQ(access(w.socket, F_OK), -1);
-	(void)close(c);
-	given_close(&g);
-	world_done(&w);
+	world_done_with(&w, &g, c);
 }
 
 int main(void)

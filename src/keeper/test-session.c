@@ -14,9 +14,7 @@ static void good_session(void)
 	struct given g;
 	int c;
 
-	world_init(&w);
-	c = connect_client(&w);
-	start_session(&w, c, &g);
+	c = world_with_session(&w, &g);
 	say(c, MSG_EVENT, 0, "{\"kind\":\"limit.hit\"}");
 	CHECK_EQ(receive(&w, g.events), MSG_APPEND);
 	CHECK_EQ(w.m.id, 0);
@@ -26,9 +24,7 @@ static void good_session(void)
 	expect_close(&w, &g, "exit");
 	CHECK_EQ(receive(&w, c), MSG_CLOSED);
 	CHECK_EQ(w.m.id, 9);
-	(void)close(c);
-	given_close(&g);
-	world_done(&w);
+	world_done_with(&w, &g, c);
 }
 
 static void refusals(void)
@@ -80,9 +76,7 @@ static void no_record_no_session(void)
 	say(c, MSG_LIST, 10, "{}");
 	CHECK_EQ(receive(&w, c), MSG_SESSIONS);
 	CHECK_EQ(json_find(w.body, "sessions")->kids.n, 0);
-	(void)close(c);
-	given_close(&g);
-	world_done(&w);
+	world_done_with(&w, &g, c);
 }
 
 static void other_build(void)
@@ -92,9 +86,7 @@ static void other_build(void)
 	struct given g;
 	int c, d;
 
-	world_init(&w);
-	c = connect_client(&w);
-	start_session(&w, c, &g);
+	c = world_with_session(&w, &g);
 	d = connect_client(&w);
 	format_open(&w, "other", "", body, sizeof(body));
 	say(d, MSG_OPEN, 1, body);
@@ -248,9 +240,7 @@ static void kills(void)
 	struct given g;
 	int c, d;
 
-	world_init(&w);
-	c = connect_client(&w);
-	start_session(&w, c, &g);
+	c = world_with_session(&w, &g);
 	d = connect_client(&w);
 	(void)snprintf(body, sizeof(body),
 		       "{\"build\":\"%s\",\"session\":\"zzz\"}", build_id());
@@ -427,9 +417,7 @@ static void new_nameservers(void)
 		  STR("fd00::2#53"));
 	CHECK_STR(json_find(w.body, "hosts")->kids.first->kids.first->string,
 		  STR("nine.test"));
-	(void)close(c);
-	given_close(&g);
-	world_done(&w);
+	world_done_with(&w, &g, c);
 }
 
 #define MANY 200
@@ -477,9 +465,7 @@ static void back_pressure(void)
 	struct given g;
 	int c, sent = 0, seen = 0;
 
-	world_init(&w);
-	c = connect_client(&w);
-	start_session(&w, c, &g);
+	c = world_with_session(&w, &g);
 	memset(body, ' ', sizeof(body) - 1);
 	memcpy(body, "{\"kind\":\"limit.hit\"}", 20);
 	CHECK_EQ(fd_set_nonblock(c, true), 0);
@@ -496,9 +482,7 @@ static void back_pressure(void)
 	while (seen < sent && receive(&w, g.events) == MSG_APPEND)
 		seen++;
 	CHECK_EQ(seen, sent);
-	(void)close(c);
-	given_close(&g);
-	world_done(&w);
+	world_done_with(&w, &g, c);
 }
 
 int main(void)

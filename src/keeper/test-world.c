@@ -314,3 +314,20 @@ void expect_close(struct world *w, struct given *g, const char *reason)
 }
 
 /* ---- */
+
+int world_with_session(struct world *w, struct given *g)
+{
+	int c;
+
+	world_init(w);
+	c = connect_client(w);
+	start_session(w, c, g);
+	return c;
+}
+
+void world_done_with(struct world *w, struct given *g, int client)
+{
+	(void)close(client);
+	given_close(g);
+	world_done(w);
+}

@@ -65,3 +65,7 @@ void open_session(struct world *w, int client, struct given *g);
 void start_session(struct world *w, int client, struct given *g);
 /* From the relay's end to the closing record, as a good relay and scribe. */
 void expect_close(struct world *w, struct given *g, const char *reason);
+/* A world with one session that runs; its client. */
+int world_with_session(struct world *w, struct given *g);
+/* What is left of both, and of its @client. */
+void world_done_with(struct world *w, struct given *g, int client);

@@ -145,9 +145,8 @@ sys.exit(7)
 '''
 
 
-@test('the disk fills up under a running session', 120)
-def full_while_running():
-    s = Small()
+def noisy_on_full_disk(s):
+    """A session that has made its noise since the disk of @s was filled."""
     w = s.world
     p = w.popen(['/usr/bin/python3', '-c', NOISE], stdin=subprocess.PIPE,
                 options=['--no-hints'])
@@ -156,6 +155,14 @@ def full_while_running():
     p.stdin.write(b'go\n')
     p.stdin.flush()
     equal(p.stdout.readline(), b'done\n', f'{w.log()}')
+    return p
+
+
+@test('the disk fills up under a running session', 120)
+def full_while_running():
+    s = Small()
+    w = s.world
+    p = noisy_on_full_disk(s)
 
     # By then the last page of the ledger is full too.
     def refused():
@@ -188,13 +195,7 @@ def full_while_running():
 def full_and_stopped():
     s = Small()
     w = s.world
-    p = w.popen(['/usr/bin/python3', '-c', NOISE], stdin=subprocess.PIPE,
-                options=['--no-hints'])
-    equal(p.stdout.readline(), b'there\n', 'start')
-    s.fill()
-    p.stdin.write(b'go\n')
-    p.stdin.flush()
-    equal(p.stdout.readline(), b'done\n', f'{w.log()}')
+    p = noisy_on_full_disk(s)
     p.stdin.write(b'end\n')
     p.stdin.flush()
     equal(p.wait(20), 7, 'its own code')
