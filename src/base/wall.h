@@ -50,7 +50,7 @@
 	X(PROC_RO, "what else of /proc acts on the host is read-only")        \
 	X(PROC_MASKS, "what of /proc tells of the host is empty")             \
 	X(HIDE_COVERS, "hidden files are covered")                            \
-	X(HIDE_PINS, "nested: what holds a hidden file cannot be moved")      \
+	X(HIDE_PINS, "what holds a hidden file cannot be moved")              \
 	X(PRIVATE_TMP, "/tmp is the session's own")                           \
 	X(PRIVATE_HOME, "the home is the project's own")                      \
 	X(POLICY_FILE, "the project's policy cannot be changed from inside")  \

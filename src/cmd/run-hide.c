@@ -35,19 +35,21 @@ static void record_late(struct run *r, const struct hide_found *f)
 static int keep(struct run *r, const struct hide_found *f)
 {
 	size_t size = r->covers_size ? 2 * r->covers_size : 64;
+	const char *path;
 
 	if (r->n_covers == r->covers_size) {
-		const char **v = reallocarray(r->covers, size, sizeof(*v));
+		struct cover_hide *v =
+			reallocarray(r->covers, size, sizeof(*v));
 
 		if (!v)
 			return -ENOMEM;
 		r->covers = v;
 		r->covers_size = size;
 	}
-	r->covers[r->n_covers] = arena_cstr(&r->arena, str_of(f->path));
-	if (!r->covers[r->n_covers])
+	path = arena_cstr(&r->arena, str_of(f->path));
+	if (!path)
 		return -ENOMEM;
-	r->n_covers++;
+	r->covers[r->n_covers++] = (struct cover_hide){ path, f->pin };
 	return 0;
 }
 
@@ -74,7 +76,7 @@ static int on_found(void *owner, const struct hide_found *f)
 		return run_later_replaced(r, f);
 	if (r->needs & RUN_NEED_JAIL)
 		return keep(r, f);
-	e = jail_cover(r->jail, f->path);
+	e = jail_cover(r->jail, &(struct cover_hide){ f->path, f->pin });
 	if (e < 0)
 		return e;
 	if (e == 0 && !f->at_start)

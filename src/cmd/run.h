@@ -94,7 +94,7 @@ struct run {
 	uint64_t started_ns; /* clock_mono_ns(); 0: not yet */
 
 	/* Found before the jail was there to cover them. */
-	const char **covers; /* in the arena */
+	struct cover_hide *covers; /* their paths in the arena */
 	size_t n_covers, covers_size;
 	bool scanning;           /* the first pass of hide is not over */
 	struct run_later *later; /* run-later.c; NULL: nothing is writable */

@@ -22,6 +22,9 @@
  * of its file system above what is covered becomes a mount point of itself, which
  * nobody can move.  Read-only ones cannot be moved anyway.
  *
+ * The same holds for what is hidden by the name of a directory above it: moved
+ * away from there it would be bare in the next session.
+ *
  * What is locked is pinned by one directory only, unless all is: ".git" cannot be
  * moved away from around its hooks, while the directories above stay free to be.
  */
@@ -46,7 +49,7 @@
 
 struct work {
 	const struct cover_place *place;
-	const char *const *paths;
+	const struct cover_hide *hides;
 	const struct cover_lock *locks;
 	size_t n, n_locks, missing;
 	int error; /* -errno, or 0 */
@@ -192,12 +195,13 @@ static own_stack int work(void *arg)
 		_exit(1);
 	}
 	for (size_t i = 0; i < w->n; i++) {
-		int r = WALL(HIDE_PINS) && w->place->pin
-				? pin_above(w->paths[i])
+		const struct cover_hide *h = &w->hides[i];
+		int r = WALL(HIDE_PINS) && (w->place->pin || h->pin)
+				? pin_above(h->path)
 				: 0;
 
 		if (r == 0 && WALL(HIDE_COVERS))
-			r = cover_one(w->paths[i]);
+			r = cover_one(h->path);
 
 		if (is_missing(r))
 			w->missing++;
@@ -213,13 +217,13 @@ static own_stack int work(void *arg)
 	_exit(0);
 }
 
-int cover_paths(const struct cover_place *place, const char *const *paths,
+int cover_paths(const struct cover_place *place, const struct cover_hide *hides,
 		size_t n, const struct cover_lock *locks, size_t n_locks,
 		size_t *ret_missing)
 {
 	static _Alignas(16) char stack[STACK_BYTES];
 	struct work w = { .place = place,
-			  .paths = paths,
+			  .hides = hides,
 			  .locks = locks,
 			  .n = n,
 			  .n_locks = n_locks };

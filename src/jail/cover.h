@@ -16,6 +16,13 @@ struct cover_place {
 	bool pin;
 };
 
+/* What is to be blank from here on. */
+struct cover_hide {
+	const char *path;
+	/* It is hidden for where it is: no directory above can be moved. */
+	bool pin;
+};
+
 /* What is to be read-only from here on. */
 struct cover_lock {
 	const char *path;
@@ -28,6 +35,6 @@ struct cover_lock {
  * not be covered, the others are.
  */
 must_check int cover_paths(const struct cover_place *place,
-			   const char *const *paths, size_t n,
+			   const struct cover_hide *hides, size_t n,
 			   const struct cover_lock *locks, size_t n_locks,
 			   size_t *ret_missing);

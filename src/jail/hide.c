@@ -146,6 +146,42 @@ static bool is_hidden(const struct hide *h, struct str dir, struct str name)
 	return false;
 }
 
+/* @g hides its name wherever in the tree of @dir it is. */
+static bool is_everywhere(const struct hide *h, const struct hide_glob *g,
+			  struct str dir)
+{
+	if (g->kind != HIDE_K_DEEP)
+		return false;
+	for (size_t i = 0; i < h->c.n_trees; i++) {
+		struct str tree = str_of(h->c.trees[i]);
+
+		if (path_is_below(dir, tree) &&
+		    (g->root.len == 0 || path_is_below(tree, g->root)))
+			return true;
+	}
+	return false;
+}
+
+/* A glob hides @path, and only for the names of the directories above it. */
+static bool is_hidden_there(const struct hide *h, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	struct str dir = { path, (size_t)(slash - path) };
+	struct str name = str_of(slash + 1);
+	bool hidden = false;
+
+	for (size_t i = 0; i < h->c.n_globs; i++) {
+		const struct hide_glob *g = &h->globs[i];
+
+		if (!hide_glob_match(g, dir, name))
+			continue;
+		if (is_everywhere(h, g, dir))
+			return false;
+		hidden = true;
+	}
+	return hidden;
+}
+
 /* ---- what was found ---- */
 
 /* True: the cover of this very inode stands.  Remembers it otherwise. */
@@ -200,6 +236,8 @@ static int hand_over(struct hide *h, const char *path, enum hide_what what,
 				.what = what,
 				.at_start = h->first_pass };
 	int r;
+
+	f.pin = is_hidden_there(h, path);
 
 	f.appeared_utc_ns = (uint64_t)st->st_ctim.tv_sec * NS_PER_S +
 			    (uint64_t)st->st_ctim.tv_nsec;

@@ -28,7 +28,8 @@ enum hide_what {
 struct hide_found {
 	const char *path; /* absolute on the host; valid during the call */
 	enum hide_what what;
-	bool at_start;            /* found by the first scan */
+	bool at_start; /* found by the first scan */
+	bool pin;      /* it would not be, were a directory above it moved */
 	uint64_t appeared_utc_ns; /* 0: not known */
 };
 

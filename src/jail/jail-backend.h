@@ -21,7 +21,7 @@ struct jail_backend {
 			 struct str plan_json, struct jail_ids *ret_ids,
 			 struct diag *reterr);
 	/* *ret_missing of the paths are not there. */
-	int (*cover)(struct jail *j, const char *const *paths, size_t n,
+	int (*cover)(struct jail *j, const struct cover_hide *hides, size_t n,
 		     const struct cover_lock *locks, size_t n_locks, bool pin,
 		     size_t *ret_missing);
 	void (*heard)(struct jail *j); /* a message is about to be read */

@@ -65,12 +65,12 @@ static int ll_configure(struct jail *j, const struct plan *p,
  * The plan hides nothing: that was accepted.  What is left are sockets of the
  * host in the project, and to those the warden connects nobody.
  */
-static int ll_cover(struct jail *j, const char *const *paths, size_t n,
+static int ll_cover(struct jail *j, const struct cover_hide *hides, size_t n,
 		    const struct cover_lock *locks, size_t n_locks, bool pin,
 		    size_t *ret_missing)
 {
 	(void)j;
-	(void)paths;
+	(void)hides;
 	(void)locks;
 	(void)n_locks;
 	(void)pin;

@@ -331,14 +331,14 @@ static int ns_configure(struct jail *j, const struct plan *p,
 	return r;
 }
 
-static int ns_cover(struct jail *j, const char *const *paths, size_t n,
+static int ns_cover(struct jail *j, const struct cover_hide *hides, size_t n,
 		    const struct cover_lock *locks, size_t n_locks, bool pin,
 		    size_t *ret_missing)
 {
 	/* Directories that suddenly cannot be moved would surprise. */
 	struct cover_place place = { j->user_ns, j->mnt_ns, pin && j->nested };
 
-	return cover_paths(&place, paths, n, locks, n_locks, ret_missing);
+	return cover_paths(&place, hides, n, locks, n_locks, ret_missing);
 }
 
 const struct jail_backend jail_namespaces = {

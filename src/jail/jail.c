@@ -220,18 +220,18 @@ int jail_empowered(struct jail *j, int (*fn)(void *arg), void *arg)
 	return j->user_ns == -1 ? fn(arg) : power_call(j->user_ns, fn, arg);
 }
 
-int jail_cover_all(struct jail *j, const char *const *paths, size_t n,
+int jail_cover_all(struct jail *j, const struct cover_hide *hides, size_t n,
 		   const struct cover_lock *locks, size_t n_locks)
 {
 	size_t missing;
 
-	return j->backend->cover(j, paths, n, locks, n_locks, true, &missing);
+	return j->backend->cover(j, hides, n, locks, n_locks, true, &missing);
 }
 
-int jail_cover(struct jail *j, const char *path)
+int jail_cover(struct jail *j, const struct cover_hide *hide)
 {
 	size_t missing = 0;
-	int r = j->backend->cover(j, &path, 1, NULL, 0, false, &missing);
+	int r = j->backend->cover(j, hide, 1, NULL, 0, false, &missing);
 
 	return r == 0 && missing == 1 ? 1 : r;
 }

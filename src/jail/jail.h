@@ -117,18 +117,19 @@ void jail_kill(struct jail *j);
  */
 must_check int jail_empowered(struct jail *j, int (*fn)(void *arg), void *arg);
 /*
- * Hide @path, absolute as the jail sees it, in the running jail: from now on
+ * Hide a path, absolute as the jail sees it, in the running jail: from now on
  * it is an empty file or directory that cannot be opened.  Symlinks are not
  * followed.  0; 1 = there is no such path in the jail; -errno.
  */
-must_check int jail_cover(struct jail *j, const char *path);
+struct cover_hide;
+must_check int jail_cover(struct jail *j, const struct cover_hide *hide);
 /*
  * The same for many, before the command starts, and locks, which become
- * read-only; 0 when all that are visible were.  In a nested plan the directories
- * above them cannot be moved from then on.
+ * read-only; 0 when all that are visible were.  In a nested plan no directory
+ * above them can be moved from then on.
  */
 struct cover_lock;
-must_check int jail_cover_all(struct jail *j, const char *const *paths,
+must_check int jail_cover_all(struct jail *j, const struct cover_hide *hides,
 			      size_t n, const struct cover_lock *locks,
 			      size_t n_locks);
 /* @path becomes read-only; one that is not there does not matter. */

@@ -121,6 +121,28 @@ def policy_files():
     check(os.path.exists(w.top + '/drop/new'), f'files.write: {r}')
 
 
+@test('what is hidden by its place cannot be led away for the next session')
+def hidden_place():
+    w.write('conf/here.txt', 'private words\n')
+    w.write('conf/deep/er/a.key', 'private words\n')
+    w.write('free/x.key', 'private words\n')
+    w.policy('version: 1\nfiles:\n  read: [/usr, /etc, /opt]\n  write: [.]\n'
+             '  hide: [conf/here.txt, "conf/*/er/*.key", "**/x.key"]\n')
+    r = w.sh('for d in conf conf/deep conf/deep/er free; do mv $d $d.moved; done; '
+             'mkdir made; echo y > made/y; mv made conf/other && '
+             'mv conf/other/y conf/y && rm -r conf/y conf/other && echo worked')
+    for d in ('conf', 'conf/deep', 'conf/deep/er'):
+        contains(r.err, f"cannot move '{d}' to '{d}.moved': Device or resource busy",
+                 'a directory above')
+        check(os.path.isdir(f'{w.project}/{d}'), f'{d} is gone')
+    # Hidden wherever it is: it may go.
+    check(os.path.exists(w.project + '/free.moved/x.key'), 'free was not moved')
+    equal(r.out, 'worked\n', 'ordinary work beside it')
+    r = w.sh('grep -r private conf free.moved; :')
+    w.policy('version: 1\n')
+    check('private words' not in r.out, f'a later session reads: {r}')
+
+
 @test('a symlink out of the project leads nowhere')
 def symlink_out():
     link = w.project + '/link'
