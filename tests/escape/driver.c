@@ -40,6 +40,7 @@
 #include "base/json.h"
 #include "base/options.h"
 #include "ipc/protocol.h"
+#include "jail/cover.h"
 #include "jail/jail.h"
 #include "jail/missing.h"
 #include "jail/seccomp.h"
@@ -318,6 +319,16 @@ static void print_steps(const struct json *ready, uint64_t last, uint64_t heard)
 		(unsigned long long)(heard - last) / 1000);
 }
 
+static int cover(struct run *r, const struct option_list *paths)
+{
+	struct cover_hide hides[N_ELEMS(paths->items)];
+
+	for (size_t i = 0; i < paths->n; i++)
+		hides[i] = (struct cover_hide){ .path = paths->items[i] };
+	return paths->n > 0 ? jail_cover_all(r->jail, hides, paths->n, NULL, 0)
+			    : 0;
+}
+
 static int go(struct run *r)
 {
 	const char *const env[] = { "PATH=/usr/local/bin:/usr/bin:/bin",
@@ -328,18 +339,15 @@ static int go(struct run *r)
 			     .cols = 80,
 			     .rows = 24,
 			     .fds = { 0, 1, 2 } };
+	int e;
 
 	while (r->argv[g.n_argv])
 		g.n_argv++;
 	if (r->o->tty)
 		g.fds[0] = g.fds[1] = g.fds[2] = -1;
-	if (r->o->hide.n > 0) {
-		int e = jail_cover_all(r->jail, r->o->hide.items, r->o->hide.n,
-				       NULL, 0);
-
-		if (e != 0)
-			return complain("hide", strerror(-e));
-	}
+	e = cover(r, &r->o->hide);
+	if (e != 0)
+		return complain("hide", strerror(-e));
 	r->go_ns = clock_mono_ns();
 	return jail_go(r->jail, &g) == 0 ? 0 : complain("go", "jail is gone");
 }
@@ -444,8 +452,7 @@ static int serve(struct run *r)
 	for (size_t i = 0; i < r->n_listeners; i++)
 		p[AT_LISTENERS + i].fd = r->listeners[i];
 	if (poll(p, n, later ? COVER_MS * slow() : -1) == 0) {
-		int e = jail_cover_all(r->jail, r->o->cover.items,
-				       r->o->cover.n, NULL, 0);
+		int e = cover(r, &r->o->cover);
 
 		r->started_ns = 0;
 		return e == 0 ? 0 : complain("cover", strerror(-e));
