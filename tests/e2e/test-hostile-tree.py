@@ -17,7 +17,7 @@ import threading
 import time
 
 from harness import (AS_ROOT, SLOW, World, check, contains, equal,
-                     main, test, wait_for, with_mark)
+                     main, skip, test, wait_for, with_mark)
 from hostile import mounts, picture, same
 
 LONG = bool(os.environ.get('BAWN_RACES'))  # make races: all, not a sample
@@ -211,6 +211,25 @@ def odd_worktree():
         w.project = here
         shutil.rmtree(tree)
         shutil.rmtree(w.home + '/wt')
+
+
+@test('a .git that another user put above does not widen the project')
+def foreign_git():
+    if not AS_ROOT:
+        skip('only for root')
+    top = w.home + '/shared'
+    w.write(top + '/theirs', 'text\n')
+    w.write(top + '/mine/f', 'f\n')
+    w.write(top + '/.git/HEAD', 'ref: refs/heads/main\n')
+    sees = ['sh', '-c', 'cat ../theirs; echo x > f']
+    equal(w.run(*sees, cwd=top + '/mine').out, 'text\n', 'in a repository of mine')
+    os.chown(top + '/.git', 65534, 65534)
+    r = w.run(*sees, cwd=top + '/mine')
+    equal((r.code, r.out), (0, ''), f'below a .git of others: {r}')
+    # Its owner stands in it, and we do what he does.
+    os.chown(top + '/mine', 65534, 65534)
+    equal(w.run(*sees, cwd=top + '/mine').out, 'text\n', 'his own')
+    shutil.rmtree(top)
 
 
 @test("odd things in place of the clients' files", 400)
