@@ -21,6 +21,18 @@
 #define fallthrough_ok    __attribute__((fallthrough))
 #define N_ELEMS(a)        (sizeof(a) / sizeof((a)[0]))
 
+/* A sanitizer's run time makes system calls of its own. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED true
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED false
+#endif
+
 /*
  * AUTO(kind) runs auto_kind(&var) when var leaves its scope.  Always
  * initialise such a variable where it is declared.  TAKE() moves the value

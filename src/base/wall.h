@@ -94,9 +94,15 @@
 	X(RELAY_RANGES, "private ranges are dialled only when named")         \
 	X(RELAY_TLS, "a port for TLS demands TLS")                            \
 	X(RELAY_SNI, "the server name is the name that was resolved")         \
+	/* around the relay */                                                \
+	X(RELAY_UID, "a relay of root's is nobody")                           \
+	X(RELAY_NAMESPACES, "a relay sees no other process")                  \
 	X(RELAY_ROOT, "the relay sees no file")                               \
-	X(RELAY_SECCOMP, "the relay's own filter")                            \
+	X(RELAY_LANDLOCK, "the same once more, and no port of its own")       \
+	X(RELAY_PROCESSES, "the relay's helpers are counted")                 \
+	X(RELAY_DUMPABLE, "nobody of the user looks into a relay")            \
 	X(RELAY_CAPS, "the relay has no capability")                          \
+	X(RELAY_SECCOMP, "the relay's own filter")                            \
 	/* our own processes */                                               \
 	X(GRANT_FIRST, "a grant is durable before its first byte")            \
 	X(OPEN_FIRST, "a session is on the ledger before its command")        \

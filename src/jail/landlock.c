@@ -50,7 +50,7 @@ static int new_ruleset(int abi, uint64_t fs, uint64_t net)
 {
 	struct attr a = { .fs = fs, .net = net };
 	size_t size = abi >= LANDLOCK_ABI_SCOPES ? sizeof(a)
-		      : abi >= 4                 ? offsetof(struct attr, scoped)
+		      : abi >= LANDLOCK_ABI_TCP  ? offsetof(struct attr, scoped)
 						 : offsetof(struct attr, net);
 	long r;
 
@@ -64,6 +64,13 @@ static int new_ruleset(int abi, uint64_t fs, uint64_t net)
 int landlock_new(int abi)
 {
 	return new_ruleset(abi, rights(abi), 0);
+}
+
+int landlock_new_unbound(int abi)
+{
+	return new_ruleset(
+		abi, rights(abi),
+		abi >= LANDLOCK_ABI_TCP ? LANDLOCK_ACCESS_NET_BIND_TCP : 0);
 }
 
 int landlock_new_alone(int abi)

@@ -10,10 +10,13 @@
 /* 0: not there.  Found by asking the kernel to make a ruleset. */
 int landlock_abi(void);
 
+#define LANDLOCK_ABI_TCP    4 /* brought TCP's ports */
 #define LANDLOCK_ABI_SCOPES 6 /* brought them: abstract sockets, signals */
 
 /* A ruleset that handles all that @abi offers.  A descriptor or -errno. */
 must_check int landlock_new(int abi);
+/* The same, and no TCP port can be bound, where @abi has that. */
+must_check int landlock_new_unbound(int abi);
 /*
  * One that handles TCP too, and lets none of it be bound or connected: for a
  * jail without a network namespace.  @abi has the scopes, or -EOPNOTSUPP.

@@ -10,8 +10,9 @@
  * In each relay, which is born into a user namespace of its own (no privilege
  * over what the zygote made, processes counted apart) and a pid namespace:
  *   3. Landlock with no rule: the same wall again, by other means, and the only
- *      one where namespaces are refused; also no TCP bind, and no signals or
- *      abstract sockets beyond the domain where the kernel knows how;
+ *      one where namespaces are refused; where the kernel knows how, also no
+ *      TCP bind (6.7), and no signals or abstract sockets beyond the domain
+ *      (6.12);
  *   4. limits; capabilities; not dumpable: nobody of the same uid may look
  *      inside;
  *   5. seccomp, which would refuse all of the above.
@@ -118,7 +119,7 @@ static int enter_namespaces(bool *ret_root)
 
 static int drop_ids(void)
 {
-	if (geteuid() != 0)
+	if (geteuid() != 0 || !WALL(RELAY_UID))
 		return 0;
 	if (setgroups(0, NULL) == -1 ||
 	    setresgid(CONFINE_UID, CONFINE_UID, CONFINE_UID) == -1 ||
@@ -140,14 +141,16 @@ int confine_zygote(void)
 	/* Changing the uid made us not dumpable, and the maps unreachable. */
 	(void)prctl(PR_SET_DUMPABLE, 1);
 	r = enter_namespaces(&shared.root);
-	(void)prctl(PR_SET_DUMPABLE, 0);
+	(void)prctl(PR_SET_DUMPABLE, WALL(RELAY_DUMPABLE) ? 0 : 1);
 	return r;
 }
 
 int confine_fork(void)
 {
-	struct clone_args args = { .flags = RELAY_NAMESPACES,
-				   .exit_signal = SIGCHLD };
+	struct clone_args args = {
+		.flags = WALL(RELAY_NAMESPACES) ? RELAY_NAMESPACES : 0,
+		.exit_signal = SIGCHLD,
+	};
 	long pid = syscall(SYS_clone3, &args, sizeof(args));
 
 	shared.namespaces = pid != -1;
@@ -156,16 +159,16 @@ int confine_fork(void)
 	return pid == -1 ? neg_errno() : (int)pid;
 }
 
-/* Step 3.  The ABI in force; 0 = none. */
-static int deny_files(void)
+/* Step 3. */
+int confine_landlock(void)
 {
 	int abi = landlock_abi();
 	AUTO(fd) int ruleset = -1;
 	int r;
 
-	if (abi == 0)
+	if (abi == 0 || !WALL(RELAY_LANDLOCK))
 		return 0;
-	r = landlock_new(abi);
+	r = landlock_new_unbound(abi);
 	if (r < 0)
 		return 0;
 	ruleset = r;
@@ -204,11 +207,12 @@ static int set_limits(bool own_count)
 		procs.rlim_max = PROCESSES_MAX;
 	procs.rlim_cur = procs.rlim_max;
 	/* Counted for each user namespace; elsewhere for all of a uid. */
-	if (own_count && setrlimit(RLIMIT_NPROC, &procs) == -1)
+	if (own_count && WALL(RELAY_PROCESSES) &&
+	    setrlimit(RLIMIT_NPROC, &procs) == -1)
 		return neg_errno();
 
 	if (setrlimit(RLIMIT_CORE, &none) == -1 ||
-	    prctl(PR_SET_DUMPABLE, 0) == -1)
+	    (WALL(RELAY_DUMPABLE) && prctl(PR_SET_DUMPABLE, 0) == -1))
 		return neg_errno();
 	return 0;
 }
@@ -221,7 +225,7 @@ int confine_enter(struct confine_layers *ret, const char **ret_step)
 	*ret_step = "no_new_privs";
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		return neg_errno();
-	ret->landlock = deny_files();
+	ret->landlock = confine_landlock();
 	*ret_step = "file system";
 	if (!ret->root && ret->landlock == 0)
 		return -ENOSYS;

@@ -41,6 +41,13 @@ must_check int confine_fork(void);
  */
 must_check int confine_enter(struct confine_layers *ret, const char **ret_step);
 
+/*
+ * A step of it: no file, no TCP port of its own, no signals and abstract sockets
+ * outside, as far as the kernel's Landlock goes.  Needs no_new_privs.  The ABI in
+ * force; 0: none.
+ */
+int confine_landlock(void);
+
 /* A JSON object for MSG_READY and the ledger. */
 void confine_format(const struct confine_layers *l, struct buf *b);
 
