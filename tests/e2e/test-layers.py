@@ -248,6 +248,20 @@ def protected():
     check(reach(w, 'a.test').code != 0, 'a.test was reached')
 
 
+@test('not even where the user\'s policy lets it write that very file')
+def protected_though_named():
+    # What files.write names is not among what runs later, so that this wall
+    # stands alone.
+    w = world('version: 1\nfiles: {read: [/usr, /etc], '
+              'write: [., ./.bawn.yaml]}\n' + NET,
+              project='version: 1\nnetwork: {allow: []}\n')
+    before = open(w.project + '/.bawn.yaml').read()
+    r = w.sh('echo "version: 1" > .bawn.yaml; rm -f .bawn.yaml; '
+             'echo "version: 1" > n; mv -f n .bawn.yaml; touch here')
+    check(os.path.exists(w.project + '/here'), f'it did not run: {r}')
+    equal(open(w.project + '/.bawn.yaml').read(), before, 'the text')
+
+
 @test('a project\'s policy that is a link or no file is refused')
 def not_a_file():
     w = world('version: 1\n')
