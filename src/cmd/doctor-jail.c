@@ -20,6 +20,7 @@
 #include "jail/missing.h"
 #include "jail/plan.h"
 #include "jail/seccomp.h"
+#include "policy/lack.h"
 
 #define LANDLOCK_GOOD 6 /* with scopes for abstract sockets and signals */
 
@@ -299,16 +300,20 @@ static void try_landlock_backend(struct probe_result *r)
 			   .terminal = -1,
 			   .warden = getppid() };
 	struct diag why = { .text = "" };
+	AUTO(buf) struct buf b = BUF_NULL;
 	int listener = -1;
 
 	r->ok = fence_check(&f.abi, &why) == 0 &&
 		fence_enter(&f, &listener, &why) == 0;
-	probe_say(r, "%s",
-		  r->ok ? "where namespaces are forbidden; without hide, "
-			  "protect, metadata, private-home, private-tmp, "
-			  "private-etc, processes, ports, terminals, "
-			  "total-kill, process-limit"
-			: why.text);
+	if (!r->ok) {
+		probe_say(r, "%s", why.text);
+		return;
+	}
+	buf_init(&b, sizeof(r->detail));
+	for (size_t i = 0; i < LACK_MAX_; i++)
+		(void)buf_printf(&b, "%s%s", i ? ", " : "", lack_words[i]);
+	probe_say(r, "where namespaces are forbidden; without %.*s",
+		  STR_ARG(buf_str(&b)));
 }
 
 #define NO_JAIL "no session can start"

@@ -9,7 +9,7 @@
 
 struct probe_result {
 	bool ok;
-	char detail[160]; /* what was seen; may be empty */
+	char detail[256]; /* what was seen; may be empty */
 	char mend[240];   /* empty: the row's */
 };
 

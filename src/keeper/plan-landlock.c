@@ -19,40 +19,14 @@
 
 #include "base/path.h"
 #include "keeper/plan-parts.h"
+#include "policy/lack.h"
 
 #define TMP_NAME ".tmp" /* in the private home */
 
-enum lack {
-	LACK_HIDE,
-	LACK_PROTECT,
-	LACK_METADATA,
-	LACK_PRIVATE_HOME,
-	LACK_PRIVATE_TMP,
-	LACK_PRIVATE_ETC,
-	LACK_PROCESSES,
-	LACK_PORTS,
-	LACK_TERMINALS,
-	LACK_TOTAL_KILL,
-	LACK_PROCESS_LIMIT,
-	LACK_MAX_,
-};
-
-/* The words are those of backend_accept; doc/landlock.md explains them. */
-static const struct {
-	char word[16];
-	bool always; /* no policy does without it */
-} lacks[LACK_MAX_] = {
-	[LACK_HIDE] = { "hide", false },
-	[LACK_PROTECT] = { "protect", false },
-	[LACK_METADATA] = { "metadata", true },
-	[LACK_PRIVATE_HOME] = { "private-home", true },
-	[LACK_PRIVATE_TMP] = { "private-tmp", true },
-	[LACK_PRIVATE_ETC] = { "private-etc", true },
-	[LACK_PROCESSES] = { "processes", true },
-	[LACK_PORTS] = { "ports", true },
-	[LACK_TERMINALS] = { "terminals", true },
-	[LACK_TOTAL_KILL] = { "total-kill", true },
-	[LACK_PROCESS_LIMIT] = { "process-limit", false },
+/* No policy does without these. */
+static const enum lack always[] = {
+	LACK_METADATA,  LACK_PRIVATE_HOME, LACK_PRIVATE_TMP, LACK_PRIVATE_ETC,
+	LACK_PROCESSES, LACK_PORTS,        LACK_TERMINALS,   LACK_TOTAL_KILL,
 };
 _Static_assert(LACK_MAX_ <= PLAN_MAX_LACKS, "a plan holds them");
 
@@ -261,9 +235,9 @@ static int refuse_lacks(struct plan_work *w, const bool lacking[LACK_MAX_])
 
 	buf_init(&b, 1024);
 	for (size_t i = 0; i < LACK_MAX_; i++) {
-		if (lacking[i] && !policy_accepts(p, str_of(lacks[i].word)))
+		if (lacking[i] && !policy_accepts(p, str_of(lack_words[i])))
 			(void)buf_printf(&b, "%s%s", b.len ? ", " : "",
-					 lacks[i].word);
+					 lack_words[i]);
 	}
 	if (b.len == 0)
 		return 0;
@@ -288,10 +262,10 @@ static int note_lacks(struct plan_work *w, struct plan *p,
 		if (!lacking[i])
 			continue;
 		p->lacks[p->n_lacks] =
-			arena_cstr(w->arena, str_of(lacks[i].word));
+			arena_cstr(w->arena, str_of(lack_words[i]));
 		if (!p->lacks[p->n_lacks++])
 			return -ENOMEM;
-		(void)buf_printf(&b, "%s%s", b.len ? ", " : "", lacks[i].word);
+		(void)buf_printf(&b, "%s%s", b.len ? ", " : "", lack_words[i]);
 	}
 	plan_notice(w, "backend: landlock, without: %.*s",
 		    STR_ARG(buf_str(&b)));
@@ -329,8 +303,8 @@ int plan_fit_landlock(struct plan_work *w, struct plan *p,
 	if (p->nested)
 		return plan_refuse(w, "nested: true and backend: landlock "
 				      "exclude each other");
-	for (size_t i = 0; i < LACK_MAX_; i++)
-		lacking[i] = lacks[i].always;
+	for (size_t i = 0; i < N_ELEMS(always); i++)
+		lacking[always[i]] = true;
 	lacking[LACK_HIDE] = w->n_hide > 0;
 	lacking[LACK_PROCESS_LIMIT] = p->limits.processes > 0;
 	r = check_ids(w);

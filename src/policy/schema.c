@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/near.h"
+#include "policy/lack.h"
 
 #define KIB UINT64_C(1024)
 #define MIB (KIB * 1024)
@@ -12,12 +13,6 @@
 
 static const char *const backends[] = { "namespaces", "landlock", NULL };
 static const char *const backends_later[] = { NULL };
-/* What backend: landlock lacks; doc/landlock.md has what each means. */
-static const char *const lacks[] = {
-	"hide",        "protect",     "metadata",      "private-home",
-	"private-tmp", "private-etc", "processes",     "ports",
-	"terminals",   "total-kill",  "process-limit", NULL
-};
 static const char *const workspaces[] = { "live", NULL };
 static const char *const workspaces_later[] = { "review", NULL };
 static const char *const defaults[] = { "deny", NULL };
@@ -51,7 +46,7 @@ const struct schema_row policy_schema[POLICY_KEY_MAX_] = {
 		.type = SCHEMA_WORDS,
 		.join = JOIN_AGREE,
 		.max = 16,
-		.choices = lacks,
+		.choices = lack_words,
 		.trusted = true,
 		.help = "what a session may lack when backend is landlock",
 	},
