@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "cmd/doctor.h"
+#include "jail/caps.h"
 #include "jail/fence.h"
 #include "jail/hinder.h"
 #include "jail/landlock.h"
@@ -303,7 +304,7 @@ static void try_landlock_backend(struct probe_result *r)
 	AUTO(buf) struct buf b = BUF_NULL;
 	int listener = -1;
 
-	r->ok = fence_check(&f.abi, &why) == 0 &&
+	r->ok = fence_check(&f.abi, &why) == 0 && caps_drop(&f.bounded) == 0 &&
 		fence_enter(&f, &listener, &why) == 0;
 	if (!r->ok) {
 		probe_say(r, "%s", why.text);

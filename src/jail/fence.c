@@ -22,7 +22,9 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 
+#include "jail/caps.h"
 #include "jail/landlock.h"
+#include "jail/public.h"
 #include "jail/seccomp.h"
 #include "jail/source.h"
 #include "jail/sys.h"
@@ -68,14 +70,17 @@ static int allow_bind(const struct fence *f, int ruleset,
 	if (fd == -1)
 		r = neg_errno();
 	if (r >= 0) {
-		r = landlock_allow_fd(ruleset, f->abi, fd, m->writable);
+		r = m->public ? public_allow(ruleset, f->abi, fd)
+			      : landlock_allow_fd(ruleset, f->abi, fd,
+						  m->writable);
 		(void)close(fd);
 	}
 	if (r == -ELOOP) {
 		diag_set(err, 0, 0, "%s: %s", m->src, SOURCE_EXCHANGED);
 		return r;
 	}
-	return r == 0 || m->optional ? 0 : failed(err, m->src, r);
+	return r == 0 || (m->optional && r != -E2BIG) ? 0
+						      : failed(err, m->src, r);
 }
 
 static int allow_devices(const struct fence *f, int ruleset, struct diag *err)
@@ -185,7 +190,7 @@ int fence_enter(const struct fence *f, int *ret_listener, struct diag *reterr)
 	return 0;
 }
 
-int fence_prove(struct diag *reterr)
+int fence_prove(const struct fence *f, struct diag *reterr)
 {
 	static const struct {
 		int family, type, proto, want;
@@ -204,6 +209,8 @@ int fence_prove(struct diag *reterr)
 
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
 		return broken(reterr, "gaining privileges", 0);
+	if (!caps_are_gone(f->bounded))
+		return broken(reterr, "having no capability", 0);
 	if (prctl(PR_GET_SECCOMP) != SECCOMP_MODE_FILTER)
 		return broken(reterr, "the system call filter", 0);
 	for (size_t i = 0; i < N_ELEMS(sockets); i++) {

@@ -19,6 +19,7 @@ struct fence {
 	int abi;
 	int terminal; /* the jail's; -1 none */
 	pid_t warden;
+	bool bounded; /* of caps_drop(), which the warden has done */
 };
 
 /*
@@ -28,4 +29,4 @@ struct fence {
 must_check int fence_enter(const struct fence *f, int *ret_listener,
 			   struct diag *reterr);
 /* What the filter refuses by itself. */
-must_check int fence_prove(struct diag *reterr);
+must_check int fence_prove(const struct fence *f, struct diag *reterr);

@@ -33,8 +33,6 @@
 
 #include <grp.h>
 #include <limits.h>
-#include <linux/capability.h>
-#include <linux/securebits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -52,6 +50,7 @@
 #include "base/wall.h"
 #include "ipc/ipc.h"
 #include "ipc/protocol.h"
+#include "jail/caps.h"
 #include "jail/child.h"
 #include "jail/idmap.h"
 #include "jail/init-say.h"
@@ -429,27 +428,11 @@ static void enter_proven_landlock(struct init *in)
 
 static void drop_capabilities(struct init *in)
 {
-	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct none[2] = { { 0 } };
-	/* Root inside, where there is one, is a user like any other. */
-	unsigned long bits =
-		SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
-		SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
-		SECBIT_NO_CAP_AMBIENT_RAISE |
-		SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+	bool bounded;
+	int r = caps_drop(&bounded);
 
-	if (prctl(PR_SET_SECUREBITS, bits) == -1 ||
-	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1)
-		fail_errno(in, neg_errno(), "dropping privileges");
-	for (unsigned long cap = 0;; cap++) {
-		if (prctl(PR_CAPBSET_DROP, cap) == 0)
-			continue;
-		if (errno == EINVAL && cap > CAP_SYS_ADMIN)
-			break; /* beyond the last one of this kernel */
-		fail_errno(in, neg_errno(), "dropping privileges");
-	}
-	if (syscall(SYS_capset, &h, none) == -1)
-		fail_errno(in, neg_errno(), "dropping privileges");
+	if (r != 0 || !bounded)
+		fail_errno(in, r != 0 ? r : -EPERM, "dropping privileges");
 }
 
 static void lock_up(struct init *in)

@@ -96,21 +96,32 @@ int landlock_allow(int ruleset, int abi, const char *path, bool writable)
 			: landlock_allow_fd(ruleset, abi, fd, writable);
 }
 
+static int add_rule(int ruleset, int fd, uint64_t allowed)
+{
+	struct landlock_path_beneath_attr a = { .allowed_access = allowed,
+						.parent_fd = fd };
+
+	return syscall(SYS_landlock_add_rule, ruleset,
+		       LANDLOCK_RULE_PATH_BENEATH, &a, 0) == -1
+		       ? neg_errno()
+		       : 0;
+}
+
 int landlock_allow_fd(int ruleset, int abi, int fd, bool writable)
 {
-	struct landlock_path_beneath_attr a = { 0 };
+	uint64_t allowed = writable ? rights(abi) : OF_READERS;
 	struct stat st;
 
 	if (fstat(fd, &st) == -1)
 		return neg_errno();
-	a.parent_fd = fd;
-	a.allowed_access = writable ? rights(abi) : OF_READERS;
 	if (!S_ISDIR(st.st_mode))
-		a.allowed_access &= OF_FILES & rights(abi);
-	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH,
-		    &a, 0) == -1)
-		return neg_errno();
-	return 0;
+		allowed &= OF_FILES & rights(abi);
+	return add_rule(ruleset, fd, allowed);
+}
+
+int landlock_allow_names(int ruleset, int fd)
+{
+	return add_rule(ruleset, fd, LANDLOCK_ACCESS_FS_READ_DIR);
 }
 
 int landlock_enter(int ruleset)

@@ -35,5 +35,7 @@ must_check int landlock_allow(int ruleset, int abi, const char *path,
 			      bool writable);
 /* The same of what @fd, which may be O_PATH, is. */
 must_check int landlock_allow_fd(int ruleset, int abi, int fd, bool writable);
+/* What directories below @fd hold may be listed, and no more. */
+must_check int landlock_allow_names(int ruleset, int fd);
 /* Needs no_new_privs.  For this process and all it starts. */
 must_check int landlock_enter(int ruleset);

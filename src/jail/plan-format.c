@@ -6,8 +6,8 @@
 #include "jail/plan-text.h"
 
 const struct plan_op_row plan_ops[PLAN_OP_MAX_] = {
-	[PLAN_BIND] = { "bind",
-			PLAN_HAS_SRC | PLAN_HAS_WRITABLE | PLAN_HAS_NOEXEC },
+	[PLAN_BIND] = { "bind", PLAN_HAS_SRC | PLAN_HAS_WRITABLE |
+					PLAN_HAS_NOEXEC | PLAN_HAS_PUBLIC },
 	[PLAN_DIR] = { "dir", PLAN_HAS_MODE },
 	[PLAN_FILE] = { "file", PLAN_HAS_TEXT | PLAN_HAS_MODE },
 	[PLAN_SYMLINK] = { "symlink", PLAN_HAS_TEXT },
@@ -24,20 +24,20 @@ const char *const plan_backends[] = {
 };
 const size_t plan_n_backends = N_ELEMS(plan_backends);
 
-#define ID(member, positive)                                            \
-	{                                                               \
-#member, offsetof(struct plan, member), false, positive \
+#define ID(member)                                            \
+	{                                                     \
+#member, offsetof(struct plan, member), false \
 	}
 
 const struct plan_number_row plan_ids[] = {
-	ID(inside_uid, false), ID(inside_gid, false), ID(host_uid, true),
-	ID(host_gid, true),    ID(owner_uid, false),  ID(owner_gid, false),
+	ID(inside_uid), ID(inside_gid), ID(host_uid),
+	ID(host_gid),   ID(owner_uid),  ID(owner_gid),
 };
 const size_t plan_n_ids = N_ELEMS(plan_ids);
 
-#define LIMIT(member, wide)                                                \
-	{                                                                  \
-#member, offsetof(struct plan_limits, member), wide, false \
+#define LIMIT(member, wide)                                         \
+	{                                                           \
+#member, offsetof(struct plan_limits, member), wide \
 	}
 
 const struct plan_number_row plan_limit_rows[] = {
@@ -113,6 +113,8 @@ static void put_mount(struct json_out *w, const struct plan_mount *m)
 		json_kbool(w, "writable", true);
 	if (row->has & PLAN_HAS_NOEXEC && m->noexec)
 		json_kbool(w, "noexec", true);
+	if (row->has & PLAN_HAS_PUBLIC && m->public)
+		json_kbool(w, "public", true);
 	if (m->optional)
 		json_kbool(w, "optional", true);
 	json_close(w, '}');

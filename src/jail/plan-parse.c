@@ -77,7 +77,7 @@ static int read_number(struct reader *r, const struct json *j,
 	uint64_t wide;
 	uint32_t narrow;
 
-	if (!in_range(j, row->not_zero ? 1 : 0, max))
+	if (!in_range(j, 0, max))
 		return refuse(r, row->name, "not a number in range");
 	wide = (uint64_t)j->integer;
 	narrow = (uint32_t)wide;
@@ -154,6 +154,8 @@ static int read_mount_member(struct reader *r, const struct json *j,
 		return read_bool(r, j, &m->writable);
 	if (str_eq(j->key, STR("noexec")) && has & PLAN_HAS_NOEXEC)
 		return read_bool(r, j, &m->noexec);
+	if (str_eq(j->key, STR("public")) && has & PLAN_HAS_PUBLIC)
+		return read_bool(r, j, &m->public);
 	if (str_eq(j->key, STR("optional")))
 		return read_bool(r, j, &m->optional);
 	return refuse(r, "mounts", "unknown member");
@@ -396,6 +398,10 @@ static int read_ids(struct reader *r, const struct json *j, struct plan *p)
 		if (e != 0)
 			return e;
 	}
+	/* Never mapped in; a jail without namespaces may have to be root. */
+	if (p->backend == PLAN_NAMESPACES &&
+	    (p->host_uid == 0 || p->host_gid == 0))
+		return refuse(r, "host_uid", "root");
 	return 0;
 }
 
@@ -446,9 +452,9 @@ static int read_plan(struct reader *r, const struct json *j, struct plan *p)
 		return refuse(r, "plan", "members are missing, or unknown");
 	e = read_strings(r, j, p);
 	if (e == 0)
-		e = read_ids(r, j, p);
-	if (e == 0)
 		e = read_backend(r, json_find(j, "backend"), p);
+	if (e == 0)
+		e = read_ids(r, j, p);
 	if (e == 0)
 		e = read_nested(r, json_find(j, "nested"), p);
 	if (e == 0)

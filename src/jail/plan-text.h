@@ -11,6 +11,7 @@ enum plan_mount_has { /* which members a mount of this kind has */
 	PLAN_HAS_SIZE = 1u << 3,
 	PLAN_HAS_WRITABLE = 1u << 4,
 	PLAN_HAS_NOEXEC = 1u << 5,
+	PLAN_HAS_PUBLIC = 1u << 6,
 };
 
 struct plan_op_row {
@@ -26,7 +27,6 @@ struct plan_number_row {
 	const char *name;
 	size_t offset; /* in struct plan or struct plan_limits */
 	bool wide;     /* uint64_t, else uint32_t */
-	bool not_zero;
 };
 
 extern const struct plan_number_row plan_ids[];

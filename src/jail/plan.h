@@ -67,6 +67,8 @@ struct plan_mount {
 	bool writable; /* PLAN_BIND */
 	bool optional; /* a missing src, or a dst that cannot be, is no error */
 	bool noexec;
+	/* PLAN_LANDLOCK: of it only what everybody may read (public.h). */
+	bool public;
 };
 
 /*
@@ -105,7 +107,7 @@ struct plan {
 	char *project;     /* the workspace, absolute */
 	char *cwd, *home, *hostname;
 	uint32_t inside_uid, inside_gid; /* as the jail sees itself */
-	uint32_t host_uid, host_gid;     /* the same on the host; never 0 */
+	uint32_t host_uid, host_gid;     /* on the host; 0: PLAN_LANDLOCK */
 	/*
 	 * Root only: host files of owner_uid appear as host_uid's through an
 	 * idmapped mount.  Equal to host_uid when no mapping is needed.

@@ -15,7 +15,7 @@ static const char whole[] =
 	"\"mounts\":["
 	"{\"op\":\"bind\",\"dst\":\"/usr\",\"src\":\"/usr\",\"optional\":true},"
 	"{\"op\":\"bind\",\"dst\":\"/home/u/p\",\"src\":\"/srv/p\","
-	"\"writable\":true,\"noexec\":true},"
+	"\"writable\":true,\"noexec\":true,\"public\":true},"
 	"{\"op\":\"dir\",\"dst\":\"/run\",\"mode\":493},"
 	"{\"op\":\"file\",\"dst\":\"/etc/a\",\"text\":\"a\\u0000\\nb\","
 	"\"mode\":420},"
@@ -85,6 +85,9 @@ struct change {
 	int want;
 };
 
+#define MORE_IDS "\"owner_uid\":0,\"owner_gid\":1004,\"backend\":"
+#define IDS      "\"host_gid\":1002," MORE_IDS
+
 static const struct change changes[] = {
 	/* nothing */
 	{ "{", "{", 0 },
@@ -116,8 +119,11 @@ static const struct change changes[] = {
 	{ "\"src\":\"/usr\"", "\"src\":\"usr\"", 1 },
 	{ "\"src\":\"/usr\"", "\"src\":\"/usr/..\"", 1 },
 	/* ids */
-	{ "\"host_uid\":1001", "\"host_uid\":0", 1 },
-	{ "\"host_gid\":1002", "\"host_gid\":0", 1 },
+	{ "\"host_uid\":1001", "\"host_uid\":0", 0 },
+	{ "\"host_uid\":1001," IDS "\"landlock\"",
+	  "\"host_uid\":0," IDS "\"namespaces\"", 1 },
+	{ "\"host_gid\":1002," MORE_IDS "\"landlock\"",
+	  "\"host_gid\":0," MORE_IDS "\"namespaces\"", 1 },
 	{ "\"host_uid\":1001", "\"host_uid\":-1", 1 },
 	{ "\"host_uid\":1001", "\"host_uid\":4294967295", 1 },
 	{ "\"host_uid\":1001", "\"host_uid\":4294967296", 1 },
@@ -128,6 +134,8 @@ static const struct change changes[] = {
 	{ "\"op\":\"bind\",", "", 1 },
 	{ ",\"src\":\"/usr\"", "", 1 },
 	{ "\"op\":\"dir\"", "\"op\":\"dir\",\"src\":\"/a\"", 1 },
+	{ "\"op\":\"dir\"", "\"op\":\"dir\",\"public\":true", 1 },
+	{ "\"public\":true", "\"public\":1", 1 },
 	{ "\"op\":\"proc\"", "\"op\":\"proc\",\"writable\":true", 1 },
 	{ "\"op\":\"dir\"", "\"op\":\"dir\",\"optional\":1", 1 },
 	{ "\"mode\":493", "\"mode\":1024", 1 },

@@ -39,6 +39,7 @@
 #include "ipc/ipc.h"
 #include "ipc/protocol.h"
 #include "jail/behalf.h"
+#include "jail/caps.h"
 #include "jail/child.h"
 #include "jail/family.h"
 #include "jail/fence.h"
@@ -65,6 +66,7 @@ struct warden {
 	int master, slave; /* of the pty */
 	int fence_sock;    /* the command's side, until it has sent */
 	int abi;
+	bool bounded; /* no capability can be had again */
 	mode_t umask;
 	pid_t command;
 	int stopped; /* the signal that did it, not told yet; or 0 */
@@ -128,8 +130,7 @@ static void wait_plan(struct warden *w)
 		fail_errno(w, r, "the plan");
 	if (r > 0)
 		fail(w, err.text);
-	if (w->plan.backend != PLAN_LANDLOCK ||
-	    w->plan.inside_uid != geteuid() || geteuid() == 0)
+	if (w->plan.backend != PLAN_LANDLOCK || w->plan.inside_uid != geteuid())
 		fail_errno(w, -EPROTO, "the plan's user");
 }
 
@@ -234,7 +235,8 @@ static int put_fence(struct child *c)
 	struct fence f = { .plan = &w->plan,
 			   .abi = w->abi,
 			   .terminal = w->slave,
-			   .warden = getppid() };
+			   .warden = getppid(),
+			   .bounded = w->bounded };
 	int listener = -1;
 	int r = fence_enter(&f, &listener, &c->unproven);
 
@@ -246,7 +248,7 @@ static int put_fence(struct child *c)
 				 strerror(-r));
 		(void)close(listener);
 	}
-	return r == 0 ? fence_prove(&c->unproven) : r;
+	return r == 0 ? fence_prove(&f, &c->unproven) : r;
 }
 
 /* Its listener; or its end, of which the outcome tells. */
@@ -428,11 +430,24 @@ static int on_message(struct loop_io *io, uint32_t events)
 	return 0;
 }
 
+/*
+ * Ours too: what we do in a program's place shall need no more rights than it
+ * has, and with more we might be led to use them.
+ */
+static void drop_capabilities(struct warden *w)
+{
+	int r = caps_drop(&w->bounded);
+
+	if (r != 0)
+		fail_errno(w, r, "dropping privileges");
+}
+
 static void prepare(struct warden *w)
 {
 	struct diag err;
 	sigset_t all;
 
+	drop_capabilities(w);
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	(void)sigfillset(&all);
 	if (sigprocmask(SIG_SETMASK, &all, NULL) == -1 ||

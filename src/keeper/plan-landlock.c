@@ -48,6 +48,16 @@ static bool is_protected(const struct plan *p, const struct plan_mount *m)
 	return false;
 }
 
+/* As in the other backend, where only the ids of these are mapped. */
+static bool is_owners(const struct plan_work *w, const struct plan_mount *m)
+{
+	struct str path = str_of(m->src);
+
+	return m->writable || path_is_below(path, str_of(w->home)) ||
+	       path_is_below(path, str_of(w->yard.home)) ||
+	       path_is_below(path, str_of(w->project));
+}
+
 /* Variables that name @dst name @src from here on. */
 static int point_env(struct plan_work *w, const char *dst, const char *src)
 {
@@ -190,6 +200,7 @@ static int fit(struct plan_work *w, struct plan *p, struct plan_mount *m,
 		}
 		if (!is_itself(m))
 			return take_moved(w, m, ret_keep);
+		m->public = p->host_uid == 0 && !is_owners(w, m);
 		/* In any writable tree something may run later outside. */
 		lacking[LACK_PROTECT] |= m->writable || is_protected(p, m);
 		*ret_keep = true;
@@ -272,22 +283,27 @@ static int note_lacks(struct plan_work *w, struct plan *p,
 	return 0;
 }
 
-/* The jail is whom the files belong to: ids cannot be mapped. */
-static int check_ids(struct plan_work *w)
+/*
+ * The jail is whom the project belongs to: ids cannot be mapped.  Where that is
+ * root, it is root without any capability.
+ */
+static int take_ids(struct plan_work *w, struct plan *p)
 {
 	if (w->in->uid != 0)
 		return 0;
-	if (w->plan->owner_uid == 0)
+	if (p->owner_uid != 0)
 		return plan_refuse(w,
-				   "%s belongs to root, and backend: landlock "
-				   "runs as the project's owner: chown it, and "
-				   "start bawn as that user",
-				   w->project);
-	return plan_refuse(w,
-			   "backend: landlock is not for root; as the "
-			   "project's owner: setpriv --reuid %u --regid %u "
-			   "--clear-groups bawn run ...",
-			   w->plan->owner_uid, w->plan->owner_gid);
+				   "%s belongs to user %u, and backend: "
+				   "landlock maps no ids; as that user: "
+				   "setpriv --reuid %u --regid %u "
+				   "--clear-groups bawn run ...",
+				   w->project, p->owner_uid, p->owner_uid,
+				   p->owner_gid);
+	p->inside_uid = p->host_uid = 0;
+	p->inside_gid = p->host_gid = w->in->gid;
+	env_list_set(&w->env, "USER", STR("root"));
+	env_list_set(&w->env, "LOGNAME", STR("root"));
+	return 0;
 }
 
 int plan_fit_landlock(struct plan_work *w, struct plan *p,
@@ -307,7 +323,7 @@ int plan_fit_landlock(struct plan_work *w, struct plan *p,
 		lacking[always[i]] = true;
 	lacking[LACK_HIDE] = w->n_hide > 0;
 	lacking[LACK_PROCESS_LIMIT] = p->limits.processes > 0;
-	r = check_ids(w);
+	r = take_ids(w, p);
 	if (r == 0)
 		r = check_own_files(w, p);
 	if (r == 0)

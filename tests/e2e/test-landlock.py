@@ -10,7 +10,8 @@ import threading
 
 import servers
 from harness import (AS_ROOT, BAWN, LANDLOCK, World, check, contains, equal,
-                     main, skip, test, wait_for)
+                     main, processes as all_processes, skip, test,
+                     wait_for)
 
 WORDS = LANDLOCK[LANDLOCK.index('['):].split(']')[0]
 
@@ -21,7 +22,7 @@ def abi():
     return ctypes.CDLL(None).syscall(nr, None, 0, 1)
 
 
-if abi() >= 6 and not AS_ROOT:
+if abi() >= 6:
     w = World()
     web = w.serve(servers.Web())
     w.policy(f'''version: 1
@@ -32,8 +33,6 @@ if abi() >= 6 and not AS_ROOT:
 
 
 def need():
-    if AS_ROOT:
-        skip('no backend: landlock for root')
     if abi() < 6:
         skip('no Landlock of version 6')
 
@@ -68,6 +67,43 @@ def files():
     contains(r.out, 'private', 'its own home and temporary directory')
     equal(os.stat(w.home + '/.ssh').st_mode & 0o777, 0o700, 'mode of ~/.ssh')
     check(os.stat(w.top + '/beside').st_mtime > 1e9, 'its time was changed')
+
+
+@test('root is root without power, and reads only what everybody may')
+def root():
+    need()
+    if not AS_ROOT:
+        skip('not root')
+    kept = w.top + '/system'
+    os.mkdir(kept)
+    w.write(kept + '/public', 'for all')
+    w.write(kept + '/private', 'SECRET', 0o600)
+    w.write(kept + '/deep/er/private', 'SECRET', 0o640)
+    w.write(kept + '/deep/er/public', 'for all, too')
+    w.write(kept + '/closed/public', 'SECRET')
+    os.chmod(kept + '/closed', 0o700)
+    v = World(f'version: 1\n{LANDLOCK}files:\n  read: [/usr, /etc, {kept}]\n'
+              '  write: ["."]\n')
+    r = v.run('sh', '-c', f'cat $(find {kept} -type f) {kept}/closed/public;'
+              'cat /etc/shadow; grep Cap /proc/self/status; echo x > made;'
+              'head -c 1 /proc/1/environ; chmod 4755 made; mknod m c 1 3;'
+              'echo y > /proc/sys/kernel/core_pattern; kill -0 1; id -u')
+    check('SECRET' not in r.out and 'root:' not in r.out, f'{r}')
+    equal(r.out.split('for all')[1:2], [''], f'what is public: {r}')
+    contains(r.out, 'for all, too', 'what is public beside it')
+    for line in r.out.splitlines():
+        if line.startswith('Cap'):
+            equal(int(line.split()[1], 16), 0, f'{line}')
+    equal(r.out.split()[-1], '0', f'its id: {r}')
+    for part in ('/etc/shadow: Permission', '/proc/1/environ', "of 'made'",
+                 'core_pattern: Permission', 'mknod: m', 'kill: '):
+        contains(r.err, part, 'refused')
+    equal(os.stat(v.project + '/made').st_mode & 0o7777, 0o644, 'its mode')
+    check(not os.path.exists(v.project + '/m'), 'a device was made')
+    os.chown(v.project, 61419, 61419)
+    r = v.run('true')
+    equal((r.code, r.err.count('\n')), (125, 1), f'{r}')
+    contains(r.err, 'setpriv --reuid 61419', 'the remedy')
 
 
 @test('an allowed host is reached, another is refused, both recorded')
@@ -243,8 +279,8 @@ os.sched_setaffinity(os.getpid(), {{0}})
 
 
 def sleepers(mark):
-    r = subprocess.run(['pgrep', '-f', f'sleep {mark}'], capture_output=True)
-    return r.stdout.split()
+    """Those alone: the whole command line stands in bawn's own, too."""
+    return [p for p, row in all_processes().items() if row[2] == f'sleep {mark} ']
 
 
 @test('what the command leaves behind ends with it')
@@ -279,9 +315,8 @@ def warden():
     need()
 
     def child(pid):
-        out = subprocess.run(['pgrep', '-P', str(pid), 'bawn'],
-                             capture_output=True).stdout.split()
-        return int(out[0])
+        return next(p for p, row in all_processes().items()
+                    if row[0] == pid and row[1] == 'bawn')
 
     killed(child, 'all processes end')
 
