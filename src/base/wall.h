@@ -34,6 +34,7 @@
 	X(CAPABILITIES, "no capability, none to be had")                      \
 	X(INIT_ENVIRON, "the user's environment is not in init's memory")     \
 	X(INIT_DUMPABLE, "init cannot be traced or looked into")              \
+	X(STREAMS, "no directory of the host is a stream")                    \
 	X(OWN_DESCRIPTORS, "no descriptor but the three streams")             \
 	X(OWN_SESSION, "no controlling terminal of somebody else")            \
 	X(PROVE, "a wall that is missing ends the start")                     \

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -206,6 +207,32 @@ def descriptors():
         p = w.popen(['sh', '-c', 'ls /proc/self/fd'], pass_fds=[f.fileno()])
         out, _ = p.communicate(timeout=20)
     check(set(out.split()) <= {b'0', b'1', b'2', b'3'}, f'fds: {out}')
+
+
+@test('no directory, and no mere name of a file, is a stream')
+def streams():
+    # What a directory as a stream would be good for: the jail has no such path.
+    script = f'chmod 777 /proc/self/fd/0{w.home}; ls -l /proc/self/fd/0/'
+    mode = os.stat(w.home).st_mode
+    words = {'stdin': 'input', 'stdout': 'output'}
+    for fd in (os.open('/', os.O_RDONLY | os.O_DIRECTORY),
+               os.open('/', os.O_PATH), os.open('/dev/null', os.O_PATH),
+               os.eventfd(0), os.pidfd_open(os.getpid())):
+        for name in ('stdin', 'stdout', 'stderr'):
+            p = w.popen(['sh', '-c', script], **{name: fd})
+            out, err = p.communicate(timeout=30)
+            equal((p.returncode, out or b''), (125, b''), f'{name}: {err}')
+            if name != 'stderr':
+                contains(err.decode(), f'bawn: standard {words[name]} is a ',
+                         'why')
+        os.close(fd)
+    equal(os.stat(w.home).st_mode, mode, 'the mode of the home directory')
+    a, b = socket.socketpair()
+    for fd in (a.fileno(), os.open('/dev/null', os.O_RDONLY),
+               os.open(w.write('in', 'x'), os.O_RDONLY)):
+        p = w.popen(['true'], stdin=fd)
+        equal((p.wait(30), p.communicate()[1]), (0, b''), 'what may be one')
+    b.close()
 
 
 @test('two sessions at once in one project')
