@@ -202,6 +202,32 @@ static unsigned try_table(const struct probe *table, size_t n, bool json,
 	return bad;
 }
 
+static bool is_ok(const char *name, struct probe_result *shared)
+{
+	for (size_t i = 0; i < n_jail_probes; i++) {
+		if (strcmp(jail_probes[i].name, name) == 0) {
+			try_probe(&jail_probes[i], shared);
+			return shared->ok;
+		}
+	}
+	return false;
+}
+
+/* @bad: that many are missing of what the usual backend needs. */
+static void print_sum(unsigned bad, struct probe_result *shared)
+{
+	if (bad == 0)
+		printf("\nSessions can start here.\n");
+	else if (is_ok("landlock-backend", shared))
+		printf("\nSessions cannot start here with namespaces. They "
+		       "can, "
+		       "with fewer walls, by a policy that says\nbackend: "
+		       "landlock, and by backend_accept what it does "
+		       "without; see doc/landlock.md.\n");
+	else
+		printf("\nSessions cannot start here.\n");
+}
+
 int cmd_doctor(const struct command *c, int argc, char *const argv[])
 {
 	struct doctor_opts o = { 0 };
@@ -228,7 +254,6 @@ int cmd_doctor(const struct command *c, int argc, char *const argv[])
 	bad += try_table(net_probes, n_net_probes, o.json, shared);
 	bad += try_table(limit_probes, n_limit_probes, o.json, shared);
 	if (!o.json)
-		printf("\n%s\n", bad ? "Sessions cannot start here."
-				     : "Sessions can start here.");
+		print_sum(bad, shared);
 	return bad ? BAWN_EXIT_REFUSED : BAWN_EXIT_OK;
 }

@@ -60,6 +60,15 @@ static bool is_inside(const struct plan *p, size_t i)
 	return false;
 }
 
+/* It is used by nobody outside.  Without mounts it lies where it is seen. */
+static bool is_private_home(const struct plan *p, const struct plan_mount *m)
+{
+	const char *home = getenv("HOME");
+
+	return p->backend == PLAN_LANDLOCK && strcmp(m->src, p->home) == 0 &&
+	       (!home || strcmp(m->src, home) != 0);
+}
+
 static size_t find_trees(struct run *r, char **trees)
 {
 	size_t n = 0;
@@ -68,7 +77,8 @@ static size_t find_trees(struct run *r, char **trees)
 		const struct plan_mount *m = &r->plan.mounts[i];
 
 		if (m->op == PLAN_BIND && m->writable && m->src &&
-		    strcmp(m->src, m->dst) == 0 && !is_inside(&r->plan, i))
+		    strcmp(m->src, m->dst) == 0 &&
+		    !is_private_home(&r->plan, m) && !is_inside(&r->plan, i))
 			trees[n++] = m->src;
 	}
 	return n;

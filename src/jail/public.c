@@ -11,6 +11,9 @@
  *   MIXED    others may read it, but not all below
  *   PRIVATE  the rest; also what is neither file, directory nor symlink
  *
+ * The directories that packages fill are most of a system, and what is in them
+ * is in everybody's copy of the package: they are not looked through.
+ *
  * Symlinks need no rule: what they lead to is judged where it lies.  What
  * changes meanwhile is changed by the host, and rules go by inodes: a private
  * file that appears later in a mixed directory has none.
@@ -35,9 +38,19 @@ enum verdict {
 	PUBLIC,
 };
 
+static const char *const packaged[] = {
+	"/usr/bin",   "/usr/games", "/usr/include", "/usr/lib",
+	"/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/libx32",
+	"/usr/sbin",  "/usr/share", "/usr/src",     "/nix/store",
+};
+
 struct walk {
 	int ruleset, abi;
 	unsigned depth, entries;
+	struct {
+		dev_t dev;
+		ino_t ino; /* 0: not there */
+	} packaged[N_ELEMS(packaged)];
 };
 
 /* Entries of one directory that are not public. */
@@ -154,6 +167,28 @@ static int allow_others(struct walk *w, int fd, const struct apart *a)
 	return r == 1 ? 0 : r;
 }
 
+static void find_packaged(struct walk *w)
+{
+	for (size_t i = 0; i < N_ELEMS(packaged); i++) {
+		struct stat st;
+
+		if (lstat(packaged[i], &st) == -1 || !S_ISDIR(st.st_mode))
+			continue;
+		w->packaged[i].dev = st.st_dev;
+		w->packaged[i].ino = st.st_ino;
+	}
+}
+
+static bool is_packaged(const struct walk *w, const struct stat *st)
+{
+	for (size_t i = 0; i < N_ELEMS(packaged); i++) {
+		if (w->packaged[i].ino == st->st_ino &&
+		    w->packaged[i].dev == st->st_dev)
+			return true;
+	}
+	return false;
+}
+
 static int judge_dir(struct walk *w, int fd, enum verdict *ret)
 {
 	AUTO(apart) struct apart *a = NULL;
@@ -166,10 +201,12 @@ static int judge_dir(struct walk *w, int fd, enum verdict *ret)
 	if (!(st.st_mode & S_IROTH) || !(st.st_mode & S_IXOTH) ||
 	    w->depth == DEPTH_MAX)
 		return 0;
+	*ret = PUBLIC;
+	if (is_packaged(w, &st))
+		return 0;
 	a = calloc(1, sizeof(*a));
 	if (!a)
 		return -ENOMEM;
-	*ret = PUBLIC;
 	w->depth++;
 	r = judge_entries(w, fd, a, ret);
 	w->depth--;
@@ -193,6 +230,7 @@ int public_allow(int ruleset, int abi, int fd)
 	dir = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir == -1)
 		return errno == EACCES ? 0 : neg_errno();
+	find_packaged(&w);
 	r = judge_dir(&w, dir, &v);
 	return r == 0 && v == PUBLIC
 		       ? landlock_allow_fd(ruleset, abi, fd, false)

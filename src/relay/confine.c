@@ -117,9 +117,22 @@ static int enter_namespaces(bool *ret_root)
 	return r;
 }
 
+/* Root of a container may lack them, and then is a user like any other. */
+static bool may_change_ids(void)
+{
+	struct __user_cap_header_struct h = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct own[2] = { 0 };
+	const uint32_t needs = 1u << CAP_SETUID | 1u << CAP_SETGID;
+
+	return geteuid() == 0 && syscall(SYS_capget, &h, own) == 0 &&
+	       (own[0].effective & needs) == needs;
+}
+
 static int drop_ids(void)
 {
-	if (geteuid() != 0 || !WALL(RELAY_UID))
+	if (!may_change_ids() || !WALL(RELAY_UID))
 		return 0;
 	if (setgroups(0, NULL) == -1 ||
 	    setresgid(CONFINE_UID, CONFINE_UID, CONFINE_UID) == -1 ||

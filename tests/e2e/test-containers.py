@@ -3,16 +3,18 @@
 """Root, containers and bare machines, simulated (contain.py): a session works,
 or ends in one line that names what mends it; `bawn doctor` says the same."""
 
+import ctypes
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 
 import harness
-from harness import (AS_ROOT, BAWN, World, check, contains, equal, main, skip,
-                     test)
+from harness import (AS_ROOT, BAWN, LANDLOCK, World, check, contains, equal,
+                     main, skip, test)
 
 CONTAIN = [sys.executable,
            os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -165,6 +167,79 @@ def stock():
                         'CAP_SYS_ADMIN', '--cap-add SYS_ADMIN', 'setpriv',
                         probe='root-bind')
     finally:
+        shutil.rmtree(layers, ignore_errors=True)
+
+
+def abi():
+    nr = 444  # landlock_create_ruleset, everywhere
+    return ctypes.CDLL(None).syscall(nr, None, 0, 1)
+
+
+INSIDE = r"""
+import ctypes, os, socket, sys
+def tries(what, fn):
+    try:
+        fn()
+        print('possible:', what)
+    except OSError as e:
+        print('refused', what, e.errno)
+host, secret = int(sys.argv[1]), sys.argv[2]
+open('made', 'w').write('x')
+tries('secret', lambda: open(secret).read())
+tries('shadow', lambda: open('/etc/shadow').read())
+tries('loopback', lambda: socket.create_connection(('127.0.0.1', host), 3))
+tries('network', lambda: socket.create_connection(('192.0.2.1', 80), 3))
+tries('signal', lambda: os.kill(os.getppid(), 0))
+tries('environ', lambda: open(f'/proc/{os.getppid()}/environ').read())
+tries('sysctl', lambda: open('/proc/sys/kernel/core_pattern', 'w'))
+tries('setid', lambda: os.chmod('made', 0o6755))
+tries('device', lambda: os.mknod('dev', 0o20600, 0x103))
+caps = [x.split()[1] for x in open('/proc/self/status') if x[:3] == 'Cap']
+print('caps', max(int(x, 16) for x in caps[:3]), 'uid', os.getuid())
+"""
+
+
+@test('a stock container with the second backend: walls and record', 120)
+def stock_landlock():
+    if abi() < 6:
+        skip('no Landlock of version 6')
+    host = socket.create_server(('127.0.0.1', 0))
+    layers = tempfile.mkdtemp(prefix='bw-layers-', dir='/var/tmp')
+    os.chmod(layers, 0o755)
+    shell = ['mountns', f'overlay={layers}/N', 'mask-proc', 'no-cgroup',
+             DOCKER_FILTER]
+    every = ','.join(map(str, range(64)))
+    ways = [(0, [*shell, 'docker-caps']), (0, [*shell, f'drop={every}']),
+            (PLAIN_UID, [*shell, 'docker-caps', f'uid={PLAIN_UID}'])]
+    if not AS_ROOT:
+        ways = [(os.getuid(), [DOCKER_FILTER])]
+    try:
+        for n, (own, steps) in enumerate(ways):
+            steps = [x.replace('/N', f'/{n}') for x in steps]
+            b = Box(own)
+            b.policy('version: 1\n' + LANDLOCK)
+            r = b.inside(steps, 'run', '--policy', b.policy_path, '--',
+                         'python3', '-c', INSIDE, str(host.getsockname()[1]),
+                         b.home + '/.ssh/id_secret')
+            equal(r.code, 0, f'{steps}: {r}')
+            equal(r.out.count('refused'), 9, f'{steps}: {r}')
+            contains(r.out, f'caps 0 uid {own}', f'{steps}')
+            b.stop_daemon()
+            up = f'{layers}/{n}/up' if AS_ROOT else ''
+            with open(f'{up}{b.state}/ledger/000001.jsonl') as f:
+                rows = [json.loads(x) for x in f]
+            check(any(x.get('layer.backend') == 'landlock' for x in rows),
+                  f'{steps}: no layer.backend')
+            check(any(x['kind'] == 'net.refuse' and
+                      x.get('addr') == '192.0.2.1' for x in rows),
+                  f'{steps}: no refusal')
+            check(rows[-1]['kind'] != 'session.start', 'it was not closed')
+            d = b.inside(steps, 'doctor')
+            equal(d.code, 1, f'doctor in {steps}')
+            contains(d.out, 'with namespaces. They can', 'doctor')
+            contains(d.out, 'backend: landlock', 'doctor')
+    finally:
+        host.close()
         shutil.rmtree(layers, ignore_errors=True)
 
 
