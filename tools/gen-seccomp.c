@@ -72,6 +72,8 @@
 	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | \
 	 CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 #define SET_ID (S_ISUID | S_ISGID)
+/* A character device's mode has this bit, and a block device's; no other has. */
+#define DEVICE S_IFCHR
 /* With these a mode counts.  O_TMPFILE is more than this one bit. */
 #define CREATING (0100 | 020000000) /* O_CREAT, __O_TMPFILE */
 /* Typing into, and reading from, a terminal; loading line disciplines. */
@@ -232,8 +234,19 @@ static const struct row all_rows[] = {
 	ERRNO("move_pages", EPERM),
 	ERRNO("migrate_pages", EPERM),
 	/*
+	 * What the host's mounts are, which of its files are in memory, and
+	 * labels of security modules: young calls, which programs do without.
+	 */
+	ERRNO("statmount", ENOSYS),
+	ERRNO("listmount", ENOSYS),
+	ERRNO("cachestat", ENOSYS),
+	ERRNO("lsm_get_self_attr", ENOSYS),
+	ERRNO("lsm_set_self_attr", ENOSYS),
+	ERRNO("lsm_list_modules", ENOSYS),
+	/*
 	 * Set-id files: on an idmapped workspace they would be the owner's on
-	 * the host, root's when root started the jail.
+	 * the host, root's when root started the jail.  And devices: anybody
+	 * may make 0:0, which is a whiteout to an overlay of the host's.
 	 */
 	GROUP(SECCOMP_SETID),
 	NOTIFY_IF("chmod", ANY(1, SET_ID)),
@@ -243,8 +256,8 @@ static const struct row all_rows[] = {
 	NOTIFY_IF("creat", ANY(1, SET_ID)),
 	NOTIFY_IF("mkdir", ANY(1, SET_ID)),
 	NOTIFY_IF("mkdirat", ANY(2, SET_ID)),
-	NOTIFY_IF("mknod", ANY(1, SET_ID)),
-	NOTIFY_IF("mknodat", ANY(2, SET_ID)),
+	NOTIFY_IF("mknod", ANY(1, SET_ID | DEVICE)),
+	NOTIFY_IF("mknodat", ANY(2, SET_ID | DEVICE)),
 	NOTIFY_IF("open", ANY(1, CREATING), ANY(2, SET_ID)),
 	NOTIFY_IF("openat", ANY(2, CREATING), ANY(3, SET_ID)),
 	/*
@@ -446,9 +459,12 @@ static const struct {
 	const char *call;
 	int nr;
 } newer[] = {
-	{ "fchmodat2", 452 },      { "setxattrat", 463 },
-	{ "removexattrat", 466 },  { "file_setattr", 469 },
-	{ "open_tree_attr", 467 },
+	{ "fchmodat2", 452 },         { "setxattrat", 463 },
+	{ "removexattrat", 466 },     { "file_setattr", 469 },
+	{ "open_tree_attr", 467 },    { "cachestat", 451 },
+	{ "statmount", 457 },         { "listmount", 458 },
+	{ "lsm_get_self_attr", 459 }, { "lsm_set_self_attr", 460 },
+	{ "lsm_list_modules", 461 },
 };
 
 /* A call that the architecture has, and its rows. */

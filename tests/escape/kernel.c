@@ -10,6 +10,10 @@
 
 #define SESSION_KEYRING -3
 #define MEMFD_SECRET    447
+/* Newer than the headers: 457 to 461 are statmount, listmount, lsm_*. */
+#define CACHESTAT        451
+#define STATMOUNT        457
+#define LSM_LIST_MODULES 461
 
 static void features(void)
 {
@@ -33,6 +37,9 @@ static void features(void)
 			       params + 128, 0));
 	REFUSED(EPERM, syscall(SYS_open_by_handle_at, AT_FDCWD, params, 0));
 	REFUSED(EPERM, syscall(SYS_pidfd_getfd, -1, 0, 0));
+	for (long nr = STATMOUNT; nr <= LSM_LIST_MODULES; nr++)
+		REFUSED(ENOSYS, syscall(nr, -1, 0, 0, 0));
+	REFUSED(ENOSYS, syscall(CACHESTAT, 0, 0, 0, 0));
 }
 
 static void machine(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Set-id files in the workspace.  On an idmapped workspace they would be the
- * owner's on the host: root's, when root started the jail.
+ * Set-id files and devices in the workspace.  On an idmapped workspace they
+ * would be the owner's on the host: root's, when root started the jail.
  */
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -40,6 +40,19 @@ static void try_modes(mode_t bit)
 	(void)close(fd);
 }
 
+/* Also those that need no capability. */
+static void try_devices(void)
+{
+	REFUSED(EPERM, mknod("n", S_IFCHR | 0644, 0));
+	REFUSED(EPERM, mknodat(AT_FDCWD, "n", S_IFCHR | 0644, 0));
+	REFUSED(EPERM, mknod("n", S_IFBLK | 0644, 7 << 8));
+	REFUSED(EPERM, mknod("n", S_IFCHR | 0666, (1 << 8) | 3));
+	HOLDS(access("n", F_OK) == -1);
+	WORKS(mknod("fifo", S_IFIFO | 0644, 0));
+	WORKS(mknod("regular", S_IFREG | 0644, 0));
+	WORKS(mknod("socket", S_IFSOCK | 0644, 0));
+}
+
 int main(void)
 {
 	struct stat st;
@@ -48,6 +61,7 @@ int main(void)
 	try_modes(S_ISUID);
 	try_modes(S_ISGID);
 	try_modes(S_ISUID | S_ISGID);
+	try_devices();
 
 	HOLDS(stat("f", &st) == 0 && (st.st_mode & 07000) == 0);
 	WORKS(chmod("f", 0700));
