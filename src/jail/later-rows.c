@@ -46,6 +46,9 @@ const struct later_row later_rows[] = {
 	    ".lefthook.yaml .lefthook/** lefthook-local.yml .overcommit.yml "
 	    ".lintstagedrc* lint-staged.config.* .huskyrc*",
 	    "a manager of git hooks runs it at commit and push"),
+	ROW("git-rebase", LATER_GIT, LATER_TELL,
+	    "GIT/rebase-merge/git-rebase-todo",
+	    "git rebase --continue runs the exec lines of it"),
 	ROW("jj-config", LATER_GIT, LATER_TELL, ".jj/repo/config.toml .hg/hgrc",
 	    "the version control runs the programs it names"),
 
@@ -93,6 +96,9 @@ const struct later_row later_rows[] = {
 	ROW("directory-start", LATER_SHELL, LATER_PROTECT,
 	    ".envrc .autoenv.zsh .autoenv_leave.zsh",
 	    "a shell with direnv or autoenv runs it on entering the directory"),
+	ROW("directory-env", LATER_SHELL, LATER_TELL, ".env .env.*",
+	    "programs and compose take variables from it, as NODE_OPTIONS, "
+	    "that make them load code"),
 	ROW("tool-versions", LATER_SHELL, LATER_TELL,
 	    "mise.toml .mise.toml mise.local.toml .mise.local.toml "
 	    ".config/mise/** .tool-versions .rtx.toml devenv.nix .miserc.toml",

@@ -667,6 +667,24 @@ static bool looks_like_git(const struct here *h)
 			(PART_OBJECTS | PART_REFS));
 }
 
+/*
+ * Where git will put a submodule that is not there yet, with hooks that are.
+ * One whose name ends in "hooks" has a repository where the hooks would be.
+ */
+static bool awaits_git(const struct here *h)
+{
+	struct str modules = STR("/.git/modules/");
+
+	if (!memmem(h->path.ptr, h->path.len, modules.ptr, modules.len))
+		return false;
+	for (size_t i = 0; i < h->n_aside; i++) {
+		if (str_eq(h->aside[i].name, STR("hooks")))
+			return faccessat(h->fd, "hooks/HEAD", F_OK,
+					 AT_SYMLINK_NOFOLLOW) == -1;
+	}
+	return false;
+}
+
 /* What was kept aside: by the rows of a git directory, or as any other. */
 static int serve_aside(struct later_state *s)
 {
@@ -793,10 +811,10 @@ int later_state_end(struct later_state *s)
 
 	if (!h->active)
 		return 0;
-	if (looks_like_git(h)) {
+	if (looks_like_git(h) || awaits_git(h)) {
 		h->git = true;
 		later_keys_add(&s->keys, git_key(s, h->path, s->over));
-		if (s->over)
+		if (s->over && looks_like_git(h))
 			tell_git(s);
 	}
 	h->active = false;

@@ -164,7 +164,8 @@ def rows_created():
 
 @test('each row: what is there is read-only, or its change recorded', 120)
 def rows_changed():
-    fresh()
+    # Nothing is hidden, so what would be can be written.
+    fresh('version: 1\nfiles: {read: [/usr, /etc, /opt], write: [.]}\n')
     repositories()
     for path, _ in SAMPLES:
         where = '/'.join(path)
@@ -318,6 +319,24 @@ def repository():
     equal(told('tools/pre-commit')['row'], 'git-hooks-path', 'hooksPath')
     equal(later(row='git-hooks', path=f'{w.project}/a/b/c/new/.git/hooks/'
                 'pre-commit.sample'), [], 'samples')
+
+
+@test('hooks of a submodule that is not there yet')
+def submodule():
+    fresh()
+    there = '.git/modules/there/hooks'
+    host(f'git init -q; mkdir -p {there}; echo a > {there}/update; '
+         'git init -q --bare .git/modules/libs/hooks')
+    new = '.git/modules/libs/new/hooks/post-checkout'
+    r = w.sh(f'mkdir -p .git/modules/libs/new/hooks && echo x > {new} && '
+             'echo x > .git/modules/libs/hooks/description && '
+             f'! echo b > {there}/update && ! mv {there} away')
+    equal(r.code, 0, f'{r}')
+    equal(told(new)['what'], 'created', new)
+    silent(there + '/update')
+    # A submodule of that name is no directory of hooks.
+    silent('.git/modules/libs/hooks/description')
+    silent('.git/modules/libs/hooks/config')
 
 
 @test('what cannot be read is said')
