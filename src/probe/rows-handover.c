@@ -319,6 +319,27 @@ static void try_unfiltered(const struct attempt *a, const struct run *r,
 		say_refused(out, 0, "filtered");
 }
 
+/* What stands there is given by execve(), which here gives nothing more. */
+static void try_caps_gained(const struct attempt *a, const struct run *r,
+			    struct result *out)
+{
+	if (geteuid() != 0 && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		say_refused(out, 0, "no program gains any: no new privileges");
+	else
+		try_caps(a, r, out);
+}
+
+/* By being it, by a set-uid program or by a capability. */
+static bool may_be_root(void)
+{
+	char value[64] = "0";
+
+	return geteuid() == 0 || getegid() == 0 ||
+	       prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 ||
+	       !read_status("CapPrm", value, sizeof(value)) ||
+	       value[strspn(value, "0")] != '\0';
+}
+
 /* Each line: first inside, first outside, number. */
 static void try_root_mapped(const struct attempt *a, const struct run *r,
 			    struct result *out)
@@ -336,10 +357,13 @@ static void try_root_mapped(const struct attempt *a, const struct run *r,
 
 		second += strcspn(second, " ");
 		second += strspn(second, " ");
-		if (second[0] == '0' && second[1] == ' ') {
+		if (second[0] != '0' || second[1] != ' ')
+			continue;
+		if (may_be_root())
 			say_reachable(out, "the host's root is in it");
-			return;
-		}
+		else
+			say_refused(out, 0, "nobody here can become it");
+		return;
 	}
 	say_refused(out, 0, "the host's root is not in it");
 }
@@ -428,18 +452,18 @@ const struct attempt handover_rows[] = {
 	ROW("handover.caps-ambient", "capabilities that programs inherit",
 	    "capabilities(7)", try_caps, "CapAmb"),
 	ROW("handover.caps-bounding", "capabilities that programs may gain",
-	    "capabilities(7)", try_caps, "CapBnd"),
+	    "capabilities(7)", try_caps_gained, "CapBnd"),
 	ROW("handover.new-privileges", "privileges by set-uid programs",
 	    "PR_SET_NO_NEW_PRIVS(2const)", try_no_new_privs, NULL),
 	ROW("handover.no-filter", "no system call filter", "seccomp(2)",
 	    try_unfiltered, NULL),
 	ROW("handover.uid-zero", "uid 0", "credentials(7)", try_uid0, NULL),
 	ROW("handover.uid-root-mapped",
-	    "the host's uid 0 in the user namespace",
+	    "the host's uid 0, which one can become",
 	    "core_pattern as root of bubblewrap", try_root_mapped,
 	    "/proc/self/uid_map"),
 	ROW("handover.gid-root-mapped",
-	    "the host's gid 0 in the user namespace", "user_namespaces(7)",
+	    "the host's gid 0, which one can become", "user_namespaces(7)",
 	    try_root_mapped, "/proc/self/gid_map"),
 	ROW("handover.groups", "supplementary groups of the user",
 	    "CVE-2022-29162", try_groups, NULL),

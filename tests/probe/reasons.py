@@ -15,10 +15,10 @@ ACCEPTED_WORD = 'accepted'
 
 # (pattern of ids, id of a row that must be refused for it or None, reason)
 OWN = (
-    (r'proc\.(sibling|own-child|parent)-.*', None,
+    (r'proc\.(sibling|own-child)-.*', None,
      'another process of the same sandbox, which the probe started itself'),
-    (r'proc\.init-.*', 'proc.host-visible',
-     "process 1 of an own pid namespace, not the host's"),
+    (r'proc\.(init|parent|any)-.*', 'proc.host-visible',
+     "a process of an own pid namespace, not the host's"),
     (r'handover\.own-program-writable', None,
      "the program's file lies in the project, which may be written"),
     (r'fs\.list-home', 'fs.stat-secret', "a private home, not the host's"),
@@ -60,20 +60,10 @@ LACKS = (
     (r'fs\.hidden-.*', 'hide'),
     (r'fs\.protected-.*', 'protect'),
     (r'fs\.((stat|access)-secret|inotify-outside)', 'metadata'),
-    (r'fs\.(list-home|write-var-tmp)', 'private-home'),
-    (r'proc\.host-(visible|fd)|proc\.(init|parent)-.*|proc\.keys|'
+    (r'proc\.(host-(visible|fd)|(init|parent)-(cmdline|fd)|keys)|'
      r'ipc\.sysv-\w+-list', 'processes'),
     (r'net\.(listen|see-.*|low-port)', 'ports'),
-    (r'ipc\.(other-terminals|host-terminal)', 'terminals'),
-    (r'proc\.outlive|death\..*', 'total-kill'),
-    (r'handover\.(caps-bounding|[ug]id-root-mapped)', 'no namespace'),
-    (r'fs\.mknod-whiteout', 'no namespace'),
-)
-
-# Rows that should leave a record and do not, likewise.
-UNRECORDED = (
-    (r'wtx\.git-submodule-hook(@there)?', 'A hook of a submodule that is not',
-     'it is no git directory yet'),
+    (r'ipc\.other-terminals', 'terminals'),
 )
 
 
@@ -125,8 +115,7 @@ def faults(t):
     found = [f'{r["id"]}: reachable ({r["detail"]}) {"; ".join(r["evidence"])}'
              for r in t.rows if r['word'] == hosts.REACHED]
     found += [f'{r["id"]}: no record of it' for r in t.rows
-              if r.get('record') == 'missing' and
-              not match(UNRECORDED, r['id'])]
+              if r.get('record') == 'missing']
     found += [f'{what} ({trace}), by no row that is known'
               for trace, what in t.unnamed]
     found += [f'{x} was left in the project' for x in t.phantoms]
