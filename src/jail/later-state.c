@@ -668,8 +668,8 @@ static bool looks_like_git(const struct here *h)
 }
 
 /*
- * Where git will put a submodule that is not there yet, with hooks that are.
- * One whose name ends in "hooks" has a repository where the hooks would be.
+ * Where git will put a submodule that is not there yet, with hooks or settings
+ * that are.  One whose name ends in "hooks" has a repository where these would be.
  */
 static bool awaits_git(const struct here *h)
 {
@@ -678,9 +678,13 @@ static bool awaits_git(const struct here *h)
 	if (!memmem(h->path.ptr, h->path.len, modules.ptr, modules.len))
 		return false;
 	for (size_t i = 0; i < h->n_aside; i++) {
-		if (str_eq(h->aside[i].name, STR("hooks")))
-			return faccessat(h->fd, "hooks/HEAD", F_OK,
-					 AT_SYMLINK_NOFOLLOW) == -1;
+		if (str_eq(h->aside[i].name, STR("config")) &&
+		    h->aside[i].type != DT_DIR)
+			return true;
+		if (str_eq(h->aside[i].name, STR("hooks")) &&
+		    faccessat(h->fd, "hooks/HEAD", F_OK, AT_SYMLINK_NOFOLLOW) ==
+			    -1)
+			return true;
 	}
 	return false;
 }
@@ -814,7 +818,7 @@ int later_state_end(struct later_state *s)
 	if (looks_like_git(h) || awaits_git(h)) {
 		h->git = true;
 		later_keys_add(&s->keys, git_key(s, h->path, s->over));
-		if (s->over && looks_like_git(h))
+		if (s->over)
 			tell_git(s);
 	}
 	h->active = false;

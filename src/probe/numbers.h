@@ -62,6 +62,12 @@
 #define I386_io_uring_register 427
 #define I386_openat2           437
 #define I386_memfd_secret      447
+#define I386_cachestat         451
+#define I386_statmount         457
+#define I386_listmount         458
+#define I386_lsm_set_self_attr 460
+#define I386_lsm_list_modules  461
+#define I386_listns            470
 #define I386_uselib            86
 #define I386_ustat             62
 #define I386_sysfs             135
@@ -77,6 +83,18 @@
 /* Numbers that are the same everywhere. */
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
+#endif
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
+#ifndef SYS_lsm_set_self_attr
+#define SYS_lsm_set_self_attr 460
+#endif
+#ifndef SYS_lsm_list_modules
+#define SYS_lsm_list_modules 461
+#endif
+#ifndef SYS_listns
+#define SYS_listns 470
 #endif
 #ifndef SYS_statmount
 #define SYS_statmount 457

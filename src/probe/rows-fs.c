@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "probe/fixtures.h"
+#include "probe/numbers.h"
 #include "probe/rows.h"
 
 #define PATH_SIZE  (FIXTURE_LINE_MAX + 128)
@@ -323,7 +324,9 @@ enum change {
 	CHANGE_CHMOD,
 	CHANGE_TIMES,
 	CHANGE_XATTR,
+	CHANGE_XATTRAT,
 	CHANGE_FLAGS,
+	CHANGE_FLAGS_AT,
 	CHANGE_TMPFILE,
 	CHANGE_MKFIFO
 };
@@ -357,6 +360,15 @@ static long link_tmpfile(const char *path)
 static long change(enum change by, const char *mine, const char *new,
 		   const char *there)
 {
+	/* struct xattr_args and struct file_attr, which no headers have yet */
+	const struct {
+		uint64_t at;
+		uint32_t size, flags;
+	} value = { (uint64_t)(uintptr_t) "y", 1, 0 };
+	const struct {
+		uint64_t xflags;
+		uint32_t rest[4];
+	} flags = { .xflags = FS_XFLAG_NODUMP };
 	int fd;
 
 	switch (by) {
@@ -383,8 +395,14 @@ static long change(enum change by, const char *mine, const char *new,
 		return utimensat(AT_FDCWD, there, NULL, 0);
 	case CHANGE_XATTR:
 		return setxattr(there, "user.bawn", "y", 1, 0);
+	case CHANGE_XATTRAT:
+		return syscall(SYS_setxattrat, AT_FDCWD, there, 0, "user.bawn",
+			       &value, sizeof(value));
 	case CHANGE_FLAGS:
 		return set_flags(there);
+	case CHANGE_FLAGS_AT:
+		return syscall(SYS_file_setattr, AT_FDCWD, there, &flags,
+			       sizeof(flags), 0);
 	case CHANGE_TMPFILE:
 		return link_tmpfile(new);
 	case CHANGE_MKFIFO:
@@ -621,21 +639,6 @@ static void try_chroot_up(const struct attempt *a, const struct run *r,
 	say_call(out, chroot("/tmp"));
 }
 
-static void try_root_write(const struct attempt *a, const struct run *r,
-			   struct result *out)
-{
-	char path[128];
-	int fd;
-
-	(void)r;
-	(void)snprintf(path, sizeof(path), "%s/bawn-probe.new",
-		       (const char *)a->arg);
-	fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
-	say_call(out, fd);
-	if (fd != -1)
-		(void)unlink(path);
-}
-
 /* A shared mount lets what is mounted here appear on the host. */
 static void try_propagation(const struct attempt *a, const struct run *r,
 			    struct result *out)
@@ -770,7 +773,11 @@ const struct attempt fs_rows[] = {
 	       CHANGE_CHMOD),
 	CHANGE("times", "change its times", "utimensat(2)", CHANGE_TIMES),
 	CHANGE("xattr", "change its attributes", "setxattr(2)", CHANGE_XATTR),
+	CHANGE("xattrat", "the same by setxattrat()", "setxattrat(2)",
+	       CHANGE_XATTRAT),
 	CHANGE("flags", "change its flags", "ioctl_iflags(2)", CHANGE_FLAGS),
+	CHANGE("flags-at", "the same by file_setattr()", "file_setattr(2)",
+	       CHANGE_FLAGS_AT),
 	CHANGE("tmpfile", "link a nameless file there", "open(2)",
 	       CHANGE_TMPFILE),
 	CHANGE("mkfifo", "make a FIFO outside", "mkfifo(3)", CHANGE_MKFIFO),
@@ -802,20 +809,6 @@ const struct attempt fs_rows[] = {
 	PROTECTED("unlink", "remove it", TWIST_UNLINK),
 	ROW("fs.chroot", "a root of one's own", "chroot(2)", try_chroot_up,
 	    NULL),
-	ROW("fs.write-root", "a file in /", "phantom files", try_root_write,
-	    ""),
-	ROW("fs.write-etc", "a file in /etc", "path_resolution(7)",
-	    try_root_write, "/etc"),
-	ROW("fs.write-usr", "a file in /usr/bin", "path_resolution(7)",
-	    try_root_write, "/usr/bin"),
-	ROW("fs.write-local", "a file in /usr/local/bin", "PATH",
-	    try_root_write, "/usr/local/bin"),
-	ROW("fs.write-boot", "a file in /boot", "path_resolution(7)",
-	    try_root_write, "/boot"),
-	ROW("fs.write-var-tmp", "a file in /var/tmp", "shared directories",
-	    try_root_write, "/var/tmp"),
-	ROW("fs.write-run", "a file in /run", "shared directories",
-	    try_root_write, "/run"),
 	ROW("fs.shared-mounts", "mounts that propagate", "mount_namespaces(7)",
 	    try_propagation, NULL),
 	ROW("fs.project-suid", "set-uid programs of the project",

@@ -423,6 +423,11 @@ const struct attempt family_rows[] = {
 	NETLINK("rdma", "InfiniBand", "CVE-2019-16413", 20),
 	NETLINK("scsi", "disks", "CVE-2021-27363", 8),
 	NETLINK("selinux", "news of SELinux", "netlink(7)", 7),
+	NETLINK("usersock", "messages between programs", "netlink(7)", 2),
+	NETLINK("fib-lookup", "the routing table", "netlink(7)", 10),
+	NETLINK("scsitransport", "disks' transports", "netlink(7)", 18),
+	NETLINK("ecryptfs", "a file system's keys", "netlink(7)", 19),
+	NETLINK("smc", "shared memory sockets", "netlink(7)", 22),
 	NETLINK("route", "routes and interfaces", "rtnetlink(7)", 0),
 };
 END_ROWS(family);

@@ -24,6 +24,8 @@
 #include "probe/fixtures.h"
 #include "probe/rows.h"
 
+#define PATH_SIZE 320
+
 enum target {
 	TARGET_HOST,
 	TARGET_PARENT,
@@ -291,6 +293,73 @@ static void try_outlive(const struct attempt *a, const struct run *r,
 	say_reachable(out, "bawn-probe-left sleeps %u s", f->number);
 }
 
+/*
+ * A process beside ours, our attempts and the one started for them: what
+ * supervises us, what other sessions run.  Its memory, or what it has open.
+ */
+static bool is_foreign(pid_t pid, const struct run *r)
+{
+	return pid != r->sibling && pid != getpid() && pid != getppid() &&
+	       getsid(pid) != getsid(getppid());
+}
+
+static bool can_open_any(pid_t pid, const char *what, int flags, char *path,
+			 size_t size)
+{
+	int n = snprintf(path, size, "/proc/%d/%s", (int)pid, what);
+	DIR *d;
+	bool got = false;
+
+	if (strcmp(what, "fd") != 0)
+		return open(path, flags | O_CLOEXEC) != -1;
+	d = opendir(path);
+	for (const struct dirent *e; d && !got && (e = readdir(d));) {
+		if (!isdigit((unsigned char)e->d_name[0]))
+			continue;
+		(void)snprintf(path + n, size - (size_t)n, "/%s", e->d_name);
+		got = open(path, flags | O_CLOEXEC) != -1;
+	}
+	if (d)
+		(void)closedir(d);
+	return got;
+}
+
+/* 0: not the name of a process's directory. */
+static pid_t pid_named(const char *name)
+{
+	pid_t pid = 0;
+
+	for (; isdigit((unsigned char)*name) && pid < 100000000; name++)
+		pid = pid * 10 + (*name - '0');
+	return *name ? 0 : pid;
+}
+
+/* @arg: a file of /proc/PID that leads into the process. */
+static void try_any(const struct attempt *a, const struct run *r,
+		    struct result *out)
+{
+	int flags = strcmp(a->arg, "mem") == 0 ? O_RDWR : O_PATH;
+	char path[PATH_SIZE];
+	unsigned n = 0;
+	DIR *d = opendir("/proc");
+
+	for (const struct dirent *e; d && (e = readdir(d));) {
+		pid_t pid = pid_named(e->d_name);
+
+		if (pid == 0 || !is_foreign(pid, r))
+			continue;
+		n++;
+		if (!can_open_any(pid, a->arg, flags, path, sizeof(path)))
+			continue;
+		say_reachable(out, "%s", path);
+		(void)closedir(d);
+		return;
+	}
+	if (d)
+		(void)closedir(d);
+	say_refused(out, 0, "none of the %u that are seen", n);
+}
+
 static void try_hidden_parent(const struct attempt *a, const struct run *r,
 			      struct result *out)
 {
@@ -401,6 +470,12 @@ const struct attempt proc_rows[] = {
 	     "setns(2)", TARGET_HOST, WAY_SETNS, "ns/mnt"),
 	DEED("proc.host-ns-net", "enter a host process's network namespace",
 	     "setns(2)", TARGET_HOST, WAY_SETNS, "ns/net"),
+	ROW("proc.any-mem", "the memory of any process beside its own",
+	    "proc_pid_mem(5)", try_any, "mem"),
+	ROW("proc.any-fd", "a descriptor of any process beside its own",
+	    "proc_pid_fd(5)", try_any, "fd"),
+	ROW("proc.any-root", "the root of any process beside its own",
+	    "proc_pid_root(5)", try_any, "root"),
 	ROW("proc.own-child-ptrace", "trace a child of one's own", "ptrace(2)",
 	    try_own_child, NULL),
 	ROW("proc.oom-score", "be the last to be killed for memory",

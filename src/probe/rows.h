@@ -11,10 +11,12 @@
 ROWS(handover);
 ROWS(kernel);
 ROWS(family);
+ROWS(young);
 ROWS(proc);
 ROWS(knob);
 ROWS(device);
 ROWS(fs);
+ROWS(place);
 ROWS(secret);
 ROWS(setid);
 ROWS(wtx);

@@ -12,7 +12,9 @@ import sys
 FOLDER = sys.argv[1]
 HEADERS = '/usr/include/x86_64-linux-gnu/asm'
 # Newer than the headers of Debian 12: what the kernel's tables say since.
-NEWER = {'open_tree_attr': 467}
+NEWER = {'cachestat': 451, 'statmount': 457, 'listmount': 458,
+         'lsm_set_self_attr': 460, 'lsm_list_modules': 461,
+         'open_tree_attr': 467, 'listns': 470}
 
 
 def read(path):

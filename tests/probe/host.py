@@ -21,8 +21,30 @@ PLACE = 'bawn-probe.setid'
 BESIDE = '.new'
 # Directories of the host where it tries to make a file of this name, which it
 # removes at once: only who watches sees it.
-WATCHED = ('/', '/etc', '/usr/bin', '/usr/local/bin', '/boot', '/var/tmp',
-           '/run')
+WATCHED = {
+    'fs.write-root': '/',
+    'fs.write-etc': '/etc',
+    'fs.write-usr': '/usr/bin',
+    'fs.write-local': '/usr/local/bin',
+    'fs.write-boot': '/boot',
+    'fs.write-var-tmp': '/var/tmp',
+    'fs.write-run': '/run',
+    'fs.write-cron': '/etc/cron.d',
+    'fs.write-crontabs': '/var/spool/cron/crontabs',
+    'fs.write-at': '/var/spool/cron/atjobs',
+    'fs.write-systemd': '/etc/systemd/system',
+    'fs.write-run-systemd': '/run/systemd/system',
+    'fs.write-udev': '/etc/udev/rules.d',
+    'fs.write-profile': '/etc/profile.d',
+    'fs.write-sudoers': '/etc/sudoers.d',
+    'fs.write-pam': '/etc/pam.d',
+    'fs.write-ld-conf': '/etc/ld.so.conf.d',
+    'fs.write-apt-hooks': '/etc/apt/apt.conf.d',
+    'fs.write-xdg-autostart': '/etc/xdg/autostart',
+    'fs.write-dbus': '/usr/share/dbus-1/system-services',
+    'fs.write-binfmt': '/etc/binfmt.d',
+    'fs.write-modules': '/etc/modules-load.d',
+}
 WATCHED_NAME = b'bawn-probe.new'
 
 REACHED, REFUSED, INSIDE, ABSENT, UNTRIED = (
@@ -116,7 +138,7 @@ class Watch:
     def __init__(self):
         self.fd = self.LIBC.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         self.names = {}
-        for path in WATCHED:
+        for path in WATCHED.values():
             wd = self.LIBC.inotify_add_watch(self.fd, path.encode(),
                                              self.CREATE | self.MOVED_TO)
             if wd >= 0:
@@ -225,13 +247,6 @@ TRACES = (
     (r'fs\.outside-.*', ('outside',)),
     (r'fs\.(protected|hidden)-(write|truncate|unlink|rename-over)',
      ('project',)),
-    (r'fs\.write-root', ('created:/',)),
-    (r'fs\.write-etc', ('created:/etc',)),
-    (r'fs\.write-usr', ('created:/usr/bin',)),
-    (r'fs\.write-local', ('created:/usr/local/bin',)),
-    (r'fs\.write-boot', ('created:/boot',)),
-    (r'fs\.write-var-tmp', ('created:/var/tmp',)),
-    (r'fs\.write-run', ('created:/run',)),
     (r'proc\.outlive', ('left',)),
     (r'ipc\.unix-path.*', ('listener:unix_path',)),
     (r'ipc\.unix-abstract', ('listener:unix_abstract',)),
@@ -251,6 +266,8 @@ TRACES = (
 
 
 def traces_of(one):
+    if one in WATCHED:
+        return ('created:' + WATCHED[one],)
     for pattern, traces in TRACES:
         if re.fullmatch(pattern, one):
             return traces

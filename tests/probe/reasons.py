@@ -44,8 +44,6 @@ ACCEPTED = (
      'no secret of the host; times are a side channel'),
     (r'fs\.system-machine-id', 'of `/etc` what every user may read',
      'the default policy reads /etc'),
-    (r'fs\.hidden-rename-parent', 'A directory above a hidden file',
-     'its cover moves along'),
     (r'net\.resolver-loopback', 'A name server at any address',
      "the relay answers, by the policy's names"),
     (r'net\.allowed-name', 'What the policy allows',
