@@ -65,10 +65,20 @@ static bool is_named_socket(const struct run *r, const struct hide_found *f)
 	return false;
 }
 
+int run_hide_one(struct run *r, const struct hide_found *f)
+{
+	int e = jail_cover(r->jail, &(struct cover_hide){ f->path, f->pin });
+
+	if (e < 0)
+		return e;
+	if (e == 0 && !f->at_start)
+		record_late(r, f);
+	return 0; /* 1: the jail does not see it */
+}
+
 static int on_found(void *owner, const struct hide_found *f)
 {
 	struct run *r = owner;
-	int e;
 
 	if (f->what == HIDE_SOCKET && is_named_socket(r, f))
 		return 0;
@@ -76,12 +86,9 @@ static int on_found(void *owner, const struct hide_found *f)
 		return run_later_replaced(r, f);
 	if (r->needs & RUN_NEED_JAIL)
 		return keep(r, f);
-	e = jail_cover(r->jail, &(struct cover_hide){ f->path, f->pin });
-	if (e < 0)
-		return e;
-	if (e == 0 && !f->at_start)
-		record_late(r, f);
-	return 0; /* 1: the jail does not see it */
+	if (f->what == HIDE_SOCKET && !f->at_start)
+		return run_sockets_found(r, f);
+	return run_hide_one(r, f);
 }
 
 static void on_notice(void *owner, const char *text)
@@ -98,7 +105,7 @@ static int on_empowered(void *owner, int (*fn)(void *arg), void *arg)
 					: jail_empowered(r->jail, fn, arg);
 }
 
-static void on_broken(void *owner, int error)
+void run_hide_broken(void *owner, int error)
 {
 	if (error == -E2BIG) {
 		run_fail(owner,
@@ -131,7 +138,7 @@ static int scan_on(struct run *r)
 	int e = hide_step(r->hide, STEP_NS);
 
 	if (e < 0) {
-		on_broken(r, e);
+		run_hide_broken(r, e);
 		return 0;
 	}
 	if (e == HIDE_WAITS)
@@ -219,11 +226,12 @@ int run_hide_watch(struct run *r)
 	if (r->watching)
 		return 0;
 	r->watching = true;
-	return hide_watch(r->hide, r->loop, on_broken);
+	return hide_watch(r->hide, r->loop, run_hide_broken);
 }
 
 void run_hide_done(struct run *r)
 {
+	run_sockets_free(r);
 	hide_free(TAKE(r->hide));
 	free(TAKE(r->covers));
 	if (r->loop)

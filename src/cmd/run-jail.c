@@ -59,6 +59,12 @@ static int on_net(struct run *r, struct ipc_msg *m)
 
 	if (r->phase != RUN_MAKING || m->n_fds != n)
 		return -EPROTO;
+	if (r->plan.backend != PLAN_LANDLOCK) {
+		int e = run_sockets_new(r, m->fds[n - 1]);
+
+		if (e < 0)
+			return e;
+	}
 	if (ipc_send(r->relay_fd, MSG_SOCKETS, 1, STR("{}"), m->fds, m->n_fds) <
 	    0)
 		run_fail(r, "the relay died; session ended");

@@ -86,6 +86,7 @@ struct run {
 	struct jail *jail;
 	struct limits *limits;
 	struct hide *hide;
+	struct run_sockets *sockets; /* NULL: none can be reached */
 	struct broker *broker;
 	struct pty *pty;
 	struct pty_choice tty;
@@ -166,6 +167,16 @@ must_check int run_hide_covers(struct run *r);
 /* The command may run from here on.  Again is a no-op. */
 must_check int run_hide_watch(struct run *r);
 void run_hide_done(struct run *r);
+/* Covers and records one find.  0 or -errno. */
+must_check int run_hide_one(struct run *r, const struct hide_found *f);
+void run_hide_broken(void *owner, int error);
+
+/* run-sockets.c: those that appear while the command runs */
+/* @jail_net: any socket of the jail's network, borrowed. */
+must_check int run_sockets_new(struct run *r, int jail_net);
+/* As hide's `found`. */
+must_check int run_sockets_found(struct run *r, const struct hide_found *f);
+void run_sockets_free(struct run *r);
 
 /* run-later.c: what runs outside later */
 must_check int run_later_start(struct run *r);

@@ -14,7 +14,8 @@
  * after the command began.  It watches each directory before it reads it, so
  * that whatever appeared since the first, or appears meanwhile, is seen.
  *
- * From then on each IN_CREATE or IN_MOVED_TO is decided by the name it carries.
+ * From then on each IN_CREATE or IN_MOVED_TO is decided by the name it carries; in
+ * the trees in which sockets count, also by what is there.
  * A new directory is queued like any other; a directory that moved keeps its
  * watch (inotify gives the same descriptor for the same inode), so reading it
  * again under its new name is what moves it in our table.
@@ -51,7 +52,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -60,6 +60,7 @@
 #include "jail/hide-dirs.h"
 #include "jail/hide-match.h"
 #include "jail/later-state.h"
+#include "jail/own-sockets.h"
 #include "jail/sys.h"
 
 #define RESCAN_NS       (10 * NS_PER_S)
@@ -243,8 +244,8 @@ static int hand_over(struct hide *h, const char *path, enum hide_what what,
 			    (uint64_t)st->st_ctim.tv_nsec;
 	h->stats.found++;
 	r = h->c.found(h->c.owner, &f);
-	if (r < 0)
-		return r;
+	if (r != 0)
+		return r < 0 ? r : 0;
 	return remember(h, path, st);
 }
 
@@ -314,29 +315,14 @@ static int found_replaced(struct hide *h, const char *path)
 	return h->c.found(h->c.owner, &f);
 }
 
-/* Somebody answers there.  A stale socket file is the jail's own business. */
-static bool is_listening(const char *path)
-{
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	AUTO(fd) int fd = -1;
-
-	if (strlen(path) >= sizeof(sa.sun_path))
-		return true; /* cannot be tried by its name: assume the worst */
-	memcpy(sa.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return true;
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0)
-		return true;
-	return errno != ECONNREFUSED && errno != ENOENT;
-}
-
 static int found_socket(struct hide *h, const char *path)
 {
 	struct stat st;
 
-	if (!h->first_pass || !is_listening(path) || lstat(path, &st) == -1 ||
-	    !S_ISSOCK(st.st_mode) || is_covered(h, path, &st))
+	if (h->first_pass && !own_sockets_answer(path))
+		return 0;
+	if (lstat(path, &st) == -1 || !S_ISSOCK(st.st_mode) ||
+	    is_covered(h, path, &st))
 		return 0;
 	return hand_over(h, path, HIDE_SOCKET, &st);
 }
@@ -519,7 +505,7 @@ static int tell_later(struct hide *h, const struct dent *e, bool hidden)
 static int look_beyond(struct hide *h, const struct reading *rd,
 		       struct str name, unsigned char type)
 {
-	bool sockets = rd->sockets && h->first_pass;
+	bool sockets = rd->sockets;
 
 	if (!(rd->deep && type == DT_DIR) && !is_hidden(h, rd->path, name) &&
 	    !(sockets && (type == DT_DIR || type == DT_SOCK)))
@@ -550,8 +536,7 @@ static int look_at(struct hide *h, const struct reading *rd,
 	deep = rd->deep;
 	if (!deep) {
 		deep = tree_is_deep(h, str_of(path));
-		if (!deep && !tree_reached(h, str_of(path)) &&
-		    !(h->first_pass && rd->sockets))
+		if (!deep && !tree_reached(h, str_of(path)) && !rd->sockets)
 			return 0;
 	}
 	return queue_dir(h, rd->i, name, deep);
@@ -630,12 +615,9 @@ static int scan_dir(struct hide *h, uint32_t i)
 	h->stats.dirs++;
 	rd.deep = h->dirs.v[i].deep;
 	rd.sockets = has_sockets(h, rd.path);
-	/* What is only read for its sockets needs no watch. */
-	if (rd.deep || tree_reached(h, rd.path)) {
-		r = watch_dir(h, &rd.i, fd);
-		if (r < 0)
-			return r;
-	}
+	r = watch_dir(h, &rd.i, fd);
+	if (r < 0)
+		return r;
 	return read_entries(h, &rd);
 }
 
@@ -766,7 +748,7 @@ static int serve_event(struct hide *h, const struct inotify_event *ev)
 	uint32_t i = hide_dirs_find_wd(&h->dirs, ev->wd);
 	struct str dir, name = str_of(ev->len ? ev->name : NULL);
 	const char *rel;
-	bool deep;
+	bool deep, sockets;
 
 	if (ev->mask & IN_Q_OVERFLOW) {
 		h->stats.rescans++;
@@ -789,10 +771,11 @@ static int serve_event(struct hide *h, const struct inotify_event *ev)
 		return found_hidden(h, path, true);
 	if (was_locked(h, path))
 		return found_replaced(h, path);
+	sockets = has_sockets(h, dir);
 	if (!(ev->mask & IN_ISDIR))
-		return 0;
+		return sockets ? found_socket(h, path) : 0;
 	deep = h->dirs.v[i].deep || tree_is_deep(h, str_of(path));
-	if (!deep && !tree_reached(h, str_of(path)))
+	if (!deep && !tree_reached(h, str_of(path)) && !sockets)
 		return 0;
 	return queue_dir(h, i, name, deep);
 }
@@ -840,9 +823,16 @@ int hide_watch(struct hide *h, struct loop *l,
 	h->failed = failed;
 	h->more = (struct loop_timer){ .run = on_more, .owner = h };
 	h->rescan = (struct loop_timer){ .run = on_rescan, .owner = h };
-	if (h->c.n_globs == 0)
+	if (h->c.n_globs == 0 && h->c.n_socket_trees == 0)
 		return 0;
 	return loop_timer_set(l, &h->rescan, clock_mono_ns() + WATCH_AFTER_NS);
+}
+
+int hide_covered(struct hide *h, const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == -1 ? 0 : remember(h, path, &st);
 }
 
 /* ---- birth and death ---- */

@@ -21,7 +21,11 @@
 enum hide_what {
 	HIDE_FILE = 1,
 	HIDE_DIR,
-	HIDE_SOCKET, /* a host socket that somebody listens on */
+	/*
+	 * A host socket that somebody listens on; when not at_start, any socket
+	 * file: whose it is, the owner finds out.
+	 */
+	HIDE_SOCKET,
 	HIDE_LOCKED, /* is to be read-only, and was replaced by the host */
 };
 
@@ -45,7 +49,7 @@ struct hide_config {
 	 */
 	char *const *trees;
 	size_t n_trees;
-	/* Those of them in which listening sockets are to be found too. */
+	/* Those of them in which sockets are to be found too. */
 	char *const *socket_trees;
 	size_t n_socket_trees;
 	/* Fed by the first pass with writable trees; or NULL.  Borrowed. */
@@ -53,7 +57,10 @@ struct hide_config {
 	uint32_t max_watches; /* 0: half of what the system grants a user */
 	uint32_t max_dirs;    /* 0: HIDE_MAX_DIRS */
 
-	/* 0 or -errno, which ends the step that is running. */
+	/*
+	 * 0: covered; 1: not, or not yet; -errno ends the step that is running.
+	 * After 1 the same is found again when it is met again.
+	 */
 	int (*found)(void *owner, const struct hide_found *f);
 	/* Once each: that watching is incomplete, and what is done instead. */
 	void (*notice)(void *owner, const char *text);
@@ -89,6 +96,9 @@ must_check int hide_step(struct hide *h, uint64_t budget_ns);
  */
 must_check int hide_watch(struct hide *h, struct loop *l,
 			  void (*failed)(void *owner, int error));
+
+/* What `found` answered 1 for is covered by now.  0 or -errno. */
+must_check int hide_covered(struct hide *h, const char *path);
 
 struct hide_stats {
 	uint64_t dirs, entries, found, rescans;

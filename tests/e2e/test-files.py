@@ -2,11 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a session can read and write, and what it cannot."""
 
+import contextlib
 import os
+import shutil
+import socket
 import subprocess
+import threading
 import time
 
-from harness import (AS_ROOT, World, check, contains, equal, main, skip,
+from harness import (AS_ROOT, SLOW, World, check, contains, equal, main, skip,
                      test, wait_for)
 
 w = World()
@@ -181,7 +185,6 @@ def proc_and_dev():
 
 @test('host sockets in the project are covered')
 def host_sockets():
-    import socket
     path = w.project + '/host.sock'
     s = socket.socket(socket.AF_UNIX)
     s.bind(path)
@@ -192,6 +195,122 @@ def host_sockets():
     s.close()
     os.unlink(path)
     check('connected' not in r.out, f'{r}')
+
+
+CONNECT = '''
+import socket, sys
+def knock(path):
+    s = socket.socket(socket.AF_UNIX)
+    try:
+        s.connect(path)
+        return s.recv(20).decode()
+    except OSError as e:
+        return e.strerror
+print("ready", flush=True)
+for line in sys.stdin:
+    print(knock(line.strip()), flush=True)
+'''
+
+
+class Host:
+    """A server of the host at a path of the project."""
+
+    def __init__(self, path, listen=True):
+        self.path = path
+        self.s = socket.socket(socket.AF_UNIX)
+        with contextlib.chdir(os.path.dirname(path)):  # no path of the whole
+            self.s.bind(os.path.basename(path))
+        if listen:
+            self.listen()
+
+    def listen(self):
+        self.s.listen(4)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                self.s.accept()[0].sendall(b'host')
+
+    def close(self):
+        self.s.close()
+        os.unlink(self.path)
+
+
+@test('host sockets that appear later are covered within 100 ms, and recorded')
+def late_host_sockets():
+    for policy in ('', 'files:\n  read: [/usr, /etc]\n  write: [.]\n'):
+        w.policy('version: 1\n' + policy)
+        os.makedirs(w.project + '/run', exist_ok=True)
+        p = w.popen(['/usr/bin/python3', '-c', CONNECT], stdin=subprocess.PIPE)
+        equal(p.stdout.readline(), b'ready\n', 'start')
+        time.sleep(0.2)  # the watches stand
+        os.makedirs(w.project + '/run/new')
+        hosts = [Host(w.project + '/late'), Host(w.project + '/run/late'),
+                 Host(w.project + '/run/new/late'),
+                 Host(w.project + '/quiet', listen=False)]
+        os.rename(hosts[0].path, w.project + '/moved')
+        hosts[0].path = w.project + '/moved'
+        time.sleep(0.15 * SLOW)
+        hosts[3].listen()
+        said, _ = p.communicate(b'moved\nrun/late\nrun/new/late\nquiet\n',
+                                timeout=20)
+        equal(said, b'Permission denied\n' * 4, 'what the session reached')
+        for h in hosts:
+            h.close()
+        told = w.having('file.hide')
+        # 'late' too, if it was seen before it moved.
+        equal({os.path.relpath(x['path'], w.project) for x in told} - {'late'},
+              {'moved', 'run/late', 'run/new/late', 'quiet'}, f'{told}')
+        check(all(x['ms'] <= 100 * SLOW for x in told), f'{told}')
+        shutil.rmtree(w.project + '/run')
+    w.policy('version: 1\n')
+
+
+SERVE = '''
+import os, socket, sys, time
+for i, name in enumerate(('own', 'late-own')):
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(name)
+    if i:
+        time.sleep(0.3)
+        os.rename(name, name + "-moved")
+        name += "-moved"
+    s.listen(1)
+    time.sleep(0.3)
+    c = socket.socket(socket.AF_UNIX)
+    c.connect(name)
+    s.settimeout(5)
+    a, _ = s.accept()
+    a.sendall(b"own")
+    print(c.recv(9).decode())
+    s.settimeout(0)
+    try:
+        s.accept()
+        print("somebody else knocked")
+    except BlockingIOError:
+        pass
+    s.close()
+    time.sleep(0.2)
+    os.unlink(name)
+'''
+
+
+@test("the session's own sockets are left alone")
+def own_sockets():
+    r = w.run('/usr/bin/python3', '-c', SERVE)
+    equal((r.code, r.out), (0, 'own\nown\n'), f'{r}')
+    equal(w.having('file.hide'), [], 'records')
+    # More than can wait at once, dead and alive.
+    r = w.run('/usr/bin/python3', '-c', 'import os, socket, time\nkeep = []\n'
+              'for i in range(600):\n'
+              '    s = socket.socket(socket.AF_UNIX)\n'
+              '    s.bind(f"many{i}")\n'
+              '    keep.append(s if i % 3 else s.close())\n'
+              'time.sleep(0.3)\n'
+              'for i in range(600): os.unlink(f"many{i}")\n', timeout=60)
+    equal((r.code, r.err), (0, ''), f'{r}')
+    equal(w.having('file.hide'), [], 'records')
 
 
 @test('changes by the host are seen at once')
