@@ -384,7 +384,8 @@ static const struct row landlock_rows[] = {
 	/* datagrams of a pair can be sent to others too */
 	PAIR(SOCK_STREAM),
 	PAIR(SOCK_SEQPACKET),
-	ERRNO("socketpair", EPROTONOSUPPORT),
+	ERRNO_IF("socketpair", EPROTONOSUPPORT, EQ(0, AF_UNIX)),
+	ERRNO("socketpair", EAFNOSUPPORT),
 	NOTIFY("connect"),
 	NOTIFY("bind"),
 	NOTIFY("listen"),

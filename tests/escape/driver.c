@@ -11,6 +11,7 @@
  *   --allow RANGE   TCP port 80 to this range is taken, and answered with "ok"
  *   --deny RANGE    none of it is taken, whatever else is said
  *   --listen PATH   a socket of the plan; what connects is answered with "ok"
+ *   --landlock      no namespaces: the other backend
  *   --nested        the plan lets sandboxes be made inside
  *   --tty           the command gets a pty, copied to stdout
  *   --leak          start with foreign descriptors open
@@ -39,6 +40,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/options.h"
+#include "ipc/handover.h"
 #include "ipc/protocol.h"
 #include "jail/cover.h"
 #include "jail/jail.h"
@@ -62,7 +64,7 @@ static int slow(void)
 struct opts {
 	const char *project, *refused, *allow, *deny;
 	struct option_list see, hide, cover, listen;
-	bool nested, tty, leak, hang_up, plan, steps;
+	bool landlock, nested, tty, leak, hang_up, plan, steps;
 	uint32_t time;
 };
 
@@ -81,6 +83,8 @@ static const struct option table[] = {
 	  .target = offsetof(struct opts, deny) },
 	{ "listen", 0, "PATH", "a socket of the plan", OPTION_LIST,
 	  .target = offsetof(struct opts, listen) },
+	{ "landlock", 0, NULL, "the other backend", OPTION_FLAG,
+	  .target = offsetof(struct opts, landlock) },
 	{ "nested", 0, NULL, "sandboxes inside", OPTION_FLAG,
 	  .target = offsetof(struct opts, nested) },
 	{ "tty", 0, NULL, "a pty", OPTION_FLAG,
@@ -226,7 +230,7 @@ static bool add_range(struct plan *p, const char *range, bool deny)
 
 static void set_ids(struct plan *p, const struct stat *owner)
 {
-	bool root = geteuid() == 0;
+	bool root = geteuid() == 0 && p->backend == PLAN_NAMESPACES;
 
 	p->owner_uid = owner->st_uid;
 	p->owner_gid = owner->st_gid;
@@ -258,6 +262,7 @@ static bool make_plan(struct plan *p, const struct opts *o, const char *project)
 		.classes = classes,
 		.cidrs = cidrs,
 		.nested = o->nested,
+		.backend = o->landlock ? PLAN_LANDLOCK : PLAN_NAMESPACES,
 	};
 	set_ids(p, &st);
 	add_system(p);
@@ -269,6 +274,9 @@ static bool make_plan(struct plan *p, const struct opts *o, const char *project)
 	for (size_t i = 0; i < p->n_mounts; i++) {
 		if (p->mounts[i].op == PLAN_SOCKET)
 			p->mounts[i].src = p->mounts[i].dst;
+		p->mounts[i].public = p->mounts[i].op == PLAN_BIND &&
+				      p->host_uid == 0 &&
+				      !p->mounts[i].writable;
 	}
 	add_classes(p);
 	return (!o->allow || add_range(p, o->allow, false)) &&
@@ -306,6 +314,41 @@ static void answer_connection(int listener)
 		return; /* gone already */
 }
 
+/* What the warden hands over; what it refused is nothing to us. */
+static void answer_handover(int channel)
+{
+	struct handover m = { .kind = 0 };
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .bytes = { 0 } };
+	struct iovec iov = { .iov_base = &m, .iov_len = sizeof(m) };
+	struct msghdr h = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control.bytes,
+			    .msg_controllen = sizeof(control.bytes) };
+	AUTO(fd) int fd = -1;
+
+	if (recvmsg(channel, &h, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) <= 0)
+		return;
+	if (h.msg_controllen >= CMSG_LEN(sizeof(fd)))
+		memcpy(&fd, CMSG_DATA(&control.align), sizeof(fd));
+	if (m.kind == HANDOVER_STREAM && fd != -1 && write(fd, "ok", 2) == -1)
+		return; /* gone already */
+}
+
+static int on_refused(struct run *r, const struct json *j)
+{
+	const struct seccomp_rare *row =
+		seccomp_rare_find((int)json_find_int(j, "syscall", -1));
+
+	if (r->refused) {
+		fprintf(r->refused, "%s\n", row ? row->name : "?");
+		(void)fflush(r->refused);
+	}
+	return 0;
+}
+
 static void print_steps(const struct json *ready, uint64_t last, uint64_t heard)
 {
 
@@ -332,10 +375,11 @@ static int cover(struct run *r, const struct option_list *paths)
 static int go(struct run *r)
 {
 	const char *const env[] = { "PATH=/usr/local/bin:/usr/bin:/bin",
-				    "HOME=/tmp", "LANG=C.UTF-8", NULL };
+				    "HOME=/tmp", "LANG=C.UTF-8",
+				    "BAWN_ESCAPE_ALONE=1", NULL };
 	struct jail_go g = { .argv = (const char *const *)r->argv,
 			     .env = env,
-			     .n_env = N_ELEMS(env) - 1,
+			     .n_env = r->o->landlock ? 4 : 3,
 			     .cols = 80,
 			     .rows = 24,
 			     .fds = { 0, 1, 2 } };
@@ -391,9 +435,11 @@ static int on_message(struct run *r)
 		return complain("init", "said something strange");
 	switch (r->msg.type) {
 	case MSG_INIT_NET:
-		for (size_t i = 0; i < JAIL_NET_FDS; i++)
+		for (size_t i = 0; i < r->msg.n_fds && i < JAIL_NET_FDS; i++)
 			r->sockets[i] = ipc_take_fd(&r->msg, i);
 		return 0;
+	case MSG_INIT_REFUSED:
+		return on_refused(r, j);
 	case MSG_INIT_READY:
 		return on_ready(r, j);
 	case MSG_INIT_FAILED:
@@ -464,7 +510,11 @@ static int serve(struct run *r)
 	if (p[AT_MASTER].revents && !copy_terminal(r))
 		r->master = -1;
 	for (nfds_t i = AT_PROXY; i < n; i++) {
-		if (p[i].revents & POLLIN)
+		if (!(p[i].revents & POLLIN))
+			continue;
+		if (r->o->landlock)
+			answer_handover(p[i].fd);
+		else
 			answer_connection(p[i].fd);
 	}
 	return p[AT_JAIL].revents ? on_message(r) : 0;
@@ -482,7 +532,8 @@ static void close_all(struct run *r)
 
 static int run_once(struct run *r)
 {
-	struct jail_config c = { .cgroup_fd = -1,
+	struct jail_config c = { .backend = r->plan->backend,
+				 .cgroup_fd = -1,
 				 .tty = r->o->tty,
 				 .steps = r->o->steps };
 	struct jail_ids ids;

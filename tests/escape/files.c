@@ -17,6 +17,8 @@ static void writing(void)
 					    "/opt", "/proc", "/dev",
 					    "/bin", "/run",  "/.bawn" };
 	char path[64];
+	/* fs.protected_hardlinks asks before Landlock. */
+	int foreign = alone && getuid() != 0 ? EPERM : EXDEV;
 
 	for (size_t i = 0; i < N_ELEMS(dirs); i++) {
 		if (access(dirs[i], F_OK) == -1)
@@ -36,8 +38,8 @@ static void writing(void)
 	REFUSED2(EROFS, EACCES, unlink("/etc/passwd"));
 	REFUSED2(EROFS, EACCES, rename("/etc/passwd", "/etc/passwd2"));
 	REFUSED2(EROFS, EPERM, chmod("/etc/passwd", 0666));
-	REFUSED2(EXDEV, EACCES, link("/etc/passwd", "./linked"));
-	REFUSED2(EXDEV, EACCES, link("/etc/shadow", "./linked"));
+	REFUSED2(foreign, EACCES, link("/etc/passwd", "./linked"));
+	REFUSED2(foreign, EACCES, link("/etc/shadow", "./linked"));
 	REFUSED2(EACCES, ENOENT, open("/etc/shadow", O_RDONLY));
 }
 
@@ -46,12 +48,12 @@ static void devices(void)
 	REFUSED(EPERM, mknod("null", S_IFCHR | 0666, makedev(1, 3)));
 	REFUSED(EPERM, mknod("mem", S_IFCHR | 0666, makedev(1, 1)));
 	REFUSED(EPERM, mknod("disk", S_IFBLK | 0666, makedev(254, 0)));
-	REFUSED(ENOENT, open("/dev/mem", O_RDONLY));
-	REFUSED(ENOENT, open("/dev/kmsg", O_RDONLY));
-	REFUSED(ENOENT, open("/dev/fuse", O_RDWR));
-	REFUSED(ENOENT, open("/dev/kvm", O_RDWR));
-	REFUSED(ENOENT, open("/dev/net/tun", O_RDWR));
-	REFUSED(ENOENT, open("/dev/vsock", O_RDWR));
+	REFUSED2(BEYOND, ENOENT, open("/dev/mem", O_RDONLY));
+	REFUSED2(BEYOND, ENOENT, open("/dev/kmsg", O_RDONLY));
+	REFUSED2(BEYOND, ENOENT, open("/dev/fuse", O_RDWR));
+	REFUSED2(BEYOND, ENOENT, open("/dev/kvm", O_RDWR));
+	REFUSED2(BEYOND, ENOENT, open("/dev/net/tun", O_RDWR));
+	REFUSED2(BEYOND, ENOENT, open("/dev/vsock", O_RDWR));
 	WORKS(open("/dev/null", O_WRONLY));
 	WORKS(open("/dev/urandom", O_RDONLY));
 }
@@ -60,17 +62,17 @@ static void outside(const char *path)
 {
 	char up[512] = "";
 
-	REFUSED(ENOENT, open(path, O_RDONLY));
+	REFUSED(BEYOND, open(path, O_RDONLY));
 	WORKS(symlink(path, "way-out"));
-	REFUSED(ENOENT, open("way-out", O_RDONLY));
+	REFUSED(BEYOND, open("way-out", O_RDONLY));
 	for (int i = 0; i < 30; i++)
 		(void)snprintf(up + strlen(up), sizeof(up) - strlen(up), "../");
 	(void)snprintf(up + strlen(up), sizeof(up) - strlen(up), "%s", path);
-	REFUSED(ENOENT, open(up, O_RDONLY));
+	REFUSED(BEYOND, open(up, O_RDONLY));
 	(void)snprintf(up, sizeof(up), "/proc/self/root%s", path);
-	REFUSED(ENOENT, open(up, O_RDONLY));
+	REFUSED(BEYOND, open(up, O_RDONLY));
 	(void)snprintf(up, sizeof(up), "/proc/self/cwd/../../../..%s", path);
-	REFUSED(ENOENT, open(up, O_RDONLY));
+	REFUSED(BEYOND, open(up, O_RDONLY));
 }
 
 static void hidden(const char *file, const char *dir)
@@ -101,10 +103,17 @@ int main(int argc, char **argv)
 	writing();
 	devices();
 	outside(argv[1]);
-	hidden(argv[2], argv[3]);
+	if (has("hide"))
+		hidden(argv[2], argv[3]);
 	WORKS(mkdir("made", 0755));
 	WORKS(rename("made", "renamed"));
-	WORKS(close(open("/tmp/a", O_CREAT | O_WRONLY, 0644)));
-	WORKS(close(open("/dev/shm/a", O_CREAT | O_WRONLY, 0644)));
+	if (has("private-tmp")) {
+		WORKS(close(open("/tmp/a", O_CREAT | O_WRONLY, 0644)));
+		WORKS(close(open("/dev/shm/a", O_CREAT | O_WRONLY, 0644)));
+	} else {
+		REFUSED(EACCES, open("/tmp/a", O_CREAT | O_WRONLY, 0644));
+		REFUSED2(EACCES, ENOENT,
+			 open("/dev/shm/a", O_CREAT | O_WRONLY, 0644));
+	}
 	return verdict();
 }

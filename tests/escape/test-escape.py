@@ -8,6 +8,7 @@ As root everything runs twice: as root, whose jail runs as nobody's user on an
 idmapped workspace, and as a plain user.
 """
 
+import ctypes
 import os
 import shutil
 import signal
@@ -27,6 +28,18 @@ PROGRAMS = '''sockets foreign-abi namespaces mounting kernel terminal setid proc
 NAMESPACES = 'user mnt pid net ipc uts cgroup'.split()
 # Where the plan says nested: these walls give way, all others must stand.
 GIVE_WAY = {'namespaces', 'mounting', 'layers'}
+
+# Without namespaces: what a program says that it cannot ask for, by the words
+# of doc/landlock.md; and programs that ask for nothing else.
+LACKS = {
+    'terminal': {'terminals'}, 'proc': {'processes', 'metadata'},
+    'files': {'hide', 'private-tmp'}, 'unix': {'network.sockets'},
+}
+NOT_ALONE = {
+    'late': 'hide: a file that is covered while the session runs',
+    'layers': 'each wall behind another is a namespace or a mount',
+    'nested': 'nested: true is refused with this backend',
+}
 
 results = []
 
@@ -161,6 +174,10 @@ RECORDED = {
 def check_program(w, who, name, more=()):
     options, args = arguments(w, name)
     options = list(more) + options
+    alone = '--landlock' in options
+    if alone and '--listen' in options:
+        at = options.index('--listen')
+        del options[at:at + 2]
     if os.path.exists(w.refused):
         os.unlink(w.refused)
     code, out = w.run(options + ['--refused', w.refused],
@@ -170,6 +187,10 @@ def check_program(w, who, name, more=()):
         return
     report(f'{who}: {name}', code == 0, out if code == 0
            else f'exit {code}\n{out}')
+    if alone:
+        said = {x[8:] for x in out.splitlines() if x.startswith('# lacks ')}
+        report(f'{who}: {name} lacks what is documented',
+               said == LACKS.get(name, set()), f'{said}')
     if name in RECORDED and code == 0:
         with open(w.refused) as f:
             seen = set(f.read().split())
@@ -178,14 +199,14 @@ def check_program(w, who, name, more=()):
                f'not asked: {sorted(missing)}' if missing else '')
 
 
-def check_exit_codes(w, who):
+def check_exit_codes(w, who, options=()):
     for want, command in [
             (0, ['true']), (1, ['false']), (7, ['sh', '-c', 'exit 7']),
             (127, ['no-such-command']), (127, ['/no/such/command']),
             (126, ['/etc/passwd']), (126, [w.project]),
             (128 + 15, ['sh', '-c', 'kill -TERM $$']),
             (128 + 9, ['sh', '-c', 'kill -KILL $$'])]:
-        code, out = w.run([], command)
+        code, out = w.run(list(options), command)
         report(f'{who}: exit {want} of {command[0]}', code == want,
                f'exit {code}\n{out}' if code != want else '')
 
@@ -194,7 +215,7 @@ def args_of(*argv):
     found = []
     for pid in filter(str.isdigit, os.listdir('/proc')):
         try:
-            with open(f'/proc/{pid}/cmdline') as f:
+            with open(f'/proc/{pid}/cmdline', errors='replace') as f:
                 if f.read().split('\0')[:-1] == list(argv):
                     found.append(pid)
         except OSError:
@@ -294,9 +315,9 @@ def check_init_environment(w, who):
     p.communicate()
 
 
-def check_ownership(w, who):
+def check_ownership(w, who, options=()):
     """What the jail made is the owner's on the host, without set-id bits."""
-    code, out = w.run([], ['sh', '-c', 'echo x > mine; mkdir dir'])
+    code, out = w.run(list(options), ['sh', '-c', 'echo x > mine; mkdir dir'])
     st = os.stat(os.path.join(w.project, 'mine')) if code == 0 else None
     report(f'{who}: files belong to the owner',
            st is not None and st.st_uid == w.uid, out)
@@ -361,6 +382,31 @@ def wants(name):
     return ONLY in ('', name)
 
 
+def landlock_abi():
+    nr = 444  # landlock_create_ruleset, everywhere
+    return ctypes.CDLL(None).syscall(nr, None, 0, 1)
+
+
+def check_alone(uid, who):
+    """All again without namespaces, `backend: landlock`."""
+    if landlock_abi() < 6:
+        report(f'{who} # SKIP no Landlock of version 6', True)
+        return
+    w = World(uid)
+    options = ['--landlock']
+    try:
+        for name in filter(wants, PROGRAMS):
+            if name in NOT_ALONE:
+                report(f'{who}: {name} is not had: {NOT_ALONE[name]}', True)
+            else:
+                check_program(w, who, name, options)
+        for name in ('exit codes', 'survivors', 'ownership'):
+            if wants(name):
+                CHECKS[name](w, who, options)
+    finally:
+        w.done()
+
+
 def main():
     users = [('root', 0), ('user', PLAIN_UID)] if os.geteuid() == 0 \
         else [('user', os.geteuid())]
@@ -389,6 +435,7 @@ def main():
                 check_survivors(w, who + ', nested', ['--nested'])
         finally:
             w.done()
+        check_alone(uid, who + ', alone')
     print(f'1..{len(results)}')
     return 0 if all(results) else 1
 
