@@ -101,13 +101,13 @@ def job_control():
 
 @test('Ctrl-\\ and Ctrl-D')
 def quit_and_eof():
-    t = term('sleep', '100')
-    time.sleep(0.7)
+    t = term('sh', '-c', 'echo ready; exec sleep 100')
+    t.expect('ready')
     t.send('\x1c')
     equal(t.wait(), 131, 'exit code of SIGQUIT')
     t.close()
-    t = term('cat')
-    time.sleep(0.5)
+    t = term('sh', '-c', 'echo ready; exec cat')
+    t.expect('ready')
     t.send('line\n\x04')
     equal(t.wait(), 0, 'exit code of cat')
     t.close()
