@@ -130,6 +130,11 @@ static inline int sys_cloexec_range(unsigned first, unsigned last)
 	return sys_result(syscall(SYS_close_range, first, last, cloexec));
 }
 
+static inline int sys_pidfd_open(pid_t pid)
+{
+	return sys_result(syscall(SYS_pidfd_open, pid, 0));
+}
+
 static inline int sys_pidfd_send_signal(int pidfd, int sig)
 {
 	return sys_result(syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0));

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation
+ *
+ * The maker is born into both namespaces and shares our table of descriptors:
+ * what it opens is open here too, so only numbers come back, in a page that both
+ * share.  Its ids are mapped as a jail's are: our own by itself, which whoever
+ * made a namespace may; another's, as root, by us.
+ *
+ * A process in a user namespace made by another counts against the limits which
+ * that one had.  Who has others makes a namespace of his own, so they are told.
+ */
+#include "jail/ground.h"
+
+#include <linux/nsfs.h>
+#include <linux/sockios.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "base/json.h"
+#include "jail/idmap.h"
+#include "jail/nl.h"
+#include "jail/sys.h"
+
+struct made {
+	bool done;
+	int result; /* 0 or -errno */
+	struct ground ground;
+	struct diag why;
+};
+
+void ground_done(struct ground *g)
+{
+	auto_fd(&g->user_ns);
+	auto_fd(&g->net_ns);
+	auto_fd(&g->sockets.tproxy);
+	auto_fd(&g->sockets.udp53);
+	auto_fd(&g->sockets.tcp53);
+	auto_fd(&g->sockets.nflog);
+	*g = (struct ground)GROUND_NULL;
+}
+
+static int fail(struct diag *err, const char *what)
+{
+	int r = neg_errno();
+
+	diag_set(err, 0, 0, "%s: %s", what, strerror(-r));
+	return r;
+}
+
+static int make(struct made *m, const struct idmap *own)
+{
+	static char scratch[NL_BYTES];
+	struct ground *g = &m->ground;
+	int r = own ? idmap_write(0, own, true) : 0;
+
+	if (r != 0) {
+		diag_set(&m->why, 0, 0, "mapping ids: %s", strerror(-r));
+		return r;
+	}
+	r = net_prepare(scratch, &g->sockets, &m->why);
+	if (r != 0)
+		return r;
+	g->net_ns = ioctl(g->sockets.udp53, SIOCGSKNS);
+	if (g->net_ns == -1)
+		return fail(&m->why, "the network namespace's descriptor");
+	g->user_ns = ioctl(g->net_ns, NS_GET_USERNS);
+	if (g->user_ns == -1)
+		return fail(&m->why, "the user namespace's descriptor");
+	return 0;
+}
+
+static noreturn_fn void be_maker(struct made *m, const struct idmap *own)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	m->result = make(m, own);
+	m->done = true;
+	_exit(0);
+}
+
+static int make_in(struct made *m, struct diag *err)
+{
+	bool root = geteuid() == 0;
+	uint32_t uid = root ? PLAN_ROOT_UID : geteuid();
+	uint32_t gid = root ? PLAN_ROOT_UID : getegid();
+	struct idmap map = { root ? PLAN_INSIDE_UID : uid, uid,
+			     root ? PLAN_INSIDE_UID : gid, gid };
+	struct clone_args a = { .flags = CLONE_NEWUSER | CLONE_NEWNET |
+					 CLONE_FILES,
+				.exit_signal = SIGCHLD };
+	int r = 0;
+	pid_t pid = sys_clone3(&a);
+
+	if (pid == 0)
+		be_maker(m, root ? NULL : &map);
+	if (pid < 0) {
+		diag_set(err, 0, 0, "namespaces: %s", strerror(-pid));
+		return pid;
+	}
+	if (root)
+		r = idmap_write(pid, &map, false);
+	if (r != 0)
+		diag_set(err, 0, 0, "mapping ids: %s", strerror(-r));
+	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
+		;
+	if (r == 0 && !m->done) {
+		diag_set(err, 0, 0, "the maker of a network died");
+		r = -ECHILD;
+	}
+	if (r == 0 && m->result != 0) {
+		*err = m->why;
+		r = m->result;
+	}
+	return r;
+}
+
+int ground_make(struct ground *ret, struct diag *reterr)
+{
+	struct made *m = mmap(NULL, sizeof(*m), PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int r;
+
+	if (m == MAP_FAILED)
+		return fail(reterr, "memory");
+	m->ground = (struct ground)GROUND_NULL;
+	r = make_in(m, reterr);
+	if (r == 0)
+		*ret = m->ground;
+	else
+		ground_done(&m->ground);
+	(void)munmap(m, sizeof(*m));
+	return r;
+}
+
+int ground_format_limits(struct buf *b)
+{
+	/* Those that the kernel counts by user namespace. */
+	static const int which[GROUND_LIMITS] = { RLIMIT_NPROC, RLIMIT_MSGQUEUE,
+						  RLIMIT_SIGPENDING,
+						  RLIMIT_MEMLOCK };
+	struct json_out w = JSON_OUT(b);
+	struct rlimit l;
+
+	json_open(&w, '{');
+	json_key(&w, "limits");
+	json_open(&w, '[');
+	for (size_t i = 0; i < GROUND_LIMITS; i++) {
+		int r = sys_prlimit(0, which[i], NULL, &l);
+
+		if (r != 0)
+			return r;
+		json_int(&w, (int64_t)l.rlim_cur); /* -1: none */
+	}
+	json_close(&w, ']');
+	json_close(&w, '}');
+	return b->failed ? -ENOMEM : 0;
+}
+
+bool ground_has_our_limits(struct str body)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+
+	buf_init(&b, 256);
+	return ground_format_limits(&b) == 0 && str_eq(buf_str(&b), body);
+}
+
+void ground_to_fds(const struct ground *g, int fds[GROUND_FDS])
+{
+	const int all[GROUND_FDS] = { g->user_ns, g->net_ns, g->sockets.tproxy,
+				      g->sockets.udp53, g->sockets.tcp53 };
+
+	memcpy(fds, all, sizeof(all));
+}
+
+struct ground ground_take_fds(const int take_fds[GROUND_FDS])
+{
+	return (struct ground){ .user_ns = take_fds[0],
+				.net_ns = take_fds[1],
+				.sockets = { .tproxy = take_fds[2],
+					     .udp53 = take_fds[3],
+					     .tcp53 = take_fds[4],
+					     .nflog = -1 } };
+}
