@@ -19,6 +19,7 @@
 #include "base/path.h"
 #include "ipc/ipc.h"
 #include "keeper/election.h"
+#include "keeper/groundsman.h"
 #include "keeper/keeper.h"
 #include "ledger/scribe.h"
 #include "relay/relay.h"
@@ -70,8 +71,8 @@ struct daemon {
 	char *state_dir, *runtime_dir, *libexec_dir;
 	char user[KEEPER_NAME_MAX];
 	int log_fd;
-	pid_t scribe, zygote;
-	int scribe_fd, zygote_fd;
+	pid_t scribe, zygote, groundsman;
+	int scribe_fd, zygote_fd, groundsman_fd;
 };
 
 static void complain(const char *what, int error)
@@ -238,6 +239,15 @@ static int be_zygote(const struct daemon *d, int fd)
 	return zygote_run(fd);
 }
 
+static int be_groundsman(const struct daemon *d, int fd)
+{
+	(void)prctl(PR_SET_NAME, "bawnd:ground");
+	log_starter(-1);
+	(void)dup2(0, 1);
+	log_init("ground", d->log_fd, LOG_LEVEL_INFO);
+	return groundsman_run(fd);
+}
+
 /*
  * A child with a channel to us.  It inherits nothing else of ours but the log:
  * with the lock it would keep the election won after our death.
@@ -299,6 +309,7 @@ static int serve(struct daemon *d, struct election *e)
 		.log_fd = d->opts.foreground ? -1 : d->log_fd,
 		.scribe_fd = d->scribe_fd,
 		.zygote_fd = d->zygote_fd,
+		.groundsman_fd = d->groundsman_fd,
 		.uid = getuid(),
 		.gid = getgid(),
 	};
@@ -324,6 +335,10 @@ static int run_elected(struct daemon *d, struct election *e)
 		r = start_role(d, be_zygote, e->lock_fd, &d->scribe_fd, 1,
 			       &d->zygote, &d->zygote_fd);
 	if (r == 0)
+		r = start_role(d, be_groundsman, e->lock_fd,
+			       (int[]){ d->scribe_fd, d->zygote_fd }, 2,
+			       &d->groundsman, &d->groundsman_fd);
+	if (r == 0)
 		r = election_announce(e);
 	if (r == 0)
 		r = serve(d, e);
@@ -331,9 +346,12 @@ static int run_elected(struct daemon *d, struct election *e)
 		log_error("%s: %s%s", d->state_dir, strerror(-r),
 			  error_advice(r));
 	election_retire(e);
+	(void)close(d->groundsman_fd);
 	(void)close(d->zygote_fd);
 	(void)close(d->scribe_fd);
 	until = clock_mono_ns() + CHILD_NS;
+	if (d->groundsman > 0)
+		reap(d->groundsman, until);
 	if (d->zygote > 0)
 		reap(d->zygote, until);
 	if (d->scribe > 0)
@@ -401,7 +419,8 @@ int main(int argc, char *argv[])
 	struct daemon d = { .opts = { .idle_s = IDLE_S },
 			    .log_fd = -1,
 			    .scribe_fd = -1,
-			    .zygote_fd = -1 };
+			    .zygote_fd = -1,
+			    .groundsman_fd = -1 };
 	int r = parse_options(&d.opts, argc, argv);
 
 	if (r >= 0)

@@ -64,5 +64,8 @@ enum msg_type {
 	MSG_SCRIBE_FAILED, /* it could not begin: {"error":"text"} */
 	/* init -> supervisor */
 	MSG_INIT_REFUSED, /* a system call, by a warden */
+	/* keeper -> groundsman, and its answer; keeper -> client, after OPEN */
+	MSG_GROUND_MAKE,
+	MSG_GROUND, /* descriptors: what was made ahead for a jail */
 	MSG_MAX_,
 };

@@ -140,6 +140,8 @@ static int answer_open(void *peer, struct ipc_msg *m)
 	c->requests.phase = CLIENT_OPENING;
 	c->pid_fd = (int)syscall(SYS_pidfd_open, c->pid, 0);
 	s = session_new(c->keeper, c, m->id, &a, body);
+	if (s && !s->request.plan_only) /* first: it is waited for */
+		grounds_hand(&c->keeper->grounds, c);
 	if (s)
 		session_advance(s);
 	else
@@ -422,6 +424,8 @@ static int greet(struct client *c)
 	json_kstr(&w, "build", str_of(build_id()));
 	json_kstr(&w, "version", STR(BAWN_VERSION));
 	json_kint(&w, "pid", getpid());
+	if (grounds_has(&c->keeper->grounds))
+		json_kbool(&w, "ground", true);
 	json_close(&w, '}');
 	return link_send(&c->link, MSG_HELLO, 0, buf_str(&b), NULL, 0);
 }

@@ -3,7 +3,7 @@
  * Theory of operation
  *
  * The keeper is what it has promised to others: one listening socket, one link
- * to the scribe, one to the zygote, and the lists of clients and sessions.
+ * to the scribe, one to the zygote, one to the groundsman, and the lists of clients and sessions.
  * Every promise ends with a descriptor that closes, so this file mostly says
  * what is to be done when one does.
  *
@@ -11,6 +11,7 @@
  *   a relay ends      the supervisor is told to end (session.c)
  *   the scribe ends   nothing can be recorded: all sessions end at once, and
  *   the zygote ends   the daemon with them; the next start begins afresh
+ *   the groundsman ends   sessions make their networks themselves (grounds.c)
  *   SIGTERM           the same, but commands are given time to end
  *
  * Idle: without clients and sessions for a while we end.  A client that comes
@@ -514,6 +515,8 @@ static int open_all(struct keeper *k, struct loop_io *signals)
 	if (r == 0)
 		r = open_peer(k, &k->zygote, c->zygote_fd, on_zygote_msg,
 			      on_zygote_end);
+	if (r == 0)
+		r = grounds_open(k, c->groundsman_fd);
 	if (r == 0 && k->listen.fd != -1)
 		r = loop_io_add(k->loop, &k->listen);
 	if (r == 0)
@@ -536,6 +539,7 @@ static void close_all(struct keeper *k)
 	accepting_done(k);
 	link_close(&k->scribe);
 	link_close(&k->zygote);
+	grounds_done(&k->grounds);
 	loop_timer_clear(k->loop, &k->idle_timer);
 	loop_timer_clear(k->loop, &k->tick_timer);
 	loop_timer_clear(k->loop, &k->stop_timer);
@@ -586,6 +590,7 @@ static struct keeper *make(const struct keeper_config *c, struct loop *loop)
 	};
 	resolvers_init(&k->resolvers);
 	owed_init(&k->owed);
+	grounds_init(&k->grounds);
 	preset_init(&k->preset, loop, c->state_dir, c->libexec_dir, on_preset,
 		    k);
 	return k;

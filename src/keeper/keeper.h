@@ -24,9 +24,10 @@ struct keeper_config {
 	int listen_fd;           /* -1: none (tests) */
 	int scribe_fd;
 	int zygote_fd;
-	int log_fd;  /* cut when it is long; -1: none */
-	int root_fd; /* O_PATH of "/"; of a fake tree in tests */
-	uid_t uid;   /* of this daemon and of every client */
+	int groundsman_fd; /* -1: none */
+	int log_fd;        /* cut when it is long; -1: none */
+	int root_fd;       /* O_PATH of "/"; of a fake tree in tests */
+	uid_t uid;         /* of this daemon and of every client */
 	gid_t gid;
 };
 

@@ -626,6 +626,7 @@ int session_started(struct session *s, const struct json *body)
 		return -EPROTO;
 	s->pid = (pid_t)pid;
 	s->state = SESSION_RUNNING;
+	grounds_want(&s->keeper->grounds);
 	return session_event(s, buf_str(&b));
 }
 

@@ -54,8 +54,11 @@ void world_begin(struct world *w)
 				   .libexec_dir = w->top,
 				   .log_fd = -1 };
 	int scribe[2] = { -1, -1 }, zygote[2] = { -1, -1 };
+	int groundsman[2] = { -1, -1 };
 
-	must(ipc_pair(scribe) == 0 && ipc_pair(zygote) == 0, "pairs");
+	must(ipc_pair(scribe) == 0 && ipc_pair(zygote) == 0 &&
+		     ipc_pair(groundsman) == 0,
+	     "pairs");
 	(void)snprintf(w->socket, sizeof(w->socket), "%s/sock", w->top);
 	c.listen_fd = ipc_listen(w->socket);
 	must(c.listen_fd >= 0, "listen");
@@ -69,18 +72,22 @@ void world_begin(struct world *w)
 		c.idle_ns = w->idle_ns;
 		c.scribe_fd = scribe[0];
 		c.zygote_fd = zygote[0];
+		c.groundsman_fd = groundsman[0];
 		c.root_fd = open(w->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		c.uid = w->uid;
 		c.gid = getgid();
 		(void)close(scribe[1]);
 		(void)close(zygote[1]);
+		(void)close(groundsman[1]);
 		exit(keeper_run(&c)); /* with the leak check of a sanitizer */
 	}
 	(void)close(c.listen_fd);
 	(void)close(scribe[0]);
 	(void)close(zygote[0]);
+	(void)close(groundsman[0]);
 	w->scribe = scribe[1];
 	w->zygote = zygote[1];
+	w->groundsman = groundsman[1];
 	CHECK_EQ(receive(w, w->scribe), MSG_APPEND);
 	CHECK_STR(word(w, "kind"), STR("daemon.start"));
 	say(w->scribe, MSG_APPENDED, w->m.id, "{\"seq\":100}");
@@ -153,6 +160,8 @@ void world_kill(struct world *w)
 	}
 	(void)close(w->scribe);
 	(void)close(w->zygote);
+	if (w->groundsman != -1)
+		(void)close(TAKE_FD(w->groundsman));
 	w->pid = -1;
 }
 

@@ -19,7 +19,7 @@
 
 struct world {
 	char top[64], state[96], home[96], proj[128], socket[128];
-	int scribe, zygote;
+	int scribe, zygote, groundsman;
 	pid_t pid;
 	struct ipc_msg m; /* the last message */
 	struct arena arena;

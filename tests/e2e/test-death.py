@@ -50,9 +50,17 @@ def inside(p, mark):
     return [x for x in with_mark(mark) if x != p.pid]
 
 
+def comm(pid):
+    try:
+        with open(f'/proc/{pid}/comm') as f:
+            return f.read().strip()
+    except OSError:
+        return ''
+
+
 def daemon():
-    """The keeper and its children by role.  The zygote is the child that has
-    children; they are relays, one of them perhaps a warmed spare."""
+    """The keeper and its children by role.  The zygote's are relays, one of
+    them perhaps a warmed spare."""
     keeper = w.keeper_pid()
     check(keeper, f'no keeper: {w.log()}')
     table = processes()
@@ -60,10 +68,13 @@ def daemon():
     def children(pid):
         return [x for x, row in table.items() if row[0] == pid]
 
-    zygotes = [x for x in children(keeper) if children(x)]
+    def named(name):
+        return [x for x in children(keeper) if comm(x) == 'bawnd:' + name]
+
+    zygotes = named('zygote')
     check(zygotes, f'no zygote among the children: {children(keeper)}')
     return {'keeper': [keeper], 'zygote': zygotes,
-            'scribe': [x for x in children(keeper) if x not in zygotes],
+            'scribe': named('scribe'),
             'relay': [x for z in zygotes for x in children(z)]}
 
 

@@ -200,6 +200,7 @@ int main(int argc, char *argv[])
 	if (election_win(&e, c.state_dir, c.runtime_dir) != 0)
 		fail("election");
 	c.scribe_fd = start_scribe(c.state_dir, e.lock_fd);
+	c.groundsman_fd = -1;
 	c.zygote_fd = start_zygote(argv[5], &e, c.scribe_fd);
 	if (election_announce(&e) != 0)
 		fail("announce");

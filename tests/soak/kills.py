@@ -41,7 +41,7 @@ from harness import SLOW, Failure, World, equal
 
 # What a session is made of, and how a victim is found when its time comes.
 DAEMONS = ('keeper', 'scribe', 'zygote')
-PARTS = (*DAEMONS, 'supervisor', 'init', 'init-child', 'supervisor-child',
+PARTS = (*DAEMONS, 'ground', 'supervisor', 'init', 'init-child', 'supervisor-child',
          'relay', 'spare', 'starter', 'any', 'any', 'two', 'all')
 COMMANDS = {
     # name -> (seconds it takes, words)
@@ -117,13 +117,15 @@ class Soak:
 
     def daemon(self):
         """pids by role, from the processes that are there."""
-        roles = {r: [] for r in (*DAEMONS, 'relay', 'spare')}
+        roles = {r: [] for r in (*DAEMONS, 'ground', 'relay', 'spare')}
         table = pen.table()
         for pid, (ppid, comm) in table.items():
             if comm == 'bawnd:scribe':
                 roles['scribe'].append(pid)
             elif comm == 'bawnd:zygote':
                 roles['zygote'].append(pid)
+            elif comm == 'bawnd:ground':
+                roles['ground'].append(pid)
             elif comm == 'bawnd':
                 roles['keeper'].append(pid)
             elif comm == 'bawnd:relay':
@@ -244,7 +246,8 @@ class Soak:
         found = {}
         spares = 0
         for pid, (ppid, comm) in table.items():
-            if comm in ('bawnd', 'bawnd:scribe', 'bawnd:zygote'):
+            if comm in ('bawnd', 'bawnd:ground', 'bawnd:scribe',
+                        'bawnd:zygote'):
                 continue
             # As another user its descriptors cannot be seen: 0.
             if comm == 'bawnd:relay' and spares == 0 and \

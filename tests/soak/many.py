@@ -81,6 +81,18 @@ class Many:
             pass  # it has made itself invisible to its own user
         return found
 
+    def has_ground(self):
+        """What is made ahead of the next session is there."""
+        keeper = self.world.keeper_pid()
+        try:
+            return any(os.readlink(f'/proc/{keeper}/fd/{fd}')
+                       .startswith('net:[')
+                       for fd in os.listdir(f'/proc/{keeper}/fd'))
+        except PermissionError:
+            return True
+        except OSError:
+            return False
+
     def daemon(self):
         """What each role uses; of relays, the spare one."""
         found = {}
@@ -95,7 +107,8 @@ class Many:
         # A spare relay comes a moment after the last session.
         wait_for('bawnd alone and whole', 5, lambda: sorted(
             c for _, c in pen.table().values()) ==
-            ['bawnd', 'bawnd:relay', 'bawnd:scribe', 'bawnd:zygote'])
+            ['bawnd', 'bawnd:ground', 'bawnd:relay', 'bawnd:scribe',
+             'bawnd:zygote'] and self.has_ground())
         ledger = [p for p in pen.listing(w.state) if p.startswith('ledger/')]
         return {
             'daemon': self.daemon(),
