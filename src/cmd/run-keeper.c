@@ -88,6 +88,8 @@ static int serve(struct run *r, struct ipc_msg *m)
 	case MSG_HELLO:
 		loop_timer_clear(r->loop, &r->greet_timer);
 		return 0;
+	case MSG_GROUND: /* too late: init is at work */
+		return 0;
 	case MSG_GRANT:
 		client_forget_daemon();
 		return run_granted(r, m);
@@ -120,6 +122,7 @@ static bool ask_another(struct run *r)
 	(void)close(TAKE_FD(r->keeper_fd));
 	/* It may take seconds, or wait for another build's sessions. */
 	run_unwatch_signals();
+	r->greeted = false;
 	e = client_connect(true, &r->keeper_fd);
 	run_rewatch_signals();
 	if (e != 0) {
@@ -217,8 +220,10 @@ int run_watch_keeper(struct run *r)
 	r->greet_timer = (struct loop_timer){ .run = on_no_greeting,
 					      .owner = r,
 					      .patient = true };
-	e = loop_timer_set(r->loop, &r->greet_timer,
-			   loop_now_ns(r->loop) + GREET_MS * NS_PER_MS);
+	e = r->greeted ? 0
+		       : loop_timer_set(r->loop, &r->greet_timer,
+					loop_now_ns(r->loop) +
+						GREET_MS * NS_PER_MS);
 	if (e != 0)
 		return e;
 	r->keeper_io = (struct loop_io){ .fd = r->keeper_fd,

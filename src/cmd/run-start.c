@@ -20,6 +20,7 @@
 #include "cmd/run-env.h"
 #include "cmd/run.h"
 #include "ipc/protocol.h"
+#include "jail/ground.h"
 
 #define ARGV_WORDS 64u /* of the command, told to the keeper */
 #define ARGV_BYTES 4096u
@@ -139,7 +140,8 @@ int run_send_open(struct run *r)
 /* ---- the jail, before its plan is known ---- */
 
 static int spawn_jail(struct run *r, enum plan_backend backend,
-		      struct jail_ids ids, struct diag *why)
+		      struct jail_ids ids, const struct ground *ground,
+		      struct diag *why)
 {
 	struct jail_config jc = { .backend = backend,
 				  .cgroup_fd = -1,
@@ -150,6 +152,7 @@ static int spawn_jail(struct run *r, enum plan_backend backend,
 
 	limits_prepare(r->limits);
 	jc.cgroup_fd = limits_clone_fd(r->limits);
+	jc.ground = ground;
 	e = jail_spawn(&r->jail, &jc, why);
 	auto_fd(&jc.cgroup_fd);
 	if (e < 0 && why->text[0] == '\0')
@@ -163,8 +166,10 @@ static int spawn_jail(struct run *r, enum plan_backend backend,
  */
 static int spawn_early(struct run *r)
 {
+	AUTO(ground) struct ground g = GROUND_NULL;
 	struct diag why = { 0 };
-	int e = spawn_jail(r, PLAN_NAMESPACES, (struct jail_ids){ 0, 0 }, &why);
+	int e = spawn_jail(r, PLAN_NAMESPACES, (struct jail_ids){ 0, 0 },
+			   run_take_ground(r, &g) ? &g : NULL, &why);
 
 	if (e > 0)
 		(void)snprintf(r->no_jail, sizeof(r->no_jail),
@@ -278,7 +283,7 @@ static int begin_again(struct run *r, struct jail_ids ids, struct str plan,
 	loop_io_remove(r->loop, &r->jail_io);
 	loop_io_remove(r->loop, &r->init_io);
 	jail_free(TAKE(r->jail));
-	e = spawn_jail(r, r->plan.backend, ids, why);
+	e = spawn_jail(r, r->plan.backend, ids, NULL, why);
 	if (e == 0)
 		e = run_watch_jail(r);
 	return e == 0 ? jail_configure(r->jail, &r->plan, plan, &ids, why) : e;

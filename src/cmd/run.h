@@ -111,6 +111,7 @@ struct run {
 		question; /* why it was not opened; lines NULL: no */
 
 	/* How it ends. */
+	bool greeted; /* MSG_HELLO was read */
 	bool init_gone, closed, keeper_gone, granted;
 	bool looking;     /* run_later_end() is at work */
 	unsigned tries;   /* daemons that died before they answered */
@@ -131,6 +132,13 @@ must_check int run_start(struct run *r);
 must_check int run_send_open(struct run *r);
 must_check int run_granted(struct run *r, struct ipc_msg *m);
 must_check int run_try_go(struct run *r);
+
+/*
+ * run-ground.c: what the keeper has made ahead of this session, once it was
+ * asked for one.  False: nothing, or not in time.
+ */
+struct ground;
+must_check bool run_take_ground(struct run *r, struct ground *ret);
 
 /* run-keeper.c */
 must_check int run_watch_keeper(struct run *r);

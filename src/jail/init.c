@@ -3,7 +3,8 @@
  * Theory of operation
  *
  *   PREPARE -- nothing of the plan is needed --> WAIT_PLAN
- *              (beside it, a process makes the network until BUILD)
+ *              (beside it, a process makes the network until BUILD, unless we
+ *              are born in one)
  *   WAIT_PLAN -- MSG_PLAN --> BUILD
  *   BUILD -- walls stand, MSG_INIT_READY --> WAIT_GO
  *   WAIT_GO -- MSG_INIT_GO --> RUN
@@ -137,26 +138,44 @@ static void set_signals(struct init *in)
 		fail_errno(in, neg_errno(), "init's signals");
 }
 
-/* Only the socket stays; 0, 1 and 2 become /dev/null. */
+#define KEPT_MAX 4
+#define ASIDE    (3 + KEPT_MAX)
+
+/* Those that stay go to 3 and above, by way of where none of them goes. */
+static void set_kept(struct init *in, int *const kept[], int n)
+{
+	for (int i = 0; i < n; i++) {
+		if (dup3(*kept[i], 3 + i, O_CLOEXEC) == -1)
+			fail_errno(in, neg_errno(), "init's sockets");
+		*kept[i] = 3 + i;
+	}
+	if (WALL(OWN_DESCRIPTORS) &&
+	    sys_close_range((unsigned)(3 + n), UINT_MAX) != 0)
+		fail_errno(in, neg_errno(), "inherited descriptors");
+}
+
+/* Only our sockets stay; 0, 1 and 2 become /dev/null. */
 static void set_descriptors(struct init *in)
 {
+	int *const kept[KEPT_MAX] = { &in->conf.sock, &in->net.tproxy,
+				      &in->net.udp53, &in->net.tcp53 };
+	int n = in->conf.ground ? KEPT_MAX : 1;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int sock;
 
 	if (null == -1)
 		fail_errno(in, neg_errno(), "/dev/null");
-	sock = fd_dup(in->conf.sock);
-	if (sock < 0)
-		fail_errno(in, sock, "init's socket");
+	if (in->conf.ground)
+		in->net = *in->conf.ground;
+	for (int i = 0; i < n; i++) {
+		*kept[i] = fcntl(*kept[i], F_DUPFD_CLOEXEC, ASIDE);
+		if (*kept[i] == -1)
+			fail_errno(in, neg_errno(), "init's sockets");
+	}
 	for (int i = 0; i < 3; i++) {
 		if (i != null && dup2(null, i) == -1)
 			fail_errno(in, neg_errno(), "init's streams");
 	}
-	if (dup3(sock, 3, O_CLOEXEC) == -1 && sock != 3)
-		fail_errno(in, neg_errno(), "init's socket");
-	in->conf.sock = 3;
-	if (WALL(OWN_DESCRIPTORS) && sys_close_range(4, UINT_MAX) != 0)
-		fail_errno(in, neg_errno(), "inherited descriptors");
+	set_kept(in, kept, n);
 }
 
 static void recv_message(struct init *in)
@@ -222,13 +241,13 @@ static void prepare(struct init *in)
 		(void)setsid();
 	in->umask = umask(0);
 	step(in, "start");
-	r = net_maker_start(&in->net_maker);
+	r = in->conf.ground ? 0 : net_maker_start(&in->net_maker);
 	if (r != 0)
 		fail_errno(in, r, "the network's maker");
-	if (in->conf.own_ids)
-		map_own_ids(in);
-	else
+	if (!in->conf.own_ids)
 		take_ids(in);
+	else if (!in->conf.ground)
+		map_own_ids(in);
 	prepare_mounts(in);
 }
 
@@ -332,7 +351,9 @@ static void build_net(struct init *in)
 {
 	static char scratch[NL_BYTES];
 	struct diag err;
-	int r = net_maker_join(&in->net_maker, &in->net, &err);
+	int r = in->conf.ground
+			? 0
+			: net_maker_join(&in->net_maker, &in->net, &err);
 
 	step(in, "network");
 	if (r == 0)

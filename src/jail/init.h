@@ -7,6 +7,8 @@
 
 #include "base/base.h"
 
+struct net_sockets;
+
 /* Ids of MSG_PLAN */
 enum init_plan {
 	INIT_PLAN = 0,
@@ -24,7 +26,12 @@ struct init_config {
 	 */
 	bool own_ids;
 	uint32_t uid, gid; /* of the jail's user, as the jail counts */
-	bool steps;        /* tell in MSG_INIT_READY how long each step took */
+	/*
+	 * We are born on a ground (ground.h): its sockets, borrowed.  NULL: not,
+	 * and neither network nor id maps are there.
+	 */
+	const struct net_sockets *ground;
+	bool steps; /* tell in MSG_INIT_READY how long each step took */
 };
 
 /*

@@ -47,5 +47,11 @@ struct jail {
 
 /* 0 in the new process, above in ours, where j has it; or -errno. */
 must_check int jail_clone(struct jail *j, uint64_t namespaces, int cgroup_fd);
+/*
+ * The same with the namespaces of @g, which are not among @namespaces.  A failure
+ * leaves nothing behind.
+ */
+must_check int jail_clone_on(struct jail *j, const struct ground *g,
+			     uint64_t namespaces, int cgroup_fd);
 
 extern const struct jail_backend jail_namespaces, jail_landlock;

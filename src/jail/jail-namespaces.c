@@ -2,8 +2,9 @@
 /*
  * Theory of operation
  *
- * Init is cloned with every namespace but the network's, which a fork of it
- * makes: that takes longest, and so the rest is done meanwhile.
+ * Init is cloned with every namespace but the network's.  That and the user
+ * namespace take longest, and are mostly there: a ground (ground.h), which init is
+ * born on.  Without one a fork of init makes the network while it does the rest.
  *
  * Unprivileged, the user's own id is the only one that can be mapped, and the
  * jail's files are his; init maps it itself and goes on.  As root the jail gets
@@ -25,10 +26,12 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
+#include "base/fd.h"
 #include "base/path.h"
 #include "base/wall.h"
 #include "ipc/protocol.h"
 #include "jail/cover.h"
+#include "jail/ground.h"
 #include "jail/hinder.h"
 #include "jail/idmap.h"
 #include "jail/init.h"
@@ -76,7 +79,8 @@ static int open_namespaces(struct jail *j, struct diag *err)
 
 	if (j->mnt_ns != -1)
 		return 0;
-	j->user_ns = open_ns(j, "user");
+	if (j->user_ns == -1)
+		j->user_ns = open_ns(j, "user");
 	j->mnt_ns = open_ns(j, "mnt");
 	if (j->user_ns < 0 || j->mnt_ns < 0) {
 		r = j->user_ns < 0 ? j->user_ns : j->mnt_ns;
@@ -89,14 +93,14 @@ static int open_namespaces(struct jail *j, struct diag *err)
 	return r;
 }
 
-/* As root.  Init waits for it. */
-static int map_ids(const struct jail *j, struct diag *err)
+/* As root.  Init waits for it.  On a ground they are mapped. */
+static int map_ids(const struct jail *j, bool on_ground, struct diag *err)
 {
 	struct idmap m = { .inside_uid = PLAN_INSIDE_UID,
 			   .outside_uid = j->uid,
 			   .inside_gid = PLAN_INSIDE_UID,
 			   .outside_gid = j->gid };
-	int r = idmap_write(j->pid, &m, false);
+	int r = on_ground ? 0 : idmap_write(j->pid, &m, false);
 
 	if (r == 0)
 		r = ipc_send(j->sock, MSG_PLAN, INIT_MAPPED, STR("{}"), NULL,
@@ -108,6 +112,41 @@ static int map_ids(const struct jail *j, struct diag *err)
 		diag_set(err, 0, 0, "%s: %s", h.why, h.mend);
 	}
 	return r;
+}
+
+/*
+ * A ground's ids are those of ns_spawn() without others; and there is none
+ * without the walls that it is made of.
+ */
+static bool is_fit(const struct jail_config *c)
+{
+	return c->ground && c->root_uid == 0 && c->root_gid == 0 &&
+	       WALL(USER_NS) && WALL(NET_NS);
+}
+
+/* 0 in init. */
+static int clone_init(struct jail *j, const struct jail_config *c,
+		      struct init_config *conf)
+{
+	int r;
+
+	if (!is_fit(c))
+		return jail_clone(j, NAMESPACES, c->cgroup_fd);
+	j->user_ns = fd_dup(c->ground->user_ns);
+	if (j->user_ns < 0) {
+		r = j->user_ns;
+		j->user_ns = -1;
+		return r;
+	}
+	conf->ground = &c->ground->sockets;
+	r = jail_clone_on(j, c->ground, NAMESPACES & ~(uint64_t)CLONE_NEWUSER,
+			  c->cgroup_fd);
+	if (r >= 0)
+		return r;
+	/* Where we may not enter what our daemon made: a container's user. */
+	(void)close(TAKE_FD(j->user_ns));
+	conf->ground = NULL;
+	return jail_clone(j, NAMESPACES, c->cgroup_fd);
 }
 
 static int ns_spawn(struct jail *j, const struct jail_config *c, int sock,
@@ -122,7 +161,7 @@ static int ns_spawn(struct jail *j, const struct jail_config *c, int sock,
 		.uid = root ? PLAN_INSIDE_UID : geteuid(),
 		.gid = root ? PLAN_INSIDE_UID : getegid(),
 	};
-	int r = jail_clone(j, NAMESPACES, c->cgroup_fd);
+	int r = clone_init(j, c, &conf);
 
 	if (r == 0)
 		init_main(&conf);
@@ -133,7 +172,7 @@ static int ns_spawn(struct jail *j, const struct jail_config *c, int sock,
 	j->uid = c->root_uid ? c->root_uid : PLAN_ROOT_UID;
 	j->gid = c->root_gid ? c->root_gid : PLAN_ROOT_UID;
 	r = open_namespaces(j, reterr);
-	return r == 0 ? map_ids(j, reterr) : r;
+	return r == 0 ? map_ids(j, conf.ground != NULL, reterr) : r;
 }
 
 static void ns_kill(struct jail *j)

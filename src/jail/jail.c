@@ -3,12 +3,14 @@
 #include "jail/jail.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
 
 #include "base/json.h"
 #include "ipc/protocol.h"
+#include "jail/ground.h"
 #include "jail/jail-backend.h"
 #include "jail/power.h"
 #include "jail/sys.h"
@@ -35,6 +37,20 @@ static int clone_without_cgroup(struct clone_args *a, int cgroup_fd)
 	return n;
 }
 
+static int clone_into(struct clone_args *a, int cgroup_fd)
+{
+	int r;
+
+	if (cgroup_fd != -1) {
+		a->flags |= CLONE_INTO_CGROUP;
+		a->cgroup = (uint32_t)cgroup_fd;
+	}
+	r = sys_clone3(a);
+	return r == -ENOSYS && cgroup_fd != -1
+		       ? clone_without_cgroup(a, cgroup_fd)
+		       : r;
+}
+
 int jail_clone(struct jail *j, uint64_t namespaces, int cgroup_fd)
 {
 	int pidfd = -1, r;
@@ -42,19 +58,70 @@ int jail_clone(struct jail *j, uint64_t namespaces, int cgroup_fd)
 				   .pidfd = (uint64_t)(uintptr_t)&pidfd,
 				   .exit_signal = SIGCHLD };
 
-	if (cgroup_fd != -1) {
-		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (uint32_t)cgroup_fd;
-	}
-	r = sys_clone3(&args);
-	if (r == -ENOSYS && cgroup_fd != -1)
-		r = clone_without_cgroup(&args, cgroup_fd);
+	r = clone_into(&args, cgroup_fd);
 	if (r > 0) {
 		j->pid = r;
 		j->pidfd = pidfd;
 		j->reaped = false;
 	}
 	return r;
+}
+
+/*
+ * Who has entered a user namespace does not come back, so a helper does, which
+ * shares our memory while we wait; what it clones is our child, with a copy of
+ * that memory.  0 there.
+ */
+static int clone_by_helper(const struct ground *g, struct clone_args *a,
+			   int cgroup_fd)
+{
+	volatile int result = -EPERM;
+	pid_t helper =
+		vfork(); /* NOLINT: what clone(2) cannot: our own stack */
+
+	if (helper == 0) {
+		int r = setns(g->user_ns, CLONE_NEWUSER) == -1 ||
+					setns(g->net_ns, CLONE_NEWNET) == -1
+				? neg_errno()
+				: clone_into(a, cgroup_fd);
+
+		if (r == 0)
+			return 0;
+		result = r;
+		_exit(0);
+	}
+	if (helper == -1)
+		return neg_errno();
+	while (waitpid(helper, NULL, 0) == -1 && errno == EINTR)
+		;
+	return result;
+}
+
+int jail_clone_on(struct jail *j, const struct ground *g, uint64_t namespaces,
+		  int cgroup_fd)
+{
+	struct clone_args args = { .flags = namespaces | CLONE_PARENT };
+	sigset_t all, before;
+	int r;
+
+	/* A handler of ours must not run in memory that is shared. */
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, &before);
+	r = clone_by_helper(g, &args, cgroup_fd);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	if (r <= 0)
+		return r;
+	j->pid = r;
+	j->reaped = false;
+	r = sys_pidfd_open(j->pid);
+	if (r < 0) {
+		(void)kill(j->pid, SIGKILL);
+		(void)waitpid(j->pid, NULL, 0);
+		j->reaped = true;
+		return r;
+	}
+	j->pidfd = r;
+	return j->pid;
 }
 
 int jail_spawn(struct jail **ret, const struct jail_config *c,

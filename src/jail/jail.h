@@ -40,6 +40,7 @@
 
 #define JAIL_NET_FDS 4u /* of MSG_INIT_NET */
 
+struct ground;
 struct jail;
 
 /* Of jail_configure(): free this one, spawn another with these ids. */
@@ -50,7 +51,9 @@ struct jail_config {
 	/* As root: the jail's user on the host; 0: PLAN_ROOT_UID. */
 	uint32_t root_uid, root_gid;
 	int cgroup_fd; /* v2 directory to be born in; -1 none; borrowed */
-	bool tty;      /* make a pty */
+	/* For namespaces: entered, if it can be; borrowed.  NULL: none. */
+	const struct ground *ground;
+	bool tty;   /* make a pty */
 	bool steps; /* MSG_INIT_READY tells what took how long, for benches */
 };
 

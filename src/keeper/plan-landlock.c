@@ -19,40 +19,14 @@
 
 #include "base/path.h"
 #include "keeper/plan-parts.h"
+#include "policy/lack.h"
 
 #define TMP_NAME ".tmp" /* in the private home */
 
-enum lack {
-	LACK_HIDE,
-	LACK_PROTECT,
-	LACK_METADATA,
-	LACK_PRIVATE_HOME,
-	LACK_PRIVATE_TMP,
-	LACK_PRIVATE_ETC,
-	LACK_PROCESSES,
-	LACK_PORTS,
-	LACK_TERMINALS,
-	LACK_TOTAL_KILL,
-	LACK_PROCESS_LIMIT,
-	LACK_MAX_,
-};
-
-/* The words are those of backend_accept; doc/landlock.md explains them. */
-static const struct {
-	char word[16];
-	bool always; /* no policy does without it */
-} lacks[LACK_MAX_] = {
-	[LACK_HIDE] = { "hide", false },
-	[LACK_PROTECT] = { "protect", false },
-	[LACK_METADATA] = { "metadata", true },
-	[LACK_PRIVATE_HOME] = { "private-home", true },
-	[LACK_PRIVATE_TMP] = { "private-tmp", true },
-	[LACK_PRIVATE_ETC] = { "private-etc", true },
-	[LACK_PROCESSES] = { "processes", true },
-	[LACK_PORTS] = { "ports", true },
-	[LACK_TERMINALS] = { "terminals", true },
-	[LACK_TOTAL_KILL] = { "total-kill", true },
-	[LACK_PROCESS_LIMIT] = { "process-limit", false },
+/* No policy does without these. */
+static const enum lack always[] = {
+	LACK_METADATA,  LACK_PRIVATE_HOME, LACK_PRIVATE_TMP, LACK_PRIVATE_ETC,
+	LACK_PROCESSES, LACK_PORTS,        LACK_TERMINALS,   LACK_TOTAL_KILL,
 };
 _Static_assert(LACK_MAX_ <= PLAN_MAX_LACKS, "a plan holds them");
 
@@ -72,6 +46,16 @@ static bool is_protected(const struct plan *p, const struct plan_mount *m)
 			return !m->writable;
 	}
 	return false;
+}
+
+/* As in the other backend, where only the ids of these are mapped. */
+static bool is_owners(const struct plan_work *w, const struct plan_mount *m)
+{
+	struct str path = str_of(m->src);
+
+	return m->writable || path_is_below(path, str_of(w->home)) ||
+	       path_is_below(path, str_of(w->yard.home)) ||
+	       path_is_below(path, str_of(w->project));
 }
 
 /* Variables that name @dst name @src from here on. */
@@ -216,6 +200,7 @@ static int fit(struct plan_work *w, struct plan *p, struct plan_mount *m,
 		}
 		if (!is_itself(m))
 			return take_moved(w, m, ret_keep);
+		m->public = p->host_uid == 0 && !is_owners(w, m);
 		/* In any writable tree something may run later outside. */
 		lacking[LACK_PROTECT] |= m->writable || is_protected(p, m);
 		*ret_keep = true;
@@ -261,9 +246,9 @@ static int refuse_lacks(struct plan_work *w, const bool lacking[LACK_MAX_])
 
 	buf_init(&b, 1024);
 	for (size_t i = 0; i < LACK_MAX_; i++) {
-		if (lacking[i] && !policy_accepts(p, str_of(lacks[i].word)))
+		if (lacking[i] && !policy_accepts(p, str_of(lack_words[i])))
 			(void)buf_printf(&b, "%s%s", b.len ? ", " : "",
-					 lacks[i].word);
+					 lack_words[i]);
 	}
 	if (b.len == 0)
 		return 0;
@@ -288,32 +273,37 @@ static int note_lacks(struct plan_work *w, struct plan *p,
 		if (!lacking[i])
 			continue;
 		p->lacks[p->n_lacks] =
-			arena_cstr(w->arena, str_of(lacks[i].word));
+			arena_cstr(w->arena, str_of(lack_words[i]));
 		if (!p->lacks[p->n_lacks++])
 			return -ENOMEM;
-		(void)buf_printf(&b, "%s%s", b.len ? ", " : "", lacks[i].word);
+		(void)buf_printf(&b, "%s%s", b.len ? ", " : "", lack_words[i]);
 	}
 	plan_notice(w, "backend: landlock, without: %.*s",
 		    STR_ARG(buf_str(&b)));
 	return 0;
 }
 
-/* The jail is whom the files belong to: ids cannot be mapped. */
-static int check_ids(struct plan_work *w)
+/*
+ * The jail is whom the project belongs to: ids cannot be mapped.  Where that is
+ * root, it is root without any capability.
+ */
+static int take_ids(struct plan_work *w, struct plan *p)
 {
 	if (w->in->uid != 0)
 		return 0;
-	if (w->plan->owner_uid == 0)
+	if (p->owner_uid != 0)
 		return plan_refuse(w,
-				   "%s belongs to root, and backend: landlock "
-				   "runs as the project's owner: chown it, and "
-				   "start bawn as that user",
-				   w->project);
-	return plan_refuse(w,
-			   "backend: landlock is not for root; as the "
-			   "project's owner: setpriv --reuid %u --regid %u "
-			   "--clear-groups bawn run ...",
-			   w->plan->owner_uid, w->plan->owner_gid);
+				   "%s belongs to user %u, and backend: "
+				   "landlock maps no ids; as that user: "
+				   "setpriv --reuid %u --regid %u "
+				   "--clear-groups bawn run ...",
+				   w->project, p->owner_uid, p->owner_uid,
+				   p->owner_gid);
+	p->inside_uid = p->host_uid = 0;
+	p->inside_gid = p->host_gid = w->in->gid;
+	env_list_set(&w->env, "USER", STR("root"));
+	env_list_set(&w->env, "LOGNAME", STR("root"));
+	return 0;
 }
 
 int plan_fit_landlock(struct plan_work *w, struct plan *p,
@@ -329,11 +319,11 @@ int plan_fit_landlock(struct plan_work *w, struct plan *p,
 	if (p->nested)
 		return plan_refuse(w, "nested: true and backend: landlock "
 				      "exclude each other");
-	for (size_t i = 0; i < LACK_MAX_; i++)
-		lacking[i] = lacks[i].always;
+	for (size_t i = 0; i < N_ELEMS(always); i++)
+		lacking[always[i]] = true;
 	lacking[LACK_HIDE] = w->n_hide > 0;
 	lacking[LACK_PROCESS_LIMIT] = p->limits.processes > 0;
-	r = check_ids(w);
+	r = take_ids(w, p);
 	if (r == 0)
 		r = check_own_files(w, p);
 	if (r == 0)

@@ -6,7 +6,9 @@
  * a ".git", so that a command started in a subdirectory can commit; without one
  * it is the working directory itself.  It never reaches up to the home
  * directory or beyond it: a repository of dotfiles there is not what is worked
- * on, and a jail around a whole home would be none.
+ * on, and a jail around a whole home would be none.  And the ".git" has to be the
+ * user's, or that of whoever owns the working directory: another user who puts one into
+ * /tmp does not widen our sessions below it.
  *
  * A ".git" that is a file points elsewhere: a worktree's or submodule's git
  * directory has to be writable as well.  But the project's content is what an
@@ -22,6 +24,7 @@
  * and look like git's (HEAD, objects, refs) and belong to the project's owner.
  */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/path.h"
 #include "jail/gitconfig-parse.h"
@@ -30,6 +33,14 @@
 #include "keeper/worktree-parse.h"
 
 #define MAX_DEPTH 128u /* directories looked at for a ".git" */
+
+static bool is_ours(const struct host *host, const char *cwd, uid_t owner)
+{
+	struct stat st;
+
+	return owner == geteuid() ||
+	       (host_stat(host, cwd, &st) == 0 && st.st_uid == owner);
+}
 
 const char *plan_find_top(struct arena *a, const struct host *host,
 			  const char *cwd, const char *home)
@@ -44,7 +55,9 @@ const char *plan_find_top(struct arena *a, const struct host *host,
 			return NULL;
 		if (host_stat(host, git, &st) == 0 &&
 		    (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)))
-			return arena_cstr(a, dir);
+			return is_ours(host, cwd, st.st_uid)
+				       ? arena_cstr(a, dir)
+				       : NULL;
 		dir = path_dirname(dir);
 	}
 	return NULL;
