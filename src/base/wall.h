@@ -52,9 +52,15 @@
 	X(PROC_MASKS, "what of /proc tells of the host is empty")             \
 	X(HIDE_COVERS, "hidden files are covered")                            \
 	X(HIDE_PINS, "what holds a hidden file cannot be moved")              \
+	X(HOST_SOCKETS, "sockets of the host in the project are covered")     \
+	X(HIDE_LATER, "what comes to match hide is covered")                  \
 	X(PRIVATE_TMP, "/tmp is the session's own")                           \
 	X(PRIVATE_HOME, "the home is the project's own")                      \
 	X(POLICY_FILE, "the project's policy cannot be changed from inside")  \
+	/* what runs later outside */                                         \
+	X(LATER_LOCKS, "what nobody needs to change is read-only")            \
+	X(LATER_AGAIN, "and again, when the host has replaced it")            \
+	X(LATER_TOLD, "what was changed is told")                             \
 	/* Landlock */                                                        \
 	X(LANDLOCK_FS, "files, once more, by path")                           \
 	X(LANDLOCK_SCOPES, "abstract sockets and signals, once more")         \
@@ -77,10 +83,13 @@
 	X(SECCOMP_TERMINAL, "typing into a terminal")                         \
 	X(SECCOMP_LISTENER, "a second listener")                              \
 	X(SECCOMP_PERSONALITY, "personalities that unmake other walls")       \
+	X(NESTED_KNOBS, "nested: namespaces are counted")                     \
 	X(SECCOMP_XATTR, "nested: file capabilities")                         \
 	X(SECCOMP_NETFILTER, "nested: netfilter's socket options")            \
 	/* the start */                                                       \
 	X(ENVIRONMENT, "only named variables go in")                          \
+	X(PLANNED_LINKS,                                                      \
+	  "no plan leads over a link that a session could make")              \
 	X(LIMIT_PROCESSES, "processes are counted")                           \
 	X(LIMIT_MEMORY, "memory is counted")                                  \
 	X(LIMIT_DISK, "what a session may write is counted")                  \
@@ -104,18 +113,32 @@
 	X(RELAY_DUMPABLE, "nobody of the user looks into a relay")            \
 	X(RELAY_CAPS, "the relay has no capability")                          \
 	X(RELAY_SECCOMP, "the relay's own filter")                            \
+	/* the policy */                                                      \
+	X(LAYERS_NET, "network: no layer widens the one above")               \
+	X(LAYERS_FILES, "files: likewise")                                    \
+	X(POLICY_MODE, "a policy that anybody may write is not heard")        \
+	X(PROJECT_ACCEPTED, "a project wishes, and gets what was accepted")   \
+	X(REMOTES_ACCEPTED, "a remote is a wish, too")                        \
 	/* our own processes */                                               \
 	X(GRANT_FIRST, "a grant is durable before its first byte")            \
 	X(OPEN_FIRST, "a session is on the ledger before its command")        \
+	X(REFUSALS, "what is refused is on the ledger")                       \
+	X(RELAY_DEATH, "a session ends with its relay")                       \
+	X(KEEPER_DEATH, "and with the keeper")                                \
+	X(SCRIBE_DEATH, "no session without a scribe")                        \
+	X(OWED, "a session that died has its closing record")                 \
+	X(LEDGER_LOCK, "the ledger has one writer")                           \
 	X(LEDGER_SYNC, "what is acknowledged is on the disk")                 \
 	X(LEDGER_CHAIN, "each record carries the hash of the one before")     \
 	X(SCRIBE_ROLES, "a writer says only what its role may say")           \
+	X(SCRIBE_ENVELOPE, "a writer does not say for whom it speaks")        \
 	X(SCRIBE_SECCOMP, "the scribe's own filter")                          \
 	X(SCRIBE_LANDLOCK, "the scribe's own directory")                      \
 	X(REQUEST_TABLE, "a request out of its table ends the peer")          \
 	X(SEALED_BODIES, "a body does not change while it is read")           \
 	X(PEER_UID, "a daemon serves its own user")                           \
-	X(PRIVATE_DIRS, "state that others could touch is not used")
+	X(PRIVATE_DIRS, "state that others could touch is not used")          \
+	X(TERMINAL_TEXT, "no foreign byte steers the terminal")
 
 #define WALL_NUMBER_(name, sentence) WALL_##name,
 enum wall {

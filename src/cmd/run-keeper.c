@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/wall.h"
 #include "cmd/client.h"
 #include "cmd/run.h"
 #include "ipc/protocol.h"
@@ -147,6 +148,8 @@ static void keeper_gone(struct run *r)
 	if (!client_why_no_daemon(why, sizeof(why)) && ask_another(r))
 		return;
 	r->keeper_gone = true;
+	if (!WALL(KEEPER_DEATH) && r->phase == RUN_RUNNING)
+		return;
 	if (r->phase == RUN_OPENING && client_why_no_daemon(why, sizeof(why))) {
 		(void)snprintf(text, sizeof(text), "bawnd cannot start: %s",
 			       why);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/path.h"
+#include "base/wall.h"
 #include "cmd/run.h"
 #include "jail/later-sum.h"
 #include "jail/later-walk.h"
@@ -213,7 +214,7 @@ static void finish(struct run *r)
 	r->looking = false;
 	loop_timer_clear(r->loop, &l->timer);
 	later_sum_sort(&l->sum);
-	for (size_t i = 0; i < l->sum.n; i++)
+	for (size_t i = 0; WALL(LATER_TOLD) && i < l->sum.n; i++)
 		record(r, &l->sum.v[i], 0);
 	run_close(r);
 	run_check_over(r);

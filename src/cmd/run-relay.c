@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The supervisor's side of the channel to the relay. */
 #include "base/json.h"
+#include "base/wall.h"
 #include "cmd/run.h"
 #include "ipc/protocol.h"
 
@@ -70,6 +71,8 @@ static int on_relay(struct loop_io *io, uint32_t events)
 	if (e == 0)
 		return 0;
 	loop_io_remove(r->loop, &r->relay_io);
+	if (!WALL(RELAY_DEATH))
+		return 0;
 	/* It dies with keeper or scribe, and the keeper says why. */
 	if (e == -EPIPE)
 		run_hear_keeper(r, r->needs & RUN_NEED_LEDGER ? SCRIBE_MS

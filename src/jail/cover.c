@@ -208,7 +208,7 @@ static own_stack int work(void *arg)
 		else if (r != 0 && w->error == 0)
 			w->error = r;
 	}
-	for (size_t i = 0; i < w->n_locks; i++) {
+	for (size_t i = 0; WALL(LATER_LOCKS) && i < w->n_locks; i++) {
 		int r = lock_one(&w->locks[i], w->place->pin);
 
 		if (!is_missing(r) && r != 0 && w->error == 0)

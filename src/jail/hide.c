@@ -56,6 +56,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/wall.h"
 #include "jail/dents.h"
 #include "jail/hide-dirs.h"
 #include "jail/hide-match.h"
@@ -319,7 +320,7 @@ static int found_socket(struct hide *h, const char *path)
 {
 	struct stat st;
 
-	if (h->first_pass && !own_sockets_answer(path))
+	if (!WALL(HOST_SOCKETS) || (h->first_pass && !own_sockets_answer(path)))
 		return 0;
 	if (lstat(path, &st) == -1 || !S_ISSOCK(st.st_mode) ||
 	    is_covered(h, path, &st))
@@ -729,6 +730,8 @@ static int on_rescan(struct loop_timer *t)
 	struct hide *h = t->owner;
 	int r = loop_timer_set(h->loop, t, clock_mono_ns() + RESCAN_NS);
 
+	if (!WALL(HIDE_LATER))
+		return 0;
 	if (r == 0 && !h->watching) {
 		r = begin_watching(h);
 	} else if (r == 0 && h->stats.polling) {
@@ -770,7 +773,7 @@ static int serve_event(struct hide *h, const struct inotify_event *ev)
 	if (is_hidden(h, dir, name))
 		return found_hidden(h, path, true);
 	if (was_locked(h, path))
-		return found_replaced(h, path);
+		return WALL(LATER_AGAIN) ? found_replaced(h, path) : 0;
 	sockets = has_sockets(h, dir);
 	if (!(ev->mask & IN_ISDIR))
 		return sockets ? found_socket(h, path) : 0;

@@ -28,6 +28,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/wall.h"
 #include "jail/gitconfig-parse.h"
 #include "keeper/git-url-parse.h"
 #include "keeper/home.h"
@@ -266,7 +267,8 @@ size_t git_hosts_list(const struct git_hosts *h, struct policy_preset_host *ret,
 	for (size_t i = 0; i < h->remotes.n && n < max; i++) {
 		const struct git_host *r = &h->remotes.hosts[i];
 
-		if (!r->accepted || find(&h->own, r->name, r->port))
+		if ((WALL(REMOTES_ACCEPTED) && !r->accepted) ||
+		    find(&h->own, r->name, r->port))
 			continue;
 		ret[n++] = (struct policy_preset_host){
 			.host = str_of(r->name),

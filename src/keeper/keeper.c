@@ -231,6 +231,8 @@ void keeper_durable(struct keeper *k, uint64_t seq)
 	if (seq == 0 || k->recovered)
 		return;
 	k->recovered = true;
+	if (!WALL(OWED))
+		return;
 	(void)snprintf(dir, sizeof(dir), "%s/ledger", k->config->state_dir);
 	r = owed_recover(&k->owed, dir, k->seq, on_owed, k);
 	if (r != 0)
@@ -273,7 +275,8 @@ static void on_scribe_end(struct link *l, int reason)
 
 	log_error("the scribe died: %s", strerror(-reason));
 	link_close(l);
-	keeper_stop(k, KEEPER_BROKEN, "the ledger's writer died");
+	if (WALL(SCRIBE_DEATH))
+		keeper_stop(k, KEEPER_BROKEN, "the ledger's writer died");
 }
 
 static int on_zygote_msg(struct link *l, struct ipc_msg *m)

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/wall.h"
 #include "policy/user-file.h"
 
 #define FRESH_NS     (100 * NS_PER_MS)
@@ -197,7 +198,8 @@ static bool is_accepted(const struct rules_query *q,
 			const struct rules_entry *e)
 {
 	return e->project_hash[0] != '\0' &&
-	       accept_has(q->state_dir, str_of(q->project), e->project_hash);
+	       (!WALL(PROJECT_ACCEPTED) ||
+		accept_has(q->state_dir, str_of(q->project), e->project_hash));
 }
 
 /* It is what @f says, and was accepted or not as it is now. */

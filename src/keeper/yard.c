@@ -27,6 +27,7 @@
 #include <sys/stat.h>
 
 #include "base/path.h"
+#include "base/wall.h"
 #include "keeper/home.h"
 #include "keeper/host.h"
 
@@ -228,7 +229,7 @@ static const struct yard_link *find_planted(const struct yard *y,
 					    size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (is_plantable(y, links[i].at))
+		if (WALL(PLANNED_LINKS) && is_plantable(y, links[i].at))
 			return &links[i];
 	}
 	return NULL;
@@ -326,7 +327,7 @@ int yard_add_way(struct yard *y, const struct yard_way *way, bool writable)
 		r = add_link(y, way->links[i].at, way->links[i].target);
 	if (r != 0)
 		return r;
-	if (y->n_layers > 0)
+	if (y->n_layers > 0 && WALL(LAYERS_FILES))
 		return add_allowed(y, way, writable);
 	return add_real(y, way, way->real, S_ISDIR(way->mode), writable);
 }

@@ -24,6 +24,7 @@
 #include "ledger/record-parse.h"
 
 #include "base/utf8.h"
+#include "base/wall.h"
 
 struct scan {
 	struct str rest;
@@ -277,7 +278,8 @@ static int check_member(struct members *m, struct str name,
 
 	if (m->n < N_ELEMS(first) && !str_eq(name, first[m->n]))
 		return RECORD_E_FIELD;
-	if (is_reserved(name) || is_repeated(m, name))
+	if ((WALL(SCRIBE_ENVELOPE) && is_reserved(name)) ||
+	    is_repeated(m, name))
 		return RECORD_E_FIELD;
 
 	if (m->n == 0) {

@@ -13,6 +13,8 @@
  */
 #include "policy/policy-doc.h"
 
+#include "base/wall.h"
+
 #define POLICY_E_REFUSED 1
 #define MAX_CIDRS        256u /* what a jail's plan holds */
 #define MAX_PRESET_HOSTS 64u
@@ -190,7 +192,8 @@ static int join_layers(struct layering *l, const struct policy *p)
 
 	r = fill_allow(l->arena, &p->value[POLICY_NETWORK_ALLOW], l->preset,
 		       l->ctx, &net->allow, &net->n_allow, l->err);
-	for (size_t i = 0; i < net->n_layers && r == 0; i++) {
+	for (size_t i = 0; WALL(LAYERS_NET) && i < net->n_layers && r == 0;
+	     i++) {
 		const struct net_layer *y = &net->layers[i];
 
 		r = net_intersect(l->arena, net->allow, net->n_allow, y->allow,

@@ -19,6 +19,7 @@
 #include "relay/refuse.h"
 
 #include "base/clock.h"
+#include "base/wall.h"
 #include "ipc/protocol.h"
 #include "ledger/record.h"
 #include "policy/net-text.h"
@@ -406,6 +407,8 @@ int refusals_add(struct refusals *r, const struct refusal *f, uint64_t n)
 			      .has_verdict = f->verdict != NULL,
 			      .has_addr = f->addr != NULL };
 
+	if (!WALL(REFUSALS))
+		return 0;
 	if (f->addr)
 		like.addr = *f->addr;
 	if (f->verdict)

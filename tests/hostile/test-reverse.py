@@ -206,6 +206,25 @@ def _():
     d.settle()
 
 
+@test('the keeper dies, and its relay does not: the session ends')
+def _():
+    # A real relay dies with its keeper, and the session with either; here is
+    # the keeper's death alone.
+    mine = Daemon()
+    mine.next_relay(b'm')
+    p = mine.world.popen(['sh', '-c', 'echo begun; exec sleep 600'])
+    relay = Relay(mine)
+    frames.expect(relay.supervisor, 'SOCKETS', WAIT).close()
+    frames.say(relay.supervisor, 'READY')
+    equal(p.stdout.readline(), b'begun\n', 'the command')
+    mine.process.kill()
+    mine.process.wait()
+    _, err = end_of(p, 'without a keeper', (125, 1, 2))
+    check(b'bawnd died' in err, f'why it ended: {err!r}')
+    relay.close()
+    mine.close()
+
+
 @test('the daemon lives, and the ledger has each end')
 def _():
     d.alive('after all')
