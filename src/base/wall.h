@@ -86,6 +86,16 @@
 	X(NESTED_KNOBS, "nested: namespaces are counted")                     \
 	X(SECCOMP_XATTR, "nested: file capabilities")                         \
 	X(SECCOMP_NETFILTER, "nested: netfilter's socket options")            \
+	/* backend: landlock */                                               \
+	X(FENCE_FILES, "only what the plan names, by Landlock alone")         \
+	X(FENCE_TCP, "no TCP but through the warden")                         \
+	X(BEHALF_VERDICT, "connect() only to what the plan allows")           \
+	X(BEHALF_BIND, "servers of a session are on loopback")                \
+	X(BEHALF_LOCAL, "no Unix socket but the own")                         \
+	X(BEHALF_FILES, "modes and times of what the plan has writable")      \
+	X(BEHALF_SETID, "no set-id mode")                                     \
+	X(BEHALF_PROCESSES, "limits of the own processes alone")              \
+	X(FAMILY_KILL, "what is left of a session is killed")                 \
 	/* the start */                                                       \
 	X(ENVIRONMENT, "only named variables go in")                          \
 	X(PLANNED_LINKS,                                                      \

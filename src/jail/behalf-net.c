@@ -33,6 +33,7 @@
 #include <sys/un.h>
 
 #include "base/fd.h"
+#include "base/wall.h"
 #include "ipc/handover.h"
 #include "jail/behalf-own.h"
 #include "jail/family.h"
@@ -610,7 +611,7 @@ static int connect_tcp(struct sock *s, const union addr *a, socklen_t len)
 		r = connect_own(s, &dest);
 		if (r == -ECONNREFUSED)
 			r = refuse(b, IPPROTO_TCP, &dest.sin6_addr, port);
-	} else if (port == DNS_PORT ||
+	} else if (port == DNS_PORT || !WALL(BEHALF_VERDICT) ||
 		   reach_allows(b->c.plan, &dest.sin6_addr, port)) {
 		r = connect_relay(s, &dest);
 	} else {
@@ -710,7 +711,7 @@ static int find_local(const struct call *c, const union addr *a, socklen_t len,
 		return neg_errno();
 	if (!S_ISSOCK(st.st_mode))
 		return -ECONNREFUSED;
-	if (!knows_file(c->b->socks, &st))
+	if (WALL(BEHALF_LOCAL) && !knows_file(c->b->socks, &st))
 		return -EACCES;
 	n = snprintf(ret->un.sun_path, sizeof(ret->un.sun_path),
 		     "/proc/self/fd/%d", r);
@@ -768,22 +769,30 @@ int socks_connect(struct call *c)
 
 /* ---- bind, listen ---- */
 
+/* @at, or what a program means by all addresses; false: not on loopback. */
+static bool to_loopback(const struct sock *s, struct sockaddr_in6 *at)
+{
+	const struct sockaddr_in6 *at4 = &s->socks->at4;
+
+	/* "::" means both families where it may; then 127.0.0.1 serves both. */
+	if (IN6_IS_ADDR_UNSPECIFIED(&at->sin6_addr) &&
+	    (s->kind == SOCK_TCP4 || !is_v6only(s)))
+		at->sin6_addr = at4->sin6_addr;
+	else if (IN6_IS_ADDR_UNSPECIFIED(&at->sin6_addr))
+		at->sin6_addr = in6addr_loopback;
+	if (IN6_IS_ADDR_V4MAPPED(&at->sin6_addr) &&
+	    at->sin6_addr.s6_addr[12] == 0)
+		at->sin6_addr = at4->sin6_addr;
+	return reach_is_loopback(&at->sin6_addr);
+}
+
 static int bind_loopback(struct sock *s, const struct sockaddr_in6 *want)
 {
 	struct sockaddr_in6 at = *want;
 	union addr to;
 	socklen_t len;
 
-	/* "::" means both families where it may; then 127.0.0.1 serves both. */
-	if (IN6_IS_ADDR_UNSPECIFIED(&at.sin6_addr) &&
-	    (s->kind == SOCK_TCP4 || !is_v6only(s)))
-		at.sin6_addr = s->socks->at4.sin6_addr;
-	else if (IN6_IS_ADDR_UNSPECIFIED(&at.sin6_addr))
-		at.sin6_addr = in6addr_loopback;
-	if (IN6_IS_ADDR_V4MAPPED(&at.sin6_addr) &&
-	    at.sin6_addr.s6_addr[12] == 0)
-		at.sin6_addr = s->socks->at4.sin6_addr;
-	if (!reach_is_loopback(&at.sin6_addr))
+	if (WALL(BEHALF_BIND) && !to_loopback(s, &at))
 		return -EADDRNOTAVAIL;
 	len = put_addr(s, &at, &to);
 	if (len == 0)

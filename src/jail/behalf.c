@@ -25,6 +25,7 @@
 #include <sys/uio.h>
 
 #include "base/fd.h"
+#include "base/wall.h"
 #include "jail/family.h"
 #include "jail/missing.h"
 #include "jail/seccomp.h"
@@ -145,7 +146,8 @@ static int about_process(const struct call *c, unsigned at)
 {
 	pid_t pid = (pid_t)c->args[at];
 
-	if (pid == 0 || (family_has(c->b->self, pid) && pid != c->b->self))
+	if (pid == 0 || !WALL(BEHALF_PROCESSES) ||
+	    (family_has(c->b->self, pid) && pid != c->b->self))
 		return BEHALF_GO_ON;
 	return BEHALF_FORBIDDEN;
 }

@@ -22,6 +22,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 
+#include "base/wall.h"
 #include "jail/caps.h"
 #include "jail/landlock.h"
 #include "jail/public.h"
@@ -104,7 +105,8 @@ static int allow_devices(const struct fence *f, int ruleset, struct diag *err)
 
 static int allow(const struct fence *f, int ruleset, struct diag *err)
 {
-	int r = 0;
+	int r = WALL(FENCE_FILES) ? 0
+				  : landlock_allow(ruleset, f->abi, "/", true);
 
 	for (size_t i = 0; i < f->plan->n_mounts && r == 0; i++) {
 		const struct plan_mount *m = &f->plan->mounts[i];

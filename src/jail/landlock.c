@@ -76,9 +76,12 @@ int landlock_new_unbound(int abi)
 int landlock_new_alone(int abi)
 {
 	return abi >= LANDLOCK_ABI_SCOPES
-		       ? new_ruleset(abi, rights(abi),
-				     LANDLOCK_ACCESS_NET_BIND_TCP |
-					     LANDLOCK_ACCESS_NET_CONNECT_TCP)
+		       ? new_ruleset(
+				 abi, rights(abi),
+				 WALL(FENCE_TCP)
+					 ? LANDLOCK_ACCESS_NET_BIND_TCP |
+						   LANDLOCK_ACCESS_NET_CONNECT_TCP
+					 : 0)
 		       : -EOPNOTSUPP;
 }
 

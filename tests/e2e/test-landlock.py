@@ -9,7 +9,7 @@ import subprocess
 import threading
 
 import servers
-from harness import (AS_ROOT, BAWN, LANDLOCK, World, check, contains, equal,
+from harness import (AS_ROOT, BAWN, Failure, LANDLOCK, World, check, contains, equal,
                      main, processes as all_processes, skip, test,
                      wait_for)
 
@@ -123,13 +123,13 @@ def host_sockets():
     need()
     path = w.project + '/host.sock'
     s = socket.socket(socket.AF_UNIX)
-    s.bind(path)
-    s.listen()
     a = socket.socket(socket.AF_UNIX)
     a.bind('\0' + os.path.basename(w.top))
     a.listen()
-    r = py(f'''
+    p = w.popen(['python3', '-c', f'''
 import socket
+print('ready', flush=True)
+input()
 def tries(family, to):
     try:
         socket.socket(family).connect(to)
@@ -139,11 +139,62 @@ def tries(family, to):
 tries(socket.AF_INET, ('127.0.0.1', {web.port}))
 tries(socket.AF_UNIX, {path!r})
 tries(socket.AF_UNIX, '\\0' + {os.path.basename(w.top)!r})
-''')
-    equal(r.out.count('refused'), 3, f'{r}')
+'''], stdin=subprocess.PIPE)
+    equal(p.stdout.readline(), b'ready\n', 'the session')
+    # Now: at the start bawn itself looks whether somebody listens there.
+    s.bind(path)
+    s.listen()
+    out, err = p.communicate(b'go\n', timeout=40)
+    equal(out.count(b'refused'), 3, f'{out} {err}')
+    # Not even asked: a connection that is closed at once is one, too.
+    for asked in (s, a):
+        asked.setblocking(False)
+        try:
+            asked.accept()
+            raise Failure(f'the host was asked: {asked.getsockname()!r}')
+        except BlockingIOError:
+            pass
     s.close()
     a.close()
     os.unlink(path)
+
+
+@test('connect() itself refuses what the plan does not allow')
+def itself():
+    # The relay would refuse it too, but only after connect() has returned.
+    need()
+    r = py('''
+import errno, socket
+try:
+    socket.create_connection(('192.0.2.1', 80), 5)
+    print('connected')
+except OSError as e:
+    print(errno.errorcode.get(e.errno, e))
+''')
+    equal(r.out, 'ECONNREFUSED\n', f'{r}')
+
+
+@test('no set-id bit by any call')
+def setid():
+    need()
+    r = py('''
+import os
+f = open('setid', 'w').fileno()
+for what in (lambda: os.chmod('setid', 0o4755), lambda: os.fchmod(f, 0o2755),
+             lambda: os.open('setid2', os.O_CREAT | os.O_WRONLY, 0o4755)):
+    try:
+        what()
+        print('done')
+    except OSError as e:
+        print('refused', e.errno)
+''')
+    for name in ('setid', 'setid2'):
+        path = w.project + '/' + name
+        if os.path.exists(path):
+            mode = os.stat(path).st_mode
+            os.unlink(path)
+            equal(mode & 0o6000, 0, f'{name}: {r}')
+    equal(r.out.count('refused'), 3, f'{r}')
 
 
 @test('servers of the session itself are reached, on loopback alone')
