@@ -83,11 +83,13 @@ class Daemon:
                      'scribe': self.child('bawnd:scribe')}
 
     def child(self, name):
-        """By the name it has at the start; the one the kernel knows."""
-        for pid, row in harness.processes().items():
-            if row[0] == self.process.pid and row[1].startswith(name[:15]):
-                return pid
-        raise Failure(f'no {name}: {self.world.log()}')
+        """By the name that it gives itself once it runs."""
+        def find():
+            return next((pid for pid, row in harness.processes().items()
+                         if row[0] == self.process.pid
+                         and row[1].startswith(name[:15])), None)
+
+        return wait_for(f'a {name}: {self.world.log()}', 10, find)
 
     def connect(self, path):
         s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
