@@ -105,6 +105,7 @@
 	X(LIMIT_DISK, "what a session may write is counted")                  \
 	X(LIMIT_TIME, "a session ends in time")                               \
 	X(LIMIT_CORE, "no core file")                                         \
+	X(LIMIT_SHARES, "of what a user has once, a part")                    \
 	/* the network */                                                     \
 	X(NFT_PORTS, "the kernel refuses ports that no rule names")           \
 	X(NFT_DENY, "the kernel refuses ranges that the policy denies")       \

@@ -133,12 +133,27 @@ static void lower(struct child *c, int what, uint64_t to)
 		over(c, "its limits");
 }
 
+/* Of what all programs of a user have together. */
+static void halve(struct child *c, int what)
+{
+	struct rlimit l;
+
+	if (sys_prlimit(0, what, NULL, &l) != 0)
+		over(c, "its limits");
+	if (l.rlim_max != RLIM_INFINITY)
+		lower(c, what, l.rlim_max / 2);
+}
+
 static void take_limits(struct child *c)
 {
 	const struct plan_limits *l = &c->plan->limits;
 
 	if (WALL(LIMIT_CORE))
 		lower(c, RLIMIT_CORE, 0); /* a core would hold secrets */
+	if (WALL(LIMIT_SHARES)) {
+		halve(c, RLIMIT_SIGPENDING); /* and so timers */
+		halve(c, RLIMIT_MSGQUEUE);
+	}
 	if (WALL(LIMIT_PROCESSES) && l->processes > 0)
 		lower(c, RLIMIT_NPROC, l->processes + 1u); /* and init */
 	if (WALL(LIMIT_DISK) && l->disk > 0)

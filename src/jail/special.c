@@ -32,6 +32,11 @@
 #include "jail/hinder.h"
 #include "jail/sys.h"
 
+/* Of a tmpfs: each takes a KiB of the kernel's memory, which cannot be swapped. */
+#define BYTES_PER_INODE 4096u
+#define MIN_INODES      16384u
+#define MAX_INODES      1048576u
+
 int special_new(const char *type, const struct special_option *o, size_t n,
 		unsigned attr)
 {
@@ -57,16 +62,27 @@ int special_new(const char *type, const struct special_option *o, size_t n,
 
 int special_tmpfs(uint64_t size, unsigned mode, unsigned attr)
 {
-	char size_text[24], mode_text[16];
+	char size_text[24], mode_text[16], inodes_text[24];
 	struct special_option o[] = {
 		{ "mode", mode_text },
 		{ "size", size_text },
+		{ "nr_inodes", inodes_text },
 	};
+	uint64_t inodes = size / BYTES_PER_INODE;
 
 	(void)snprintf(mode_text, sizeof(mode_text), "%o", mode);
 	(void)snprintf(size_text, sizeof(size_text), "%llu",
 		       (unsigned long long)size);
-	return special_new("tmpfs", o, size > 0 ? 2 : 1,
+	if (inodes < MIN_INODES)
+		inodes = MIN_INODES;
+	if (inodes > MAX_INODES)
+		inodes = MAX_INODES;
+	(void)snprintf(inodes_text, sizeof(inodes_text), "%llu",
+		       (unsigned long long)inodes);
+	return special_new("tmpfs", o,
+			   size == 0            ? 1
+			   : WALL(LIMIT_SHARES) ? N_ELEMS(o)
+						: N_ELEMS(o) - 1,
 			   attr | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 }
 
@@ -97,6 +113,31 @@ static int limit_namespaces(int proc, const char *kind, const char *max)
 	if (fd == -1)
 		return neg_errno();
 	return fd_write_full(fd, max, strlen(max));
+}
+
+/* A user has 128 of these for all programs: not all of them for one session. */
+static int halve_watchers(int proc)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	AUTO(fd) int fd = -1;
+	struct str text, rest;
+	char half[16];
+	uint32_t all;
+	int r;
+
+	buf_init(&b, 64);
+	r = file_load(proc, "sys/fs/inotify/max_user_instances", &b);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r; /* a kernel without inotify */
+	rest = buf_str(&b);
+	if (!str_cut(&rest, '\n', &text) || !str_u32(text, 0, INT32_MAX, &all))
+		return -EINVAL;
+	fd = openat(proc, "sys/user/max_inotify_instances",
+		    O_WRONLY | O_CLOEXEC);
+	if (fd == -1)
+		return neg_errno();
+	(void)snprintf(half, sizeof(half), "%u", (unsigned)all / 2);
+	return fd_write_full(fd, half, strlen(half));
 }
 
 #define QUIET (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
@@ -165,6 +206,12 @@ int special_proc(int dir_fd, int blank_fd, struct diag *reterr)
 	r = WALL(USERNS_KNOB) ? limit_namespaces(mount, "user", "0") : 0;
 	if (r != 0) {
 		diag_set(reterr, 0, 0, "cannot forbid nested namespaces: %s",
+			 strerror(-r));
+		return r;
+	}
+	r = WALL(LIMIT_SHARES) ? halve_watchers(mount) : 0;
+	if (r != 0) {
+		diag_set(reterr, 0, 0, "cannot share out inotify: %s",
 			 strerror(-r));
 		return r;
 	}
@@ -278,6 +325,7 @@ int special_dev(int dir_fd, uint64_t shm_size, struct diag *reterr)
 	static const struct special_option pts[] = {
 		{ "ptmxmode", "0666" },
 		{ "mode", "0620" },
+		{ "max", "256" }, /* of the machine's 4,096 */
 	};
 	int r = 0;
 
@@ -290,7 +338,9 @@ int special_dev(int dir_fd, uint64_t shm_size, struct diag *reterr)
 	if (r != 0)
 		return r;
 	r = mount_below(dir_fd, "pts",
-			special_new("devpts", pts, N_ELEMS(pts),
+			special_new("devpts", pts,
+				    WALL(LIMIT_SHARES) ? N_ELEMS(pts)
+						       : N_ELEMS(pts) - 1,
 				    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
 	if (r == 0)
 		r = mount_below(
