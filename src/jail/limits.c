@@ -14,7 +14,9 @@
  * Polling memory: resident memory less file pages, summed over the tree, each
  * POLL_SLOW_NS, or POLL_FAST_NS once half of the limit is used.  Pages shared
  * after fork() are counted more than once, so before anything is killed the
- * sum is made again with shared pages divided.  RLIMIT_DATA would stop a
+ * sum is made again with shared pages divided.  Memory of no process alone (shared
+ * mappings, files of memfd_create) counts as soon as the machine has a quarter of the
+ * limit of it; only what System V keeps unattached does not.  RLIMIT_DATA would stop a
  * single process sooner, but sanitizers and race detectors map terabytes that
  * they never touch, and a build with them must work.
  */
@@ -434,12 +436,22 @@ static int watch_counter(struct limits *l, struct watcher *w, enum limit limit,
 static void poll_memory(struct limits *l, struct tree_use *use)
 {
 	if (use->bytes <= l->want.memory ||
-	    tree_measure(l->c.proc, l->init, true, use) < 0 ||
+	    tree_measure(l->c.proc, l->init, TREE_EXACT, use) < 0 ||
 	    use->bytes <= l->want.memory || use->largest == 0)
 		return;
 	if (kill(use->largest, SIGKILL) == 0)
 		tell(l, LIMIT_MEMORY, l->want.memory, 1,
 		     "the largest process was killed", false);
+}
+
+/*
+ * What belongs to no process alone is looked for when the machine has so much of
+ * it that it matters: few have, and it takes a look at each descriptor.
+ */
+static enum tree_how quickest(const struct limits *l)
+{
+	return tree_machine_shared(l->c.proc) > l->want.memory / 4 ? TREE_SHARED
+								   : TREE_QUICK;
 }
 
 static int on_poll(struct loop_timer *t)
@@ -448,7 +460,7 @@ static int on_poll(struct loop_timer *t)
 	struct tree_use use = { 0 };
 	uint64_t next = POLL_SLOW_NS;
 
-	if (tree_measure(l->c.proc, l->init, false, &use) == 0) {
+	if (tree_measure(l->c.proc, l->init, quickest(l), &use) == 0) {
 		if (l->way[LIMIT_MEMORY] == LIMIT_WAY_POLL) {
 			if (use.bytes > l->want.memory / 2)
 				next = POLL_FAST_NS;

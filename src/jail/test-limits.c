@@ -55,11 +55,12 @@ static void test_proc_texts(void)
 	CHECK_EQ(tree_parse_statm(STR("100 x 20"), 4096, &v), 0);
 	CHECK_EQ(tree_parse_statm(STR("1 99999999999999999999 0"), 4096, &v),
 		 0);
-	CHECK_EQ(tree_parse_pss(STR("5-6 rw-p\nRss: 9 kB\nPss:   7 kB\n"), &v),
+	CHECK_EQ(tree_parse_kb(STR("5-6 rw-p\nRss: 9 kB\nPss:   7 kB\n"),
+			       STR("Pss:"), &v),
 		 1);
 	CHECK_EQ(v, 7 * 1024);
-	CHECK_EQ(tree_parse_pss(STR("Rss: 9 kB\n"), &v), 0);
-	CHECK_EQ(tree_parse_pss(STR("Pss: kB\n"), &v), 0);
+	CHECK_EQ(tree_parse_kb(STR("Rss: 9 kB\n"), STR("Pss:"), &v), 0);
+	CHECK_EQ(tree_parse_kb(STR("Pss: kB\n"), STR("Pss:"), &v), 0);
 }
 
 /* ---- a tree of files ---- */
@@ -271,8 +272,8 @@ static void test_tree(void)
 		_exit(0);
 	}
 	CHECK_EQ(read(ready[0], &c, 1), 1);
-	for (int exact = 0; exact < 2; exact++) {
-		CHECK_EQ(tree_measure("/proc", pid, exact, &use), 0);
+	for (enum tree_how how = TREE_QUICK; how <= TREE_EXACT; how++) {
+		CHECK_EQ(tree_measure("/proc", pid, how, &use), 0);
 		CHECK_EQ(use.processes, 2);
 		CHECK_EQ(use.bytes >= HELD, 1);
 		CHECK_EQ(use.largest_bytes >= HELD, 1);
@@ -280,8 +281,46 @@ static void test_tree(void)
 	}
 	(void)close(hold[1]);
 	CHECK_EQ(waitpid(pid, NULL, 0), pid);
-	CHECK_EQ(tree_measure("/proc", pid, false, &use), 0);
+	CHECK_EQ(tree_measure("/proc", pid, TREE_QUICK, &use), 0);
 	CHECK_EQ(use.processes, 0);
+}
+
+/* Memory that is in no process's private pages, and the same twice. */
+static void test_tree_shared(void)
+{
+	enum {
+		HELD = 16 << 20
+	};
+	struct tree_use use = { 0 };
+	int hold[2], ready[2];
+	pid_t pid;
+	char c;
+
+	CHECK_EQ(pipe2(hold, 0), 0);
+	CHECK_EQ(pipe2(ready, 0), 0);
+	pid = fork();
+	if (pid == 0) {
+		static char block[HELD];
+		int fd = memfd_create("x", 0);
+
+		(void)close(hold[1]);
+		(void)!write(fd, block, sizeof(block));
+		(void)fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		/* Each is there twice, in both processes. */
+		if (fork() == 0)
+			(void)!write(ready[1], "x", 1);
+		(void)!read(hold[0], &c, 1);
+		_exit(0);
+	}
+	CHECK_EQ(read(ready[0], &c, 1), 1);
+	for (enum tree_how how = TREE_SHARED; how <= TREE_EXACT; how++) {
+		CHECK_EQ(tree_measure("/proc", getpid(), how, &use), 0);
+		CHECK_EQ(use.bytes >= HELD && use.bytes < 2 * HELD, 1);
+	}
+	CHECK_EQ(tree_machine_shared("/proc") >= HELD, 1);
+	CHECK_EQ(tree_machine_shared("/nowhere"), 0);
+	(void)close(hold[1]);
+	CHECK_EQ(waitpid(pid, NULL, 0), pid);
 }
 
 /* ---- choosing, where no control group can be had ---- */
@@ -455,7 +494,7 @@ static void test_memory_polled(void)
 	for (int i = 0; i < 200; i++) {
 		struct timespec ts = { .tv_nsec = 10 * NS_PER_MS };
 
-		CHECK_EQ(tree_measure("/proc", pid, false, &use), 0);
+		CHECK_EQ(tree_measure("/proc", pid, TREE_QUICK, &use), 0);
 		if (use.bytes < HELD)
 			break;
 		(void)nanosleep(&ts, NULL); /* it is dying */
@@ -514,6 +553,7 @@ int main(void)
 		{ "left-over groups", test_sweep },
 		{ "the size of directories", test_disk },
 		{ "what a tree of processes uses", test_tree },
+		{ "a tree that shares", test_tree_shared },
 		{ "without control groups", test_fallback },
 		{ "no limits", test_none_wanted },
 		{ "a limit that cannot be set is said", test_gone },

@@ -3,6 +3,7 @@
 """limits: memory, processes, time, disk; the rest of the machine stays well."""
 
 import os
+import resource
 import time
 
 from harness import (SANITIZED, World, check, contains, equal, main, skip,
@@ -43,6 +44,23 @@ print("kept")' &
 done
 wait; echo end''')
     check(r.out.count('kept') < 6, f'{r.out.count("kept")} were kept')
+
+
+@test('memory: what belongs to no process alone, too', 60)
+def memory_shared():
+    for how in ('f = os.memfd_create("x"); os.write(f, bytes(16 << 20))',
+                'm = mmap.mmap(-1, 16 << 20); m.write(bytes(16 << 20)); '
+                'kept.append(m)'):
+        r = limited('memory: 200M', '/usr/bin/python3', '-c', f"""
+import mmap, os, time
+kept = []
+for i in range(48):
+    {how}
+    time.sleep(0.02)
+time.sleep(1)
+print('grew to 768 MiB')
+""")
+        check(r.code != 0 and 'grew' not in r.out, f'{how}: {r}')
 
 
 @test('processes: a fork bomb ends at the limit', 60)
@@ -115,6 +133,35 @@ print((time.process_time() - c) / 2)
                                for x in w.records()):
         skip('no cgroup with a cpu controller')
     check(share < 0.75, f'share {share}')
+
+
+@test('of what a user has once for all programs, a session has a part')
+def shares():
+    r = w.run('/usr/bin/python3', '-c', """
+import ctypes, os, resource
+def count(most, make):
+    n = 0
+    try:
+        while n < most and make() != -1:
+            n += 1
+    except OSError:
+        pass
+    return n
+libc = ctypes.CDLL(None)
+print(count(600, lambda: os.open('/dev/ptmx', os.O_RDWR | os.O_NOCTTY)))
+print(count(20000, lambda: libc.inotify_init()))
+print(resource.getrlimit(resource.RLIMIT_SIGPENDING)[1])
+print(os.statvfs('/tmp').f_files)
+""")
+    terminals, watchers, signals, inodes = map(int, r.out.split())
+    check(200 < terminals <= 256, f'{terminals} terminals')
+    with open('/proc/sys/fs/inotify/max_user_instances') as f:
+        most = int(f.read())
+    check(0 < watchers <= most // 2, f'{watchers} of {most}')
+    most = resource.getrlimit(resource.RLIMIT_SIGPENDING)[1]
+    if most != resource.RLIM_INFINITY:
+        equal(signals, most // 2, 'queued signals')
+    check(0 < inodes <= 1 << 20, f'{inodes} inodes of /tmp')
 
 
 @test('core files and descriptors are bounded by default')
