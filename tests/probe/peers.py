@@ -29,6 +29,10 @@ CODEX_VERSION = '0.169.0'
 ALLOWED_NAME, DENIED_NAME = 'allowed.test', 'denied.test'
 
 
+# Of bawn's, for the rows of `res`: its default is meant for large builds.
+LIMITS = 'limits: {memory: 1G, processes: 1000, disk: 512M}\n'
+
+
 class Absent(Exception):
     """This machine cannot run it; the text says why."""
 
@@ -66,6 +70,10 @@ class Peer:
 
     def launch(self, command):
         """argv() of a command whose first process will be killed."""
+        return self.argv(command)
+
+    def frugal(self, command):
+        """argv() for what uses things up: with its limits, if it has any."""
         return self.argv(command)
 
     def env(self):
@@ -125,6 +133,12 @@ class Bawn(Peer):
 
     def argv(self, command):
         return [BAWN, 'run', '--policy', self.file, '--', *command]
+
+    def frugal(self, command):
+        path = self.below('policy') + '/frugal.yaml'
+        with open(path, 'w') as f:
+            f.write(self.policy() + LIMITS)
+        return [BAWN, 'run', '--policy', path, '--', *command]
 
     def env(self):
         return dict(self.host.env(), BAWN_STATE_DIR=self.state,

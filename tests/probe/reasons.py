@@ -48,6 +48,8 @@ ACCEPTED = (
      "the relay answers, by the policy's names"),
     (r'net\.allowed-name', 'What the policy allows',
      'the policy of this run allows it'),
+    (r'res\.locks', 'File locks',
+     'no limit of the kernel counts them, but that of memory'),
     (r'wtx\..*', 'Files that run later outside',
      'changing the project is the work'),
 )
@@ -62,6 +64,7 @@ LACKS = (
      r'ipc\.sysv-\w+-list', 'processes'),
     (r'net\.(listen|see-.*|low-port)', 'ports'),
     (r'ipc\.other-terminals', 'terminals'),
+    (r'res\.(processes|fork-bomb|threads|watchers)', 'process-limit'),
 )
 
 

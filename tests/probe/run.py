@@ -54,7 +54,7 @@ def try_all(wanted, only, base):
                     make is not peers.Bare:
                 continue
             peer = make(host)
-            t = try_one(peer, host, only, state)
+            t = try_one(peer, host, only, state, not only or only == 'res')
             reasons.apply(t)
             done[peer.name] = t
             say(t)
@@ -70,7 +70,8 @@ class State:
     by_id = {}   # what each row of `wtx` did
 
 
-def try_one(peer, host, only, state):
+def try_one(peer, host, only, state, resources=False):
+    """A Trial.  @resources: also what takes a minute and much of the machine."""
     try:
         peer.prepare()
     except peers.Absent as why:
@@ -78,6 +79,10 @@ def try_one(peer, host, only, state):
         t.why_absent = str(why)
         return t
     try:
+        if only == 'res':
+            t = trial.Trial(peer)
+            trial.try_resources(t, peer, host, PROBE)
+            return t
         t, said = trial.try_peer(peer, host, PROBE, only, state.baseline)
         if state.baseline is None:
             state.baseline = trial.outside_of(said)
@@ -86,6 +91,8 @@ def try_one(peer, host, only, state):
         trial.try_existing(t, peer, host, PROBE, only, state)
         if not only:
             t.rows += trial.try_death(peer, host, PROBE)
+        if resources:
+            trial.try_resources(t, peer, host, PROBE)
         return t
     finally:
         peer.finish()

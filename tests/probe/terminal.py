@@ -79,15 +79,16 @@ def strays(known, fine):
         time.sleep(0.05)
 
 
-def run(argv, env, cwd, seconds, known=(), fine=()):
-    """An Ended.  @known, @fine: processes that may stay (strays)."""
+def run(argv, env, cwd, seconds, known=(), fine=(), enter=None):
+    """An Ended.  @known, @fine: processes that may stay (strays); @enter is
+    called in the child first."""
     master, slave = os.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
     report, told = os.pipe()
     p = subprocess.Popen(
         [sys.executable, HERE + '/leader.py', str(told), *argv], stdin=slave,
         stdout=slave, stderr=slave, env=env, cwd=cwd, pass_fds=[told],
-        start_new_session=True)
+        start_new_session=True, preexec_fn=enter)
     os.close(told)
     output, late = collect(p, master, time.monotonic() + seconds)
     if late:

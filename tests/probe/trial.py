@@ -15,6 +15,7 @@ import time
 
 import host as hosts
 import ledger
+import scope
 import terminal
 
 RUN_SECONDS = 180
@@ -34,6 +35,7 @@ class Trial:
         self.rows, self.unnamed, self.phantoms = [], [], []
         self.head = {}
         self.trouble = ''
+        self.res_untried = ''
 
     def as_dict(self):
         return dict(self.__dict__)
@@ -149,6 +151,34 @@ def try_existing(t, peer, host, program, only, state):
     t.unnamed += more.unnamed
     t.phantoms += more.phantoms
     t.trouble = t.trouble or more.trouble
+
+
+# ---- resources ----
+
+def try_resources(t, peer, host, program):
+    """Rows of the class `res`, within bounds of their own.  Adds them to @t."""
+    why = scope.too_small(host.top)
+    if why:
+        t.res_untried = why
+        return
+    host.renew(program)
+    command = [host.tools + '/bawn-probe', '--json', '--resources', '--only',
+               'res', '--fixtures', host.tell(peer.keys())]
+    bounds = scope.Scope()
+    try:
+        ended = terminal.run(peer.frugal(command), peer.env(), host.project,
+                             RUN_SECONDS, known={host.process.pid},
+                             fine=DAEMONS, enter=bounds.enter)
+    finally:
+        peer.finish()
+        bounds.close()
+    _, rows = parse(ended.output)
+    if not rows or ended.late:
+        t.trouble = t.trouble or f'resources: {ended.output[-600:]}'
+    for r in rows:
+        r['word'], r['evidence'] = r['outcome'], []
+        r['record'] = ''
+    t.rows += rows
 
 
 # ---- death ----
