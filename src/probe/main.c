@@ -60,7 +60,8 @@ static void print_help(void)
 		"  --list            only says what would be tried\n"
 		"  --only LIST       classes (fs) and ids (fs.mknod-device), "
 		"by commas\n"
-		"  --abi LIST        of: native i386 x32; all that the machine "
+		"  --abi LIST        of: native i386 x32 arm; all that the "
+		"machine "
 		"has, unless said\n"
 		"  --fixtures FILE   what the host has prepared, key=value a "
 		"line, see below\n"
@@ -196,9 +197,9 @@ static bool check_lists(const struct options *o)
 	for (const char *p = o->abi ? o->abi : ""; *p; p += strspn(p, ",")) {
 		size_t n = strcspn(p, ",");
 
-		if (!is_listed("native,i386,x32", p, n)) {
-			(void)fputs("bawn-probe: --abi knows native, i386 and "
-				    "x32\n",
+		if (!is_listed("native,i386,x32,arm", p, n)) {
+			(void)fputs("bawn-probe: --abi knows native, i386, "
+				    "x32 and arm\n",
 				    stderr);
 			return false;
 		}

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "probe/numbers.h"
+#include "probe/program.h"
 #include "probe/rows.h"
 
 #ifndef CLONE_NEWTIME
@@ -228,6 +229,19 @@ static void try_memfd_exec(const struct attempt *a, const struct run *r,
 		say_refused(out, WEXITSTATUS(status), "execveat");
 }
 
+static void try_foreign(const struct attempt *a, const struct run *r,
+			struct result *out)
+{
+	static const long none[5];
+	long got;
+
+	(void)a;
+	(void)r;
+	/* getpid(), by both its numbers */
+	if (program_call(20, none, out, &got))
+		say_call(out, got);
+}
+
 static void try_writable_code(const struct attempt *a, const struct run *r,
 			      struct result *out)
 {
@@ -305,6 +319,8 @@ const struct attempt kernel_rows[] = {
 	    try_keyring, NULL),
 	ROW("kernel.memfd-exec", "a program that has no file",
 	    "memfd_create(2)", try_memfd_exec, NULL),
+	ROW("kernel.foreign-program", "a program of 32 bits, and a call by it",
+	    "its calls have other numbers", try_foreign, NULL),
 	ROW("kernel.writable-code", "memory both writable and executable",
 	    "mmap(2)", try_writable_code, NULL),
 	ROW("kernel.low-page", "memory at address 4096", "CVE-2009-2692",

@@ -11,6 +11,7 @@
  *
  * A call that a filter refuses by its number in one ABI has other numbers in
  * the others: int $0x80 takes i386's from any process, and bit 30 marks x32's.
+ * On arm64 those of 32-bit ARM take a program of it (program.h).
  */
 #include "probe/syscalls.h"
 
@@ -23,7 +24,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "probe/numbers-arm.h"
 #include "probe/numbers.h"
+#include "probe/program.h"
 
 #define NONE    (-1)
 #define ALL     0xffffffffL
@@ -33,13 +36,13 @@
 
 struct call {
 	const char *name, *what, *ref;
-	int native, i386, x32; /* NONE: there is none */
+	int native, i386, x32, arm; /* NONE: there is none */
 	long args[N_ARGS];
 };
 
 /* x32 takes most numbers of x86-64; NR: but for those that it does not. */
-#define NR(name)            SYS_##name, I386_##name, SYS_##name
-#define NR_X32(name, other) SYS_##name, I386_##name, (other)
+#define NR(name)            SYS_##name, I386_##name, SYS_##name, ARM_##name
+#define NR_X32(name, other) SYS_##name, I386_##name, (other), ARM_##name
 
 static const struct call calls[] = {
 	{ "mount", "mount a file system", "mount(2)", NR(mount) },
@@ -300,12 +303,13 @@ static const struct call calls[] = {
 
 /* What the foreign doors alone lead to, or the door itself. */
 static const struct call foreign_calls[] = {
-	{ "getpid", "any call at all", "seccomp(2)", NONE, 20, 39 },
+	{ "getpid", "any call at all", "seccomp(2)", NONE, 20, 39, 20 },
 	{ "socketcall",
 	  "sockets by the multiplexer",
 	  "socketcall(2)",
 	  NONE,
 	  102,
+	  NONE,
 	  NONE,
 	  { 99 } },
 	{ "ipc",
@@ -314,6 +318,7 @@ static const struct call foreign_calls[] = {
 	  NONE,
 	  117,
 	  NONE,
+	  NONE,
 	  { 99 } },
 	{ "socket-unix",
 	  "a Unix socket",
@@ -321,12 +326,14 @@ static const struct call foreign_calls[] = {
 	  NONE,
 	  359,
 	  41,
+	  281,
 	  { AF_UNIX, 99 } },
 	{ "vm86",
 	  "virtual 8086 mode",
 	  "CVE-2009-3547",
 	  NONE,
 	  166,
+	  NONE,
 	  NONE,
 	  { 99 } },
 	{ "stime",
@@ -335,6 +342,7 @@ static const struct call foreign_calls[] = {
 	  NONE,
 	  25,
 	  NONE,
+	  NONE,
 	  { NOWHERE } },
 	{ "ptrace",
 	  "trace processes",
@@ -342,19 +350,22 @@ static const struct call foreign_calls[] = {
 	  NONE,
 	  26,
 	  521,
+	  26,
 	  { 9999, -1 } },
 };
 
 enum abi_kind {
 	ABI_NATIVE,
 	ABI_I386,
-	ABI_X32
+	ABI_X32,
+	ABI_ARM
 };
 
 const struct abi abis[] = {
 	[ABI_NATIVE] = { "native", "", "" },
 	[ABI_I386] = { "i386", "i386-", ", by int 0x80" },
 	[ABI_X32] = { "x32", "x32-", ", by x32's number" },
+	[ABI_ARM] = { "arm", "arm-", ", by a program of 32-bit ARM" },
 };
 const size_t n_abis = N_ELEMS(abis);
 
@@ -371,6 +382,8 @@ static int number_of(const struct call *c, enum abi_kind kind)
 		return c->i386;
 	case ABI_X32:
 		return c->x32;
+	case ABI_ARM:
+		return c->arm;
 	case ABI_NATIVE:
 	default:
 		return c->native;
@@ -430,6 +443,7 @@ static void run_call(const struct attempt *a, const struct run *r,
 	const struct call *c = m->call;
 	int nr = number_of(c, m->kind);
 	const long *v = c->args;
+	long got;
 
 	(void)r;
 	if (nr == NONE) {
@@ -442,17 +456,28 @@ static void run_call(const struct attempt *a, const struct run *r,
 		judge(out, call_i386(nr, v));
 		return;
 	}
+	if (m->kind == ABI_ARM) {
+		if (program_call(nr, v, out, &got))
+			judge(out, got);
+		return;
+	}
 	if (m->kind == ABI_X32)
 		nr |= X32_BIT;
 	judge(out, syscall(nr, v[0], v[1], v[2], v[3], v[4], v[5]));
 }
 
-/* Whether processes of this architecture have those doors at all. */
-#ifdef __x86_64__
-#define FOREIGN_DOORS true
+/* Whether processes of this architecture have that door at all. */
+static bool has_door(enum abi_kind kind)
+{
+#if defined(__x86_64__)
+	return kind == ABI_I386 || kind == ABI_X32;
+#elif defined(__aarch64__)
+	return kind == ABI_ARM;
 #else
-#define FOREIGN_DOORS false
+	(void)kind;
+	return false;
 #endif
+}
 
 static void make_row(const struct call *c, struct made *m, struct attempt *a,
 		     char *id, size_t id_size, char *what, size_t what_size)
@@ -497,7 +522,7 @@ void syscalls_each(const struct abi *abi,
 
 	if (kind == ABI_NATIVE) {
 		each(calls, N_ELEMS(calls), kind, &v);
-	} else if (FOREIGN_DOORS) {
+	} else if (has_door(kind)) {
 		each(calls, N_ELEMS(calls), kind, &v);
 		each(foreign_calls, N_ELEMS(foreign_calls), kind, &v);
 	}

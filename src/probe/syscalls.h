@@ -4,7 +4,7 @@
  * architecture's processes have into the kernel.
  *
  * Rows are made here since they are a product: calls by ABIs.  Ids:
- * kernel.NAME, kernel.i386-NAME, kernel.x32-NAME.
+ * kernel.NAME, kernel.i386-NAME, kernel.x32-NAME, kernel.arm-NAME.
  */
 #pragma once
 

@@ -1,15 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The numbers of system calls in numbers.h and syscalls.c, against the kernel's
-own headers.  A wrong one would try another call and say that this one is refused.
+own headers and libseccomp.  A wrong one would try another call and say that this one is refused.
 
 usage: test-numbers.py FOLDER     where the sources are
 """
 
+import ctypes
 import re
 import sys
 
 FOLDER = sys.argv[1]
+AUDIT_ARCH_ARM = 0x40000028
 HEADERS = '/usr/include/x86_64-linux-gnu/asm'
 # Newer than the headers of Debian 12: what the kernel's tables say since.
 NEWER = {'cachestat': 451, 'statmount': 457, 'listmount': 458,
@@ -39,6 +41,20 @@ def check_i386(bad):
     for name, number in rows:
         if want.get(name, -1) != int(number):
             bad.append(f'i386 {name}: {number}, not {want.get(name, -1)}')
+    return len(rows)
+
+
+def check_arm(bad):
+    """No header of this machine has them, but libseccomp does."""
+    find = ctypes.CDLL('libseccomp.so.2').seccomp_syscall_resolve_name_arch
+    find.argtypes, find.restype = (ctypes.c_uint32, ctypes.c_char_p), ctypes.c_int
+    rows = re.findall(r'^#define ARM_(\w+)\s+\(?(-?\d+)\)?$',
+                      read(FOLDER + '/numbers-arm.h'), re.M)
+    for name, number in rows:
+        known = find(AUDIT_ARCH_ARM, name.encode())
+        want = known if known >= 0 else NEWER.get(name, -1)
+        if want != int(number):
+            bad.append(f'arm {name}: {number}, not {want}')
     return len(rows)
 
 
@@ -72,9 +88,9 @@ def check_foreign(bad):
 
 
 def main():
-    print('1..3')
+    print('1..4')
     failed = 0
-    for n, (fn, least) in enumerate(((check_i386, 50), (check_x32, 50),
+    for n, (fn, least) in enumerate(((check_i386, 50), (check_arm, 50), (check_x32, 50),
                                      (check_foreign, 7)), 1):
         bad = []
         count = fn(bad)
