@@ -146,6 +146,7 @@ def accepted():
         contains(text, words, 'doc/THREAT-MODEL.md')
     with open(os.path.join(run.SOURCE, 'doc', 'landlock.md')) as f:
         text = f.read()
+    contains(text, f'## {reasons.AS_ROOT}', 'doc/landlock.md')
     for _, word in reasons.LACKS:
         check(word in peers.BawnLandlock.accept, word)
         contains(text, f'| `{word}` |', 'doc/landlock.md')
