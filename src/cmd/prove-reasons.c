@@ -28,9 +28,10 @@ const struct prove_reason prove_reasons[PROVE_REASONS_MAX] = {
 	{ { "fs.list-home", "fs.home-history", "fs.write-var-tmp" },
 	  "fs.list-home, fs.write-var-tmp",
 	  "private directories in their places" },
-	{ { "handover.own-program-writable" },
-	  "handover.own-program-writable",
-	  "the copy that was tried is the project's" },
+	/* The latter before 6.10, with the BPF module: everybody may. */
+	{ { "handover.own-program-writable", "fs.security-attribute" },
+	  "own-program-writable, security-attr.",
+	  "the file it was tried on is its own" },
 	{ { "wtx.*" }, "wtx.*", "new ones: told at the end" },
 };
 const size_t n_prove_reasons = N_ELEMS(prove_reasons);
