@@ -58,6 +58,7 @@
 #include <sys/stat.h>
 
 #include "base/wall.h"
+#include "jail/ask-fd.h"
 
 #define NEWEST_CALL 469u /* file_setattr, 6.17; the same number everywhere */
 #define MAX_INSNS   1024u
@@ -391,6 +392,8 @@ static const struct row landlock_rows[] = {
 	NOTIFY("listen"),
 	/* the first data as an address: connects past connect() */
 	ERRNO_IF("sendto", EOPNOTSUPP, ANY(3, MSG_FASTOPEN)),
+	/* who is asked */
+	NOTIFY_IF("sendto", GE(0, ASK_FD)),
 	ERRNO_IF("sendmsg", EOPNOTSUPP, ANY(2, MSG_FASTOPEN)),
 	ERRNO_IF("sendmmsg", EOPNOTSUPP, ANY(3, MSG_FASTOPEN)),
 	ERRNO_IF("setsockopt", ENOPROTOOPT, EQ(1, IPPROTO_TCP),
@@ -405,6 +408,11 @@ static const struct row landlock_rows[] = {
 	/* resolvers demand it of what they take for a UDP socket */
 	ERRNO_IF("setsockopt", 0, EQ(1, IPPROTO_IP), EQ(2, IP_RECVERR)),
 	ERRNO_IF("setsockopt", 0, EQ(1, IPPROTO_IPV6), EQ(2, IPV6_RECVERR)),
+	/* whose answer it is: src/jail/behalf-ask.c */
+	NOTIFY_IF("recvfrom", GE(0, ASK_FD)),
+	NOTIFY_IF("recvmsg", GE(0, ASK_FD)),
+	NOTIFY_IF("getsockname", GE(0, ASK_FD)),
+	NOTIFY_IF("getpeername", GE(0, ASK_FD)),
 	/* files by their names, which Landlock does not guard */
 	NOTIFY("chmod"),
 	NOTIFY("fchmod"),
@@ -551,6 +559,14 @@ static void collect_rows(uint32_t arch, const struct row *table, size_t n,
 	for (size_t i = 0; i < n;) {
 		struct call c = { .first = &table[i] };
 		int nr = number(arch, table[i].call);
+
+		for (size_t k = 0; k < i; k++) {
+			if (strcmp(table[k].call, c.first->call) == 0) {
+				fprintf(stderr, "gen-seccomp: %s: rows apart\n",
+					c.first->call);
+				exit(1);
+			}
+		}
 
 		for (; i < n && strcmp(table[i].call, c.first->call) == 0;
 		     i++) {

@@ -35,6 +35,7 @@
 #include "base/fd.h"
 #include "base/wall.h"
 #include "ipc/handover.h"
+#include "jail/ask-fd.h"
 #include "jail/behalf-own.h"
 #include "jail/family.h"
 #include "jail/reach.h"
@@ -71,7 +72,8 @@ struct sock {
 	uint16_t port; /* SOCK_LISTENS */
 	bool seen;     /* by a sweep */
 	bool deaf;     /* SOCK_ASKS: meant for something else than a resolver */
-	struct loop_io io; /* SOCK_ASKS: the other end */
+	struct asked asked; /* SOCK_ASKS */
+	struct loop_io io;  /* SOCK_ASKS: the other end */
 };
 
 /* A Unix socket that listens for the jail. */
@@ -263,8 +265,8 @@ static void sock_forget(struct sock *s)
 	}
 }
 
-/* Into the caller's table: then it has its answer. */
-static int inject(struct call *c, int fd)
+/* Into the caller's table, at @number if not -1: then it has its answer. */
+static int inject_at(struct call *c, int fd, int number)
 {
 	struct seccomp_notif_addfd a = {
 		.id = c->id,
@@ -273,9 +275,41 @@ static int inject(struct call *c, int fd)
 		.newfd_flags = c->args[1] & SOCK_CLOEXEC ? O_CLOEXEC : 0,
 	};
 
+	if (number != -1) {
+		a.flags |= SECCOMP_ADDFD_FLAG_SETFD;
+		a.newfd = (uint32_t)number;
+	}
 	return ioctl(c->b->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &a) == -1
 		       ? neg_errno()
 		       : BEHALF_ANSWERED;
+}
+
+static int inject(struct call *c, int fd)
+{
+	return inject_at(c, fd, -1);
+}
+
+/* One that the caller does not use; -1. */
+static int free_ask_fd(const struct call *c)
+{
+	char link[64], text[8];
+
+	for (int fd = ASK_FD; fd < ASK_FD + ASK_FDS; fd++) {
+		(void)snprintf(link, sizeof(link), "/proc/%d/fd/%d",
+			       (int)c->tid, fd);
+		if (readlink(link, text, sizeof(text)) == -1)
+			return errno == ENOENT ? fd : -1;
+	}
+	return -1;
+}
+
+/* Where its filter looks, or under a lower limit anywhere. */
+static int inject_asking(struct call *c, int fd)
+{
+	int number = free_ask_fd(c);
+	int r = number == -1 ? -EBADF : inject_at(c, fd, number);
+
+	return r == -EBADF ? inject(c, fd) : r;
 }
 
 static int give_up_questions(struct sock *s)
@@ -331,7 +365,8 @@ static int make_asking(struct call *c)
 				     : loop_io_add(c->b->c.loop, &s->io);
 	if (r == 0) {
 		s->ino = st.st_ino;
-		r = inject(c, inside);
+		s->asked.family = (sa_family_t)c->args[0];
+		r = inject_asking(c, inside);
 	}
 	if (r < 0)
 		sock_forget(s);
@@ -624,7 +659,6 @@ static int connect_tcp(struct sock *s, const union addr *a, socklen_t len)
 	return r;
 }
 
-/* No packet is sent by it, so any address will do for who only looks. */
 static int connect_asking(struct sock *s, const union addr *a, socklen_t len)
 {
 	struct behalf *b = s->socks->b;
@@ -635,11 +669,19 @@ static int connect_asking(struct sock *s, const union addr *a, socklen_t len)
 	if (r != 0)
 		return r == 1 ? 0 : r;
 	port = ntohs(dest.sin6_port);
-	if (port == DNS_PORT)
+	if (port == DNS_PORT) {
+		memcpy(&s->asked.addr, a, len);
+		s->asked.len = len;
 		return 0;
+	}
 	s->deaf = true;
-	if (reach_is_named(b->c.plan, &dest.sin6_addr))
-		return 0;
+	/*
+	 * Who sorts addresses asks so for a way to each, of which nothing is
+	 * sent; and finding one would look at our own address, a Unix one.
+	 */
+	if (reach_is_named(b->c.plan, &dest.sin6_addr) ||
+	    reach_is_loopback(&dest.sin6_addr))
+		return -ENETUNREACH;
 	return refuse(b, IPPROTO_UDP, &dest.sin6_addr, port);
 }
 
@@ -744,6 +786,14 @@ static int connect_local(struct call *c, struct sock *s, const union addr *a,
 	s->state = SOCK_GONE;
 	sock_close(s);
 	return r;
+}
+
+struct asked *socks_asked(const struct call *c, int fd)
+{
+	int error;
+	struct sock *s = find(c, fd, &error);
+
+	return s && s->kind == SOCK_ASKS ? &s->asked : NULL;
 }
 
 int socks_connect(struct call *c)

@@ -2,6 +2,8 @@
 /* behalf-own: what the files of behalf.h share. */
 #pragma once
 
+#include <sys/socket.h>
+
 #include "jail/behalf.h"
 
 struct socks;
@@ -36,6 +38,9 @@ bool call_lives(const struct call *c);
 /* @len bytes from the caller's memory: 0 or -EFAULT, -ESRCH. */
 must_check int call_read(const struct call *c, uint64_t addr, void *dst,
 			 size_t len);
+/* The other way; what cannot be written is left. */
+void call_write(const struct call *c, uint64_t addr, const void *src,
+		size_t len);
 /* A terminated path of the caller's: 0, -EFAULT, -ENAMETOOLONG. */
 must_check int call_read_path(const struct call *c, uint64_t addr, char *dst,
 			      size_t size);
@@ -58,6 +63,20 @@ must_check int socks_socket(struct call *c);
 must_check int socks_connect(struct call *c);
 must_check int socks_bind(struct call *c);
 must_check int socks_listen(struct call *c);
+
+/* The resolver that was asked last by what its program takes for UDP. */
+struct asked {
+	struct sockaddr_storage addr;
+	socklen_t len;      /* 0: none yet */
+	sa_family_t family; /* of the socket that it takes it for */
+};
+/* NULL: @fd of the caller is no such socket.  Until it is forgotten. */
+struct asked *socks_asked(const struct call *c, int fd);
+
+/* behalf-ask.c: sendto, recvfrom and recvmsg of such a socket go on after it */
+must_check int asks_watch(struct call *c);
+/* getsockname, getpeername */
+must_check int asks_name(struct call *c);
 
 /* behalf-file.c */
 must_check int files_change(struct call *c);

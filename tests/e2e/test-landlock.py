@@ -3,6 +3,7 @@
 """`backend: landlock`: what it lacks is accepted by word, the rest stands."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -116,6 +117,83 @@ def net():
     check(r.code != 0, f'{r}')
     check([x for x in w.having('net.refuse')
            if x.get('addr') == '192.0.2.1'], 'no refusal')
+
+
+RESOLVE = r"""
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#ifdef ARES
+#include <ares.h>
+#include <sys/select.h>
+static void done(void *p, int e, int n, struct ares_addrinfo *r)
+{
+	puts(e == ARES_SUCCESS ? "found" : ares_strerror(e));
+}
+int main(int c, char **v)
+{
+	struct ares_addrinfo_hints h = { .ai_family = AF_INET };
+	struct timeval tv;
+	ares_channel ch;
+	ares_library_init(ARES_LIB_INIT_ALL);
+	ares_init(&ch);
+	ares_getaddrinfo(ch, v[1], "80", &h, done, 0);
+	for (;;) {
+		fd_set r, w;
+		FD_ZERO(&r);
+		FD_ZERO(&w);
+		int n = ares_fds(ch, &r, &w);
+		if (n == 0)
+			return 0;
+		select(n, &r, &w, 0, ares_timeout(ch, 0, &tv));
+		ares_process(ch, &r, &w);
+	}
+}
+#else
+int main(int c, char **v)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(53) };
+	struct sockaddr_in6 a;
+	struct addrinfo *ai = 0;
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), r;
+	to.sin_addr.s_addr = htonl(0x7f000035);
+	r = getsockname(fd, (void *)&a, &len);
+	printf("own %d %d\n", r ? -1 : a.sin6_family, (int)len);
+	r = getpeername(fd, (void *)&a, &len);
+	printf("none %d\n", r);
+	connect(fd, (void *)&to, sizeof(to));
+	len = 4;
+	r = getpeername(fd, (void *)&a, &len);
+	printf("peer %d %d %d\n", r, (int)len, memcmp(&a, &to, 4));
+	r = getaddrinfo(v[1], "80", 0, &ai);
+	puts(r ? gai_strerror(r) : "found");
+	return 0;
+}
+#endif
+"""
+
+
+@test('resolvers that look who answers: musl, c-ares, glibc')
+def resolvers():
+    need()
+    w.write('r.c', RESOLVE)
+    kinds = [['cc', '-DARES', '-lcares'], ['cc']]
+    if shutil.which('musl-gcc'):
+        kinds.append(['musl-gcc', '-static'])
+    for compiler, *options in kinds:
+        subprocess.run([compiler, '-o', w.project + '/r', w.project + '/r.c',
+                        *options], check=True)
+        r = w.run('./r', 'web.test', timeout=40)
+        equal(r.out.splitlines()[-1:], ['found'],
+              f'{compiler} {options}: {r}')
+        if '-lcares' not in options:
+            equal(r.out, 'own 2 16\nnone -1\npeer 0 16 0\nfound\n',
+                  f'{compiler}: {r}')
+        r = w.run('./r', 'refused.test', timeout=40)
+        check('found' not in r.out.splitlines(), f'{compiler} {options}: {r}')
 
 
 @test("the host's loopback and its Unix sockets are out of reach")
