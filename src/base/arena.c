@@ -14,6 +14,7 @@
 
 #define ALIGN       _Alignof(max_align_t)
 #define BLOCK_SMALL ((size_t)4032) /* bytes; with the header below a page */
+#define BLOCK_MORE  ((size_t)16 * 1024 - 64) /* for what outgrows that */
 #define BLOCK_LARGE ((size_t)64 * 1024 - 64)
 
 struct arena_block {
@@ -73,7 +74,9 @@ static struct arena_block *block_for(struct arena *a, size_t size,
 				     size_t charge)
 {
 	struct arena_block *b = a->blocks;
-	size_t want = a->used < BLOCK_LARGE ? BLOCK_SMALL : BLOCK_LARGE;
+	size_t want = a->used == 0            ? BLOCK_SMALL
+		      : a->used < BLOCK_LARGE ? BLOCK_MORE
+					      : BLOCK_LARGE;
 
 	(void)size;
 	if (b && b->size - b->used >= charge)

@@ -4,7 +4,6 @@
 
 #include "base/base.h"
 #include "base/utf8.h"
-#include "base/wall.h"
 
 void assert_failed(const char *what, const char *file, int line)
 {
@@ -81,7 +80,7 @@ static size_t show_char(struct str s, char shown[5], size_t *ret_len)
 	uint32_t c = 0;
 	size_t n = utf8_decode(s, &c);
 
-	if (n > 0 && (utf8_is_printable(c) || !WALL(TERMINAL_TEXT))) {
+	if (n > 0 && utf8_is_printable(c)) {
 		memcpy(shown, s.ptr, n);
 		*ret_len = n;
 		return n;
