@@ -21,6 +21,7 @@
 #define fallthrough_ok    __attribute__((fallthrough))
 #define N_ELEMS(a)        (sizeof(a) / sizeof((a)[0]))
 
+/* A sanitizer's run time makes system calls of its own. */
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED true
 #elif defined(__has_feature)

@@ -4,6 +4,7 @@
 
 #include "base/base.h"
 #include "base/utf8.h"
+#include "base/wall.h"
 
 void assert_failed(const char *what, const char *file, int line)
 {
@@ -80,7 +81,7 @@ static size_t show_char(struct str s, char shown[5], size_t *ret_len)
 	uint32_t c = 0;
 	size_t n = utf8_decode(s, &c);
 
-	if (n > 0 && utf8_is_printable(c)) {
+	if (n > 0 && (utf8_is_printable(c) || !WALL(TERMINAL_TEXT))) {
 		memcpy(shown, s.ptr, n);
 		*ret_len = n;
 		return n;

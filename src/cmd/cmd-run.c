@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bawn run: the options, and the life of the supervisor from outside. */
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "base/clock.h"
 #include "base/path.h"
+#include "base/wall.h"
 #include "cmd/run-env.h"
 #include "cmd/run.h"
 
@@ -85,6 +89,38 @@ static int check_options(struct run *r, const struct command *c)
 	return take_env(r) ? -1 : BAWN_EXIT_USAGE;
 }
 
+/*
+ * A directory would be a way around the jail's tree: by a name below it, any file's
+ * status could be read and its mode changed.  So would what only names a file, and
+ * who knows what other things of the kernel.
+ */
+static bool is_stream(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+	struct stat st;
+
+	return flags != -1 && (flags & O_PATH) == 0 && fstat(fd, &st) == 0 &&
+	       (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) ||
+		S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode) ||
+		S_ISSOCK(st.st_mode));
+}
+
+static bool check_streams(void)
+{
+	static const char *const names[3] = { "input", "output", "error" };
+
+	for (int fd = 0; fd <= 2; fd++) {
+		if (WALL(STREAMS) && !is_stream(fd)) {
+			cmd_error("standard %s is a directory or something "
+				  "else that is no file, pipe, terminal or "
+				  "socket; no such thing goes into a jail",
+				  names[fd]);
+			return false;
+		}
+	}
+	return true;
+}
+
 static void run_init(struct run *r)
 {
 	arena_init(&r->arena, ARENA_MAX);
@@ -141,6 +177,8 @@ static int run_once(struct run_opts *opts, char *const *argv, int argc,
 
 	if (code >= 0)
 		return code;
+	if (!check_streams())
+		return BAWN_EXIT_FAILED;
 	run_init(&r);
 	if (run_start(&r) == 0) {
 		int e = loop_run(r.loop);

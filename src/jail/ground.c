@@ -5,13 +5,15 @@
  * The maker is born into both namespaces and shares our table of descriptors:
  * what it opens is open here too, so only numbers come back, in a page that both
  * share.  Its ids are mapped as a jail's are: our own by itself, which whoever
- * made a namespace may; another's, as root, by us.
+ * made a namespace may; another's, as root, by us.  Its mount namespace ends with it;
+ * the root is a copy that is attached nowhere.
  *
  * A process in a user namespace made by another counts against the limits which
  * that one had.  Who has others makes a namespace of his own, so they are told.
  */
 #include "jail/ground.h"
 
+#include <grp.h>
 #include <linux/nsfs.h>
 #include <linux/sockios.h>
 #include <sched.h>
@@ -23,6 +25,7 @@
 
 #include "base/json.h"
 #include "jail/idmap.h"
+#include "jail/mounts.h"
 #include "jail/nl.h"
 #include "jail/sys.h"
 
@@ -41,6 +44,7 @@ void ground_done(struct ground *g)
 	auto_fd(&g->sockets.udp53);
 	auto_fd(&g->sockets.tcp53);
 	auto_fd(&g->sockets.nflog);
+	auto_fd(&g->root);
 	*g = (struct ground)GROUND_NULL;
 }
 
@@ -52,16 +56,12 @@ static int fail(struct diag *err, const char *what)
 	return r;
 }
 
-static int make(struct made *m, const struct idmap *own)
+static int make(struct made *m)
 {
 	static char scratch[NL_BYTES];
 	struct ground *g = &m->ground;
-	int r = own ? idmap_write(0, own, true) : 0;
+	int r;
 
-	if (r != 0) {
-		diag_set(&m->why, 0, 0, "mapping ids: %s", strerror(-r));
-		return r;
-	}
 	r = net_prepare(scratch, &g->sockets, &m->why);
 	if (r != 0)
 		return r;
@@ -71,15 +71,74 @@ static int make(struct made *m, const struct idmap *own)
 	g->user_ns = ioctl(g->net_ns, NS_GET_USERNS);
 	if (g->user_ns == -1)
 		return fail(&m->why, "the user namespace's descriptor");
+	/* Last: it covers /proc. */
+	r = mounts_make_ahead(&m->why);
+	if (r < 0)
+		return r;
+	g->root = r;
 	return 0;
 }
 
-static noreturn_fn void be_maker(struct made *m, const struct idmap *own)
+/*
+ * What is made belongs to the jail's user.  Ours we map ourselves; as another
+ * user, as which root's jails run, we go on when @mapped says that it is mapped.
+ */
+static int take_ids(const struct idmap *m, int mapped)
+{
+	char word;
+
+	if (mapped == -1)
+		return idmap_write(0, m, true);
+	if (read(mapped, &word, 1) != 1)
+		return -EPIPE;
+	return setgroups(0, NULL) == -1 ||
+			       setresgid(m->inside_gid, m->inside_gid,
+					 m->inside_gid) == -1 ||
+			       setresuid(m->inside_uid, m->inside_uid,
+					 m->inside_uid) == -1
+		       ? neg_errno()
+		       : 0;
+}
+
+static noreturn_fn void be_maker(struct made *m, const struct idmap *map,
+				 int mapped)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	m->result = make(m, own);
+	m->result = take_ids(map, mapped);
+	if (m->result != 0)
+		diag_set(&m->why, 0, 0, "mapping ids: %s",
+			 strerror(-m->result));
+	/* Lost when ids change. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)umask(0);
+	if (m->result == 0)
+		m->result = make(m);
 	m->done = true;
 	_exit(0);
+}
+
+/* As root: its ids, and word of them.  Else it is killed. */
+static int map_ids(pid_t pid, const struct idmap *map, int tell)
+{
+	int r = idmap_write(pid, map, false);
+
+	if (r == 0 && write(tell, "", 1) != 1)
+		r = neg_errno();
+	if (r != 0)
+		(void)kill(pid, SIGKILL);
+	return r;
+}
+
+static int hear(pid_t pid, const struct made *m, struct diag *err)
+{
+	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
+		;
+	if (!m->done) {
+		diag_set(err, 0, 0, "the maker of a ground died");
+		return -ECHILD;
+	}
+	*err = m->why;
+	return m->result;
 }
 
 static int make_in(struct made *m, struct diag *err)
@@ -90,31 +149,27 @@ static int make_in(struct made *m, struct diag *err)
 	struct idmap map = { root ? PLAN_INSIDE_UID : uid, uid,
 			     root ? PLAN_INSIDE_UID : gid, gid };
 	struct clone_args a = { .flags = CLONE_NEWUSER | CLONE_NEWNET |
-					 CLONE_FILES,
+					 CLONE_NEWNS | CLONE_FILES,
 				.exit_signal = SIGCHLD };
-	int r = 0;
-	pid_t pid = sys_clone3(&a);
+	int mapped[2] = { -1, -1 }, r = 0, said;
+	pid_t pid;
 
+	if (root && pipe2(mapped, O_CLOEXEC) == -1)
+		return fail(err, "a pipe");
+	pid = sys_clone3(&a);
 	if (pid == 0)
-		be_maker(m, root ? NULL : &map);
+		be_maker(m, &map, mapped[0]);
 	if (pid < 0) {
 		diag_set(err, 0, 0, "namespaces: %s", strerror(-pid));
-		return pid;
+		r = pid;
+	} else {
+		if (root)
+			r = map_ids(pid, &map, mapped[1]);
+		said = hear(pid, m, err);
+		r = r == 0 ? said : r;
 	}
-	if (root)
-		r = idmap_write(pid, &map, false);
-	if (r != 0)
-		diag_set(err, 0, 0, "mapping ids: %s", strerror(-r));
-	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
-		;
-	if (r == 0 && !m->done) {
-		diag_set(err, 0, 0, "the maker of a network died");
-		r = -ECHILD;
-	}
-	if (r == 0 && m->result != 0) {
-		*err = m->why;
-		r = m->result;
-	}
+	auto_fd(&mapped[0]);
+	auto_fd(&mapped[1]);
 	return r;
 }
 
@@ -170,8 +225,9 @@ bool ground_has_our_limits(struct str body)
 
 void ground_to_fds(const struct ground *g, int fds[GROUND_FDS])
 {
-	const int all[GROUND_FDS] = { g->user_ns, g->net_ns, g->sockets.tproxy,
-				      g->sockets.udp53, g->sockets.tcp53 };
+	const int all[GROUND_FDS] = { g->user_ns,        g->net_ns,
+				      g->sockets.tproxy, g->sockets.udp53,
+				      g->sockets.tcp53,  g->root };
 
 	memcpy(fds, all, sizeof(all));
 }
@@ -183,5 +239,6 @@ struct ground ground_take_fds(const int take_fds[GROUND_FDS])
 				.sockets = { .tproxy = take_fds[2],
 					     .udp53 = take_fds[3],
 					     .tcp53 = take_fds[4],
-					     .nflog = -1 } };
+					     .nflog = -1 },
+				.root = take_fds[5] };
 }

@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ground: what a jail of namespaces needs and no policy decides, made ahead: a
- * user namespace with its ids mapped, and in it a network that refuses
- * everything (net_prepare) with its sockets.  Nobody is in either; who starts a
- * jail enters both, once, and what holds them are their descriptors alone.
+ * user namespace with its ids mapped, and of it a network that refuses
+ * everything (net_prepare) with its sockets, and a root with /dev and nothing else.
+ * Nobody is in any of it; who starts a jail enters and takes it, once, and what holds
+ * it are descriptors alone.
  */
 #pragma once
 
 #include "base/base.h"
 #include "jail/net.h"
 
-#define GROUND_FDS    5u /* in a message, in the order of the struct */
+#define GROUND_FDS    6u /* in a message, in the order of the struct */
 #define GROUND_LIMITS 4u
 
 struct ground {
 	int user_ns, net_ns;
 	struct net_sockets sockets; /* all but nflog */
+	int root;                   /* with /dev in it: mounts_make_ahead() */
 };
 
-#define GROUND_NULL                                                        \
-	{                                                                  \
-		.user_ns = -1, .net_ns = -1, .sockets = { -1, -1, -1, -1 } \
+#define GROUND_NULL                                                         \
+	{                                                                   \
+		.user_ns = -1, .net_ns = -1, .sockets = { -1, -1, -1, -1 }, \
+		.root = -1                                                  \
 	}
 
 void ground_done(struct ground *g);

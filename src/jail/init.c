@@ -53,6 +53,7 @@
 #include "ipc/protocol.h"
 #include "jail/caps.h"
 #include "jail/child.h"
+#include "jail/ground.h"
 #include "jail/idmap.h"
 #include "jail/init-say.h"
 #include "jail/jail.h"
@@ -81,6 +82,7 @@ struct init {
 	int *sources; /* of the plan's mounts, from the supervisor; or NULL */
 	struct net_maker net_maker;
 	struct net_sockets net;
+	int root;          /* made ahead; -1: not */
 	int master, slave; /* of the pty */
 	int listener;      /* of the filter */
 	bool idmapped;     /* some of the mounts */
@@ -138,7 +140,7 @@ static void set_signals(struct init *in)
 		fail_errno(in, neg_errno(), "init's signals");
 }
 
-#define KEPT_MAX 4
+#define KEPT_MAX 5
 #define ASIDE    (3 + KEPT_MAX)
 
 /* Those that stay go to 3 and above, by way of where none of them goes. */
@@ -154,18 +156,21 @@ static void set_kept(struct init *in, int *const kept[], int n)
 		fail_errno(in, neg_errno(), "inherited descriptors");
 }
 
-/* Only our sockets stay; 0, 1 and 2 become /dev/null. */
+/* Only what is ours stays; 0, 1 and 2 become /dev/null. */
 static void set_descriptors(struct init *in)
 {
 	int *const kept[KEPT_MAX] = { &in->conf.sock, &in->net.tproxy,
-				      &in->net.udp53, &in->net.tcp53 };
+				      &in->net.udp53, &in->net.tcp53,
+				      &in->root };
 	int n = in->conf.ground ? KEPT_MAX : 1;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (null == -1)
 		fail_errno(in, neg_errno(), "/dev/null");
-	if (in->conf.ground)
-		in->net = *in->conf.ground;
+	if (in->conf.ground) {
+		in->net = in->conf.ground->sockets;
+		in->root = in->conf.ground->root;
+	}
 	for (int i = 0; i < n; i++) {
 		*kept[i] = fcntl(*kept[i], F_DUPFD_CLOEXEC, ASIDE);
 		if (*kept[i] == -1)
@@ -219,7 +224,7 @@ static void take_ids(struct init *in)
 static void prepare_mounts(struct init *in)
 {
 	struct diag err;
-	int r = mounts_begin(&in->mounts, &err);
+	int r = mounts_begin(&in->mounts, TAKE_FD(in->root), &err);
 
 	if (r == 0)
 		r = mounts_early(&in->mounts, &err);
@@ -692,6 +697,7 @@ void init_main(const struct init_config *c)
 
 	in = (struct init){ .conf = *c,
 			    .net = { -1, -1, -1, -1 },
+			    .root = -1,
 			    .master = -1,
 			    .slave = -1,
 			    .listener = -1 };

@@ -7,7 +7,7 @@
 
 #include "base/base.h"
 
-struct net_sockets;
+struct ground;
 
 /* Ids of MSG_PLAN */
 enum init_plan {
@@ -27,10 +27,10 @@ struct init_config {
 	bool own_ids;
 	uint32_t uid, gid; /* of the jail's user, as the jail counts */
 	/*
-	 * We are born on a ground (ground.h): its sockets, borrowed.  NULL: not,
-	 * and neither network nor id maps are there.
+	 * We are born on it (ground.h), borrowed.  NULL: neither network nor id
+	 * maps are there, nor a root.
 	 */
-	const struct net_sockets *ground;
+	const struct ground *ground;
 	bool steps; /* tell in MSG_INIT_READY how long each step took */
 };
 

@@ -138,7 +138,7 @@ static int clone_init(struct jail *j, const struct jail_config *c,
 		j->user_ns = -1;
 		return r;
 	}
-	conf->ground = &c->ground->sockets;
+	conf->ground = c->ground;
 	r = jail_clone_on(j, c->ground, NAMESPACES & ~(uint64_t)CLONE_NEWUSER,
 			  c->cgroup_fd);
 	if (r >= 0)

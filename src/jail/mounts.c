@@ -60,11 +60,36 @@ static int make_blank(struct mounts *m)
 	return 0;
 }
 
-int mounts_begin(struct mounts *m, struct diag *reterr)
+/* What mounts_make_ahead() has made. */
+static int begin_on(struct mounts *m, int take_root)
+{
+	AUTO(fd) int shm = -1;
+	int r;
+
+	m->root_fd = take_root;
+	r = sys_move_mount(m->root_fd, AT_FDCWD, ROOT_AT);
+	if (r == 0)
+		r = place_init(&m->place, m->root_fd);
+	if (r != 0)
+		return r;
+	m->blank_fd = openat(m->root_fd, MOUNTS_BLANK,
+			     O_PATH | O_DIRECTORY | O_CLOEXEC);
+	shm = openat(m->root_fd, "dev/shm", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (m->blank_fd == -1 || shm == -1)
+		return neg_errno();
+	m->early_dev = true;
+	return place_add_own(&m->place, shm);
+}
+
+int mounts_begin(struct mounts *m, int take_root, struct diag *reterr)
 {
 	int r;
 
 	*m = (struct mounts){ .root_fd = -1, .blank_fd = -1 };
+	if (take_root != -1) {
+		r = begin_on(m, take_root);
+		return r == 0 ? 0 : fail(reterr, "cannot enter the root", r);
+	}
 	r = special_tmpfs(ROOT_BYTES, 0755, 0);
 	if (r < 0) {
 		struct hindrance h;
@@ -283,12 +308,30 @@ int mounts_early(struct mounts *m, struct diag *reterr)
 	reterr->text[0] = '\0';
 	r = make_special(m, PLAN_PROC, "/proc", 0, reterr);
 	m->early_proc = r == 0;
-	if (r == 0)
+	if (r == 0 && !m->early_dev)
 		r = make_special(m, PLAN_DEV, "/dev", 0, reterr);
 	m->early_dev = r == 0;
 	return r == 0 || reterr->text[0] != '\0'
 		       ? r
 		       : fail(reterr, "cannot make /proc and /dev", r);
+}
+
+int mounts_make_ahead(struct diag *reterr)
+{
+	static struct mounts m;
+	int r;
+
+	reterr->text[0] = '\0';
+	r = mounts_begin(&m, -1, reterr);
+	if (r == 0)
+		r = make_special(&m, PLAN_DEV, "/dev", 0, reterr);
+	if (r == 0)
+		r = sys_open_tree(m.root_fd, "");
+	auto_fd(&m.root_fd);
+	auto_fd(&m.blank_fd);
+	return r >= 0 || reterr->text[0] != '\0'
+		       ? r
+		       : fail(reterr, "cannot make a root and /dev", r);
 }
 
 static int do_special(struct mounts *m, size_t i, struct diag *err)

@@ -33,8 +33,16 @@ struct mounts {
 	size_t n_listeners;
 };
 
+/*
+ * For a jail that is made later, in a mount namespace of one's own which ends
+ * with this: its root with /dev, as a detached tree.  Or -errno with @reterr.
+ */
+must_check int mounts_make_ahead(struct diag *reterr);
+
 /* All: 0, or -errno with @reterr. */
-must_check int mounts_begin(struct mounts *m, struct diag *reterr);
+/* @take_root: made ahead, used up; -1: make one. */
+must_check int mounts_begin(struct mounts *m, int take_root,
+			    struct diag *reterr);
 must_check int mounts_early(struct mounts *m, struct diag *reterr);
 /* @sources may be NULL. */
 must_check int mounts_do(struct mounts *m, const struct plan *p, int *sources,

@@ -82,7 +82,7 @@ static void entered(void)
 
 static void messages(void)
 {
-	struct ground g = { 10, 11, { 12, 13, 14, -1 } }, h;
+	struct ground g = { 10, 11, { 12, 13, 14, -1 }, 15 }, h;
 	int fds[GROUND_FDS];
 
 	ground_to_fds(&g, fds);

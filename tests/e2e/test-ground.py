@@ -115,15 +115,20 @@ def walls():
     for _ in range(2):
         out = w.sh('cat /proc/self/uid_map /proc/self/gid_map '
                    '/proc/self/setgroups /proc/sys/user/max_user_namespaces '
-                   '2>&1; unshare -U true 2>&1; ls /proc/1/environ 2>&1').out
-        lines.append(out)
+                   '2>&1; unshare -U true 2>&1; ls /proc/1/environ 2>&1; '
+                   'stat -c "%A %u %g %F %n" / /dev /dev/*; '
+                   """awk '{ $1 = $2 = $3 = ""; print }' """
+                   '/proc/self/mountinfo').out
+        lines.append(sorted(out.splitlines()))
         for pid in groundsman():
             os.kill(pid, signal.SIGKILL)
         wait_for('no ground', 5, lambda: not groundsman() or
                  not any(alive(p) for p in groundsman()))
         w.run('true')  # takes what was there
     equal(held(), {}, 'nobody makes one')
-    equal(lines[0], lines[1], 'the same')
+    with_it, without = map(set, lines)
+    equal(sorted(with_it ^ without), [], 'what differs')
+    equal(*map(len, lines), 'as many mounts')
     w.stop_daemon()
 
 
