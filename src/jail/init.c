@@ -85,6 +85,7 @@ struct init {
 	int root;          /* made ahead; -1: not */
 	int master, slave; /* of the pty */
 	int listener;      /* of the filter */
+	bool sourced;      /* as root: sources come */
 	bool idmapped;     /* some of the mounts */
 	int landlock_abi;
 	mode_t umask;
@@ -256,45 +257,16 @@ static void prepare(struct init *in)
 	prepare_mounts(in);
 }
 
-/* Mounts, which as root the supervisor makes. */
-static void take_sources(struct init *in)
-{
-	size_t n = in->msg.n_fds;
-	uint32_t at[IPC_FDS_MAX] = { 0 };
-
-	if (!in->sources) {
-		in->sources = arena_array(&in->arena, PLAN_MAX_MOUNTS,
-					  sizeof(in->sources[0]));
-		if (!in->sources)
-			fail_errno(in, -ENOMEM, "the plan");
-		for (size_t i = 0; i < PLAN_MAX_MOUNTS; i++)
-			in->sources[i] = -1;
-	}
-	if (in->msg.body.len != n * sizeof(at[0]))
-		fail_errno(in, -EPROTO, "the plan");
-	memcpy(at, buf_str(&in->msg.body).ptr, n * sizeof(at[0]));
-	for (size_t i = 0; i < n; i++) {
-		if (at[i] >= PLAN_MAX_MOUNTS)
-			fail_errno(in, -EPROTO, "the plan");
-		auto_fd(&in->sources[at[i]]); /* a second try, unmapped */
-		in->sources[at[i]] = ipc_take_fd(&in->msg, i);
-	}
-}
-
 static void wait_plan(struct init *in)
 {
 	struct diag err;
 	int r;
 
-	for (;;) {
-		recv_message(in);
-		if (in->msg.type != MSG_PLAN)
-			fail_errno(in, -EPROTO, "not a plan");
-		if (in->msg.id != INIT_SOURCES)
-			break;
-		take_sources(in);
-	}
-	in->idmapped = in->msg.id == INIT_PLAN_IDMAPPED;
+	recv_message(in);
+	if (in->msg.type != MSG_PLAN ||
+	    (in->msg.id != INIT_PLAN && in->msg.id != INIT_PLAN_ROOT))
+		fail_errno(in, -EPROTO, "not a plan");
+	in->sourced = in->msg.id == INIT_PLAN_ROOT;
 	step(in, "plan");
 	r = plan_parse(&in->arena, buf_str(&in->msg.body), &in->plan, &err);
 	if (r < 0)
@@ -307,6 +279,47 @@ static void wait_plan(struct init *in)
 	    in->plan.inside_gid != in->conf.gid)
 		fail_errno(in, -EPROTO, "the plan's ids");
 	step(in, "parse");
+}
+
+static void take_sources(struct init *in)
+{
+	size_t n = in->msg.n_fds;
+	uint32_t at[IPC_FDS_MAX] = { 0 };
+
+	if (in->msg.body.len != n * sizeof(at[0]))
+		fail_errno(in, -EPROTO, "the plan's sources");
+	memcpy(at, buf_str(&in->msg.body).ptr, n * sizeof(at[0]));
+	for (size_t i = 0; i < n; i++) {
+		if (at[i] >= PLAN_MAX_MOUNTS)
+			fail_errno(in, -EPROTO, "the plan's sources");
+		auto_fd(&in->sources[at[i]]);
+		in->sources[at[i]] = ipc_take_fd(&in->msg, i);
+	}
+}
+
+/* Mounts, which as root the supervisor makes, while the plan is read here. */
+static void wait_sources(struct init *in)
+{
+	if (!in->sourced)
+		return;
+	in->sources = arena_array(&in->arena, PLAN_MAX_MOUNTS,
+				  sizeof(in->sources[0]));
+	if (!in->sources)
+		fail_errno(in, -ENOMEM, "the plan");
+	for (size_t i = 0; i < PLAN_MAX_MOUNTS; i++)
+		in->sources[i] = -1;
+	for (;;) {
+		recv_message(in);
+		if (in->msg.type != MSG_PLAN)
+			fail_errno(in, -EPROTO, "not the plan's sources");
+		if (in->msg.id != INIT_SOURCES)
+			break;
+		take_sources(in);
+	}
+	if (in->msg.id != INIT_SOURCED && in->msg.id != INIT_SOURCED_IDMAPPED)
+		fail_errno(in, -EPROTO, "not the plan's sources");
+	in->idmapped = in->msg.id == INIT_SOURCED_IDMAPPED;
+	step(in, "sources");
 }
 
 /*
@@ -707,6 +720,7 @@ void init_main(const struct init_config *c)
 	prepare(&in);
 	wait_plan(&in);
 	wipe_environment(&in);
+	wait_sources(&in);
 	build_mounts(&in);
 	build_net(&in);
 	enter(&in);

@@ -12,9 +12,11 @@ struct ground;
 /* Ids of MSG_PLAN */
 enum init_plan {
 	INIT_PLAN = 0,
-	INIT_SOURCES,       /* mounts; the body says of which rows, uint32_t */
-	INIT_PLAN_IDMAPPED, /* some of them have mapped ids */
-	INIT_MAPPED,        /* no plan: the ids are mapped, go on */
+	INIT_PLAN_ROOT, /* sources follow, until one of INIT_SOURCED */
+	INIT_SOURCES,   /* mounts; the body says of which rows, uint32_t */
+	INIT_SOURCED,   /* that were all */
+	INIT_SOURCED_IDMAPPED, /* and some of them have mapped ids */
+	INIT_MAPPED,           /* no plan: the ids are mapped, go on */
 };
 
 struct init_config {

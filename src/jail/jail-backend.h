@@ -41,7 +41,6 @@ struct jail {
 	int user_ns, mnt_ns; /* -1: not yet, or none */
 	uint32_t uid, gid;   /* as root: the jail's, on the host */
 	pid_t holder;        /* of the map's namespace, dying; 0: none */
-	bool idmapped;       /* the owner's mounts */
 	bool nested;         /* the plan's */
 };
 

@@ -276,7 +276,7 @@ static int open_sources(struct jail *j, const struct plan *p, int userns_fd,
 		if (s.n == IPC_FDS_MAX)
 			r = send_sources(j, &s);
 	}
-	if (r == 0) /* also without any: says that they come from here */
+	if (r == 0 && s.n > 0)
 		return send_sources(j, &s);
 	drop_sources(&s);
 	return r;
@@ -323,7 +323,10 @@ static int configure_root(struct jail *j, const struct plan *p,
 		userns = r;
 	}
 	r = open_sources(j, p, userns, err);
-	j->idmapped = mapped;
+	if (r == 0)
+		r = ipc_send(j->sock, MSG_PLAN,
+			     mapped ? INIT_SOURCED_IDMAPPED : INIT_SOURCED,
+			     STR("{}"), NULL, 0);
 	if (r != 1)
 		return r;
 	if (p->owner_uid == 0) {
@@ -344,9 +347,11 @@ static int ns_offer(struct jail *j, struct str plan_json)
 	struct diag unused;
 	int r;
 
-	if (geteuid() == 0 || open_namespaces(j, &unused) != 0)
+	if (open_namespaces(j, &unused) != 0)
 		return 0; /* ns_configure() tells */
-	r = ipc_send(j->sock, MSG_PLAN, INIT_PLAN, plan_json, NULL, 0);
+	r = ipc_send(j->sock, MSG_PLAN,
+		     geteuid() == 0 ? INIT_PLAN_ROOT : INIT_PLAN, plan_json,
+		     NULL, 0);
 	j->offered = r == 0;
 	return r;
 }
@@ -359,15 +364,12 @@ static int ns_configure(struct jail *j, const struct plan *p,
 
 	j->nested = p->nested;
 	r = open_namespaces(j, reterr);
+	if (r == 0 && !j->offered)
+		r = ns_offer(j, plan_json);
 	if (r != 0)
 		return r;
-	r = geteuid() == 0 ? configure_root(j, p, ret_ids, reterr)
-			   : configure_user(p, reterr);
-	if (r == 0 && !j->offered)
-		r = ipc_send(j->sock, MSG_PLAN,
-			     j->idmapped ? INIT_PLAN_IDMAPPED : INIT_PLAN,
-			     plan_json, NULL, 0);
-	return r;
+	return geteuid() == 0 ? configure_root(j, p, ret_ids, reterr)
+			      : configure_user(p, reterr);
 }
 
 static int ns_cover(struct jail *j, const struct cover_hide *hides, size_t n,

@@ -72,8 +72,8 @@ int jail_pidfd(const struct jail *j); /* readable when init is dead */
 pid_t jail_pid(const struct jail *j); /* of init, as the host counts */
 
 /*
- * Send the plan before it is read here, where nothing of it is done outside
- * (not as root).  jail_configure() has to follow.  0 or -errno.
+ * Send the plan before it is read here.  jail_configure() has to follow.
+ * 0 or -errno.
  */
 must_check int jail_offer(struct jail *j, struct str plan_json);
 /*
