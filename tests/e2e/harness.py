@@ -8,6 +8,7 @@ the policy and through nothing else.
 """
 
 import contextlib
+import ctypes
 import errno
 import fcntl
 import json
@@ -153,6 +154,12 @@ LANDLOCK = '''backend: landlock
 backend_accept: [hide, protect, metadata, private-home, private-tmp, private-etc,
   processes, ports, terminals, total-kill, process-limit]
 '''
+
+
+def landlock_abi():
+    nr = 444  # landlock_create_ruleset, everywhere
+    return ctypes.CDLL(None).syscall(nr, None, 0, 1)
+
 
 # Enough for each fixture; a test adds what it is about.
 POLICY = 'version: 1\n'

@@ -3,7 +3,6 @@
 """Root, containers and bare machines, simulated (contain.py): a session works,
 or ends in one line that names what mends it; `bawn doctor` says the same."""
 
-import ctypes
 import json
 import os
 import shutil
@@ -14,7 +13,7 @@ import tempfile
 
 import harness
 from harness import (AS_ROOT, BAWN, LANDLOCK, World, check, contains, equal,
-                     main, skip, test)
+                     landlock_abi, main, skip, test)
 
 CONTAIN = [sys.executable,
            os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -170,11 +169,6 @@ def stock():
         shutil.rmtree(layers, ignore_errors=True)
 
 
-def abi():
-    nr = 444  # landlock_create_ruleset, everywhere
-    return ctypes.CDLL(None).syscall(nr, None, 0, 1)
-
-
 INSIDE = r"""
 import ctypes, os, socket, sys
 def tries(what, fn):
@@ -201,7 +195,7 @@ print('caps', max(int(x, 16) for x in caps[:3]), 'uid', os.getuid())
 
 @test('a stock container with the second backend: walls and record', 120)
 def stock_landlock():
-    if abi() < 6:
+    if landlock_abi() < 6:
         skip('no Landlock of version 6')
     host = socket.create_server(('127.0.0.1', 0))
     layers = tempfile.mkdtemp(prefix='bw-layers-', dir='/var/tmp')

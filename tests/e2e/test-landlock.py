@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`backend: landlock`: what it lacks is accepted by word, the rest stands."""
 
+import errno
 import os
 import shutil
 import signal
@@ -10,20 +11,12 @@ import subprocess
 import threading
 
 import servers
-from harness import (AS_ROOT, BAWN, Failure, LANDLOCK, World, check, contains, equal,
-                     main, processes as all_processes, skip, test,
-                     wait_for)
-
-WORDS = LANDLOCK[LANDLOCK.index('['):].split(']')[0]
+from harness import (AS_ROOT, BAWN, Failure, LANDLOCK, World, check, contains,
+                     equal, landlock_abi, main, processes as all_processes,
+                     skip, test, wait_for)
 
 
-def abi():
-    nr = 444  # landlock_create_ruleset, everywhere
-    import ctypes
-    return ctypes.CDLL(None).syscall(nr, None, 0, 1)
-
-
-if abi() >= 6:
+if landlock_abi() >= 6:
     w = World()
     web = w.serve(servers.Web())
     w.policy(f'''version: 1
@@ -34,7 +27,7 @@ if abi() >= 6:
 
 
 def need():
-    if abi() < 6:
+    if landlock_abi() < 6:
         skip('no Landlock of version 6')
 
 
@@ -379,6 +372,133 @@ int main(int c, char **v) {
     t.join()
     equal(r.out, 'connected 0\n', f'{r}')
     equal(seen, [], 'connections to the host')
+
+
+SMUGGLED = r"""
+import os, socket, sys, threading
+port, path = int(sys.argv[1]), sys.argv[2]
+pipe = socket.socket(fileno=0)
+_, fds, _, _ = socket.recv_fds(pipe, 1, 2)
+tcp, unix = (socket.socket(fileno=fd) for fd in fds)
+def tries(what, fn):
+    try:
+        fn()
+        print('possible:', what)
+    except OSError as e:
+        print('refused', what, e.errno)
+tries('host', lambda: tcp.connect(('127.0.0.1', port)))
+tries('allowed', lambda: tcp.connect(('web.test', 80)))
+tries('own', lambda: tcp.bind(('127.0.0.1', 0)))
+tries('listen', lambda: tcp.listen())
+tries('fast', lambda: tcp.sendto(b'x', 0x20000000, ('127.0.0.1', port)))
+tries('unix', lambda: unix.connect(path))
+tries('unix listen', lambda: unix.listen())
+# One number for theirs and ours in turn, while the warden acts on it.
+at, on = 200, True
+ours = [socket.socket() for _ in range(100)]
+def swap():
+    while on:
+        for s in ours[:4]:
+            os.dup2(tcp.fileno(), at)
+            os.dup2(s.fileno(), at)
+os.dup2(tcp.fileno(), at)
+threading.Thread(target=swap, daemon=True).start()
+x = socket.socket(fileno=at)
+ends = set()
+for i in range(200):
+    for to in (('127.0.0.1', port), ('192.0.2.1', 80), ('127.0.0.1', 53)):
+        try:
+            x.connect(to)
+        except OSError as e:
+            ends.add(e.errno)
+on = False
+try:
+    tcp.getpeername()
+    print('connected')
+except OSError as e:
+    print('nowhere', e.errno)
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+@test('a socket of the host that is handed in is connected by nobody')
+def smuggled():
+    need()
+    s = socket.create_server(('127.0.0.1', 0))
+    path = w.top + '/u.sock'
+    u = socket.socket(socket.AF_UNIX)
+    u.bind(path)
+    u.listen()
+    here, there = socket.socketpair()
+    handed = socket.socket(), socket.socket(socket.AF_UNIX)
+    socket.send_fds(here, [b'x'], [x.fileno() for x in handed])
+    p = w.popen(['/usr/bin/python3', '-c', SMUGGLED,
+                 str(s.getsockname()[1]), path], stdin=there)
+    there.close()
+    out, err = p.communicate(timeout=50)
+    out = out.decode()
+    equal(out.count('refused'), 7, f'{out} {err}')
+    contains(out, f'nowhere {errno.ENOTCONN}', 'what was handed in')
+    for x in handed:
+        try:
+            x.getpeername()
+            check(False, 'it is connected')
+        except OSError as e:
+            equal(e.errno, errno.ENOTCONN, 'what was handed in')
+    for x in (s, u):
+        x.setblocking(False)
+        try:
+            x.accept()
+            check(False, 'the host was reached')
+        except BlockingIOError:
+            x.close()
+
+
+MANY = r"""
+import resource, selectors, socket, sys
+n = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_NOFILE, (n + 200,) * 2)
+sel = selectors.DefaultSelector()
+to = socket.getaddrinfo('echo.test', 80, socket.AF_INET, socket.SOCK_STREAM)[0][4]
+socks = []
+for i in range(n):
+    s = socket.socket()
+    s.setblocking(False)
+    try:
+        s.connect(to)
+    except BlockingIOError:
+        pass
+    socks.append(s)
+for i, s in enumerate(socks):
+    s.setblocking(True)
+    s.sendall(b'%d\n' % i)
+good = 0
+for i, s in enumerate(socks):
+    s.settimeout(20)
+    data = b''
+    while not data.endswith(b'\n'):
+        got = s.recv(100)
+        if not got:
+            break
+        data += got
+    good += data == b'%d\n' % i
+print('good', good)
+"""
+
+
+@test('a thousand connections at once, each to where it was made')
+def many():
+    need()
+    echo = w.serve(servers.Tcp(servers.echo))
+    v = World(f'''version: 1
+{LANDLOCK}network:
+  allow:
+    - {{host: echo.test, connect: "127.0.0.1:{echo.port}", ports: [80]}}
+''')
+    r = v.run('/usr/bin/python3', '-c', MANY, '1000', timeout=50)
+    equal(r.out, 'good 1000\n', f'{r}')
+    equal(echo.count, 1000, 'connections')
 
 
 @test('the host is out of reach of signals, limits and tracing')
