@@ -17,7 +17,7 @@ static bool has(const struct preset_answer *p, const char *name, uint32_t port)
 
 static bool add_host(struct preset_answer *p, struct str line)
 {
-	struct str host, rest = str_trim(line);
+	struct str host, rest = line;
 	bool has_port = rest.len > 0 && memchr(rest.ptr, ':', rest.len);
 	uint32_t port = HTTPS_PORT;
 	char *name = p->names[p->n];
@@ -41,6 +41,7 @@ size_t preset_parse(struct str text, struct preset_answer *ret)
 
 	ret->n = 0;
 	while (ret->n < PRESET_MAX_HOSTS && str_cut(&text, '\n', &line)) {
+		line = str_trim(line);
 		if (line.len > 0 && !add_host(ret, line))
 			bad++;
 	}

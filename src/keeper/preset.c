@@ -5,13 +5,10 @@
  * What the program prints depends on files and variables that a user changes
  * now and then; their identities are hashed into a key.  An answer is good
  * while its key is that of the machine now, and a day at most.  It is kept in
- * STATE/presets/package-registries:
- *
- *   file = KEY SP SECONDS LF *( host [ ":" port ] LF )
+ * STATE/presets/package-registries (preset-parse.h).
  *
  * The program is the user's own machine talking about itself, but it runs the
- * clients' own code, so its output is read as foreign: names that
- * net_name_parse() accepts, decimal ports, limited in size and time.
+ * clients' own code, so its output is read as foreign, limited in size and time.
  *
  * The clients run outside the jail, so none may be a program that a session
  * can write: an activated .venv, node_modules/.bin and the like are on many a
@@ -24,7 +21,6 @@
 #include "keeper/preset.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <spawn.h>
@@ -42,7 +38,6 @@
 #define PATH_SIZE  4200
 #define PATH_DEPTH 128u /* directories looked at for a ".git" */
 #define NONE_NS    (UINT64_C(5) * NS_PER_S) /* how long "none" is believed */
-#define HTTPS_PORT 443u
 
 /* ---- the key ---- */
 
@@ -142,44 +137,19 @@ static void make_key(const struct open_request *q, uint64_t ret[2])
 
 /* ---- answers ---- */
 
-static bool add_host(struct preset *p, struct str line)
+static void read_hosts(struct preset_answer *known, struct str text)
 {
-	struct str host, rest = str_trim(line);
-	uint32_t port = HTTPS_PORT;
-	bool has_port = rest.len > 0 && memchr(rest.ptr, ':', rest.len);
-	char *name = p->names[p->n_hosts];
+	size_t bad = preset_parse(text, known);
 
-	if (!str_cut(&rest, ':', &host) || !net_name_parse(host, name))
-		return false;
-	if (has_port && !str_u32(rest, 1, UINT16_MAX, &port))
-		return false;
-	for (size_t i = 0; i < p->n_hosts; i++) {
-		if (p->hosts[i].port == port && strcmp(p->names[i], name) == 0)
-			return true;
-	}
-	p->hosts[p->n_hosts++] = (struct policy_preset_host){
-		.host = str_of(name),
-		.port = (uint16_t)port,
-	};
-	return true;
-}
-
-static void read_hosts(struct preset *p, struct str text)
-{
-	struct str line;
-
-	p->n_hosts = 0;
-	while (p->n_hosts < PRESET_MAX_HOSTS && str_cut(&text, '\n', &line)) {
-		if (line.len > 0 && !add_host(p, line))
-			log_warn("preset %s: a line makes no sense",
-				 PRESET_NAME);
-	}
+	if (bad > 0)
+		log_warn("preset %s: %zu lines make no sense", PRESET_NAME,
+			 bad);
 }
 
 static void take_answer(struct preset *p, const uint64_t key[2], uint64_t at_s)
 {
-	memcpy(p->key, key, sizeof(p->key));
-	p->read_at_s = at_s;
+	memcpy(p->known.key, key, sizeof(p->known.key));
+	p->known.at_s = at_s;
 	p->version++;
 }
 
@@ -196,11 +166,7 @@ static void save(const struct preset *p)
 	int r;
 
 	buf_init(&b, OUT_MAX * 2);
-	(void)buf_printf(&b, "%016" PRIx64 "%016" PRIx64 " %" PRIu64 "\n",
-			 p->key[0], p->key[1], p->read_at_s);
-	for (size_t i = 0; i < p->n_hosts; i++)
-		(void)buf_printf(&b, "%s:%u\n", p->names[i],
-				 (unsigned)p->hosts[i].port);
+	preset_format(&p->known, &b);
 	(void)snprintf(path, sizeof(path), "%s/presets", p->state_dir);
 	r = dir_make_private(path);
 	file_path(p, path);
@@ -222,25 +188,17 @@ static bool is_fresh(uint64_t at_s)
 static bool load(struct preset *p, const uint64_t key[2])
 {
 	AUTO(buf) struct buf b = BUF_NULL;
-	char path[PATH_SIZE], want[40];
-	struct str text, line, word;
-	uint64_t at_s;
+	struct preset_answer *k = &p->known;
+	char path[PATH_SIZE];
 
 	buf_init(&b, OUT_MAX * 2);
 	file_path(p, path);
-	if (file_load(AT_FDCWD, path, &b) != 0)
+	if (file_load(AT_FDCWD, path, &b) != 0 ||
+	    !preset_parse_file(buf_str(&b), k) ||
+	    memcmp(k->key, key, sizeof(k->key)) != 0 || !is_fresh(k->at_s) ||
+	    k->n == 0)
 		return false;
-	text = buf_str(&b);
-	(void)snprintf(want, sizeof(want), "%016" PRIx64 "%016" PRIx64, key[0],
-		       key[1]);
-	if (!str_cut(&text, '\n', &line) || !str_word(&line, &word) ||
-	    !str_eq(word, str_of(want)) ||
-	    !str_u64(str_trim(line), 1, UINT64_MAX, &at_s) || !is_fresh(at_s))
-		return false;
-	read_hosts(p, text);
-	if (p->n_hosts == 0)
-		return false;
-	take_answer(p, key, at_s);
+	take_answer(p, key, k->at_s);
 	return true;
 }
 
@@ -328,10 +286,10 @@ static void end_program(struct preset *p)
 static void finish(struct preset *p)
 {
 	end_program(p);
-	read_hosts(p, buf_str(&p->out));
+	read_hosts(&p->known, buf_str(&p->out));
 	take_answer(p, p->want_key, clock_utc_ns() / NS_PER_S);
-	log_info("preset %s: %zu hosts", PRESET_NAME, p->n_hosts);
-	if (p->n_hosts > 0)
+	log_info("preset %s: %zu hosts", PRESET_NAME, p->known.n);
+	if (p->known.n > 0)
 		save(p);
 	p->on_done(p->owner);
 }
@@ -506,11 +464,12 @@ static bool is_known(const struct preset *p, const uint64_t key[2])
 {
 	uint64_t none_s = NONE_NS / NS_PER_S;
 
-	if (p->version == 0 || memcmp(p->key, key, sizeof(p->key)) != 0)
+	if (p->version == 0 ||
+	    memcmp(p->known.key, key, sizeof(p->known.key)) != 0)
 		return false;
-	if (p->n_hosts == 0)
-		return clock_utc_ns() / NS_PER_S < p->read_at_s + none_s;
-	return is_fresh(p->read_at_s);
+	if (p->known.n == 0)
+		return clock_utc_ns() / NS_PER_S < p->known.at_s + none_s;
+	return is_fresh(p->known.at_s);
 }
 
 bool preset_ready(struct preset *p, const struct open_request *q)
@@ -531,7 +490,7 @@ bool preset_ready(struct preset *p, const struct open_request *q)
 		return false;
 	log_warn("preset %s: %s/bawn-registries: %s", PRESET_NAME,
 		 p->libexec_dir, strerror(-r));
-	p->n_hosts = 0;
+	p->known.n = 0;
 	take_answer(p, key, clock_utc_ns() / NS_PER_S);
 	return true;
 }
@@ -544,12 +503,12 @@ uint64_t preset_version(const struct preset *p)
 bool preset_hosts(const struct preset *p, struct str name,
 		  struct policy_preset_host *ret, size_t max, size_t *ret_n)
 {
-	size_t n = p->n_hosts < max ? p->n_hosts : max;
+	size_t n = p->known.n < max ? p->known.n : max;
 
 	if (!str_eq(name, STR(PRESET_NAME)) || n == 0)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		ret[i] = p->hosts[i];
+		ret[i] = p->known.hosts[i];
 	*ret_n = n;
 	return true;
 }

@@ -14,20 +14,16 @@
 #include "base/buf.h"
 #include "base/loop.h"
 #include "keeper/open-parse.h"
+#include "keeper/preset-parse.h"
 #include "policy/policy.h"
 
 #define PRESET_NAME      "package-registries"
-#define PRESET_MAX_HOSTS 256u
 #define PRESET_LIMIT_NS  (UINT64_C(10) * 1000 * 1000 * 1000) /* for all */
 #define PRESET_MAX_AGE_S (UINT64_C(24) * 3600)
 
 struct preset {
-	struct policy_preset_host hosts[PRESET_MAX_HOSTS];
-	size_t n_hosts;
-	char names[PRESET_MAX_HOSTS][NET_NAME_MAX + 1];
+	struct preset_answer known;
 	uint64_t version; /* 0: never known; each answer has its own */
-	uint64_t key[2];  /* of the configuration that it was made from */
-	uint64_t read_at_s;
 	/* while the program runs */
 	pid_t pid;
 	int out_fd;
