@@ -134,7 +134,9 @@ static void tell_started(struct run *r)
 				continue;
 			memcpy(key, l->key.ptr, l->key.len);
 			key[l->key.len] = '\0';
-			if (strcmp(key, "cgroup") == 0)
+			/* ours to say, below */
+			if (strcmp(key, "cgroup") == 0 ||
+			    strcmp(key, "protected") == 0)
 				continue;
 			json_key(&w, key);
 			json_value(&w, l);
@@ -151,8 +153,11 @@ static void tell_started(struct run *r)
 
 static int on_started(struct run *r, struct ipc_msg *m)
 {
-	if (r->phase != RUN_RUNNING)
-		return r->phase == RUN_ENDING ? 0 : -EPROTO;
+	if (r->phase == RUN_ENDING)
+		return 0;
+	if (r->phase != RUN_RUNNING || r->told_started)
+		return -EPROTO;
+	r->told_started = true;
 	tell_started(r);
 	/*
 	 * Not before: a key typed into the jail's terminal while the command

@@ -93,6 +93,7 @@ struct run {
 	int master; /* of the jail's pty */
 	struct loop_timer hide_timer, grace_timer, greet_timer;
 	uint64_t started_ns; /* clock_mono_ns(); 0: not yet */
+	bool told_started;   /* the keeper knows, by init's word */
 
 	/* Found before the jail was there to cover them. */
 	struct cover_hide *covers; /* their paths in the arena */
