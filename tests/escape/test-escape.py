@@ -299,10 +299,11 @@ def parent(pid):
 
 def check_init_environment(w, who):
     """As root, who may look: what init was started with is not in it."""
-    p = w.driver([], ['sleep', '30'], env=dict(os.environ, SECRET_='told'))
+    mark = f'30.{os.getpid()}'  # other tests sleep, too
+    p = w.driver([], ['sleep', mark], env=dict(os.environ, SECRET_='told'))
     end = time.monotonic() + 10 * SLOW
     seen = b''
-    while not args_of('sleep', '30') and time.monotonic() < end:
+    while not args_of('sleep', mark) and time.monotonic() < end:
         time.sleep(0.02)
     kids = [x for x in filter(str.isdigit, os.listdir('/proc'))
             if parent(x) == p.pid]
