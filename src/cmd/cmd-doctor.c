@@ -228,6 +228,30 @@ static void print_sum(unsigned bad, struct probe_result *shared)
 		printf("\nSessions cannot start here.\n");
 }
 
+static struct probe_result *new_result(void)
+{
+	void *p =
+		mmap(NULL, sizeof(struct probe_result), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+bool doctor_has_landlock(void)
+{
+	struct probe_result *shared = new_result();
+	bool ok = shared && is_ok("landlock-backend", shared);
+
+	if (shared)
+		(void)munmap(shared, sizeof(*shared));
+	return ok;
+}
+
+static bool is_landlock(const struct doctor_opts *o)
+{
+	return strcmp(o->backend, "landlock") == 0;
+}
+
 int cmd_doctor(const struct command *c, int argc, char *const argv[])
 {
 	struct doctor_opts o = { 0 };
@@ -239,15 +263,18 @@ int cmd_doctor(const struct command *c, int argc, char *const argv[])
 
 	if (e >= 0)
 		return e;
-	if (n > 0) {
-		cmd_error("usage: bawn %s", c->synopsis);
+	if (n > 0 || (o.backend && !o.prove) ||
+	    (o.backend && !is_landlock(&o) &&
+	     strcmp(o.backend, "namespaces") != 0)) {
+		cmd_error("usage: bawn %s, where NAME is namespaces or "
+			  "landlock",
+			  c->synopsis);
 		return BAWN_EXIT_USAGE;
 	}
 	if (o.prove)
-		return doctor_prove(o.json);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
+		return doctor_prove(o.json, o.backend && is_landlock(&o));
+	shared = new_result();
+	if (!shared)
 		return BAWN_EXIT_TROUBLE;
 	bad = try_table(kernel_probes, n_kernel_probes, o.json, shared);
 	bad += try_table(jail_probes, n_jail_probes, o.json, shared);

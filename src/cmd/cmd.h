@@ -61,6 +61,7 @@ extern const struct option run_options[RUN_N_OPTIONS];
 
 struct doctor_opts {
 	bool json, prove;
+	const char *backend; /* of --prove; NULL: the usual one */
 };
 
 /* --json and -f, the options of the listings. */

@@ -31,6 +31,7 @@
 #define ARENA_MAX   ((size_t)64 << 20)
 #define ERRORS_MAX  ((size_t)16 << 10)
 #define SHOWN_WIDTH 37
+#define LINE_WIDTH  80
 
 /* Installed beside our other programs; in a build tree, in its own folder. */
 static bool find_probe(char *path, size_t size)
@@ -160,6 +161,27 @@ static void print_reasons(const struct prove_sum *s)
 	}
 }
 
+/* With how many rows for each word, in lines of a screen's width; no line more. */
+static void print_lacks(const struct prove_sum *s)
+{
+	int at = 1;
+
+	(void)printf("Reached for want of what backend: landlock lacks, by its "
+		     "words:\n ");
+	for (size_t i = 0; i < LACK_MAX_; i++) {
+		char text[48];
+		int n = snprintf(text, sizeof(text), " %s (%u)", lack_words[i],
+				 s->lacked[i]);
+
+		if (s->lacked[i] == 0)
+			continue;
+		if (at + n > LINE_WIDTH)
+			at = printf("\n ") - 1;
+		at += printf("%s", text);
+	}
+	(void)puts("");
+}
+
 static void print_open(const struct prove_sum *s)
 {
 	char id[64], what[80];
@@ -188,9 +210,12 @@ static void print_people(const struct prove_sum *s, const char *harm)
 		print_open(s);
 	else
 		print_reasons(s);
+	if (s->landlock)
+		print_lacks(s);
 	(void)printf("\nOn this side of the wall: %s.\n",
 		     harm ? harm : "nothing was changed, nobody came");
 	(void)puts(s->open || harm ? "The walls do NOT hold here."
+		   : s->landlock   ? "The walls that are there hold."
 				   : "The walls hold.");
 }
 
@@ -209,10 +234,13 @@ static int print_json(struct str rows, const struct prove_sum *s,
 	while (str_cut(&rows, '\n', &line)) {
 		struct json *row = NULL;
 		const struct prove_reason *why;
+		enum lack lack;
 
 		if (json_parse(&a, line, &row, NULL) != 0)
 			return -ENOMEM;
-		why = prove_reason_find(json_find_str(row, "id"));
+		why = prove_reason_find(json_find_str(row, "id"), s->landlock);
+		lack = s->landlock ? prove_lack_find(json_find_str(row, "id"))
+				   : LACK_MAX_;
 		w = JSON_OUT(&b);
 		json_open(&w, '{');
 		json_kstr(&w, "id", json_find_str(row, "id"));
@@ -221,8 +249,11 @@ static int print_json(struct str rows, const struct prove_sum *s,
 		json_kstr(&w, "error", json_find_str(row, "error"));
 		json_kstr(&w, "detail", json_find_str(row, "detail"));
 		if (str_eq(json_find_str(row, "outcome"), STR("reachable"))) {
-			json_kbool(&w, "open", !why);
-			json_kstr(&w, "reason", str_of(why ? why->why : ""));
+			json_kbool(&w, "open", !why && lack == LACK_MAX_);
+			json_kstr(&w, "reason",
+				  str_of(lack != LACK_MAX_ ? lack_words[lack]
+					 : why             ? why->why
+							   : ""));
 		}
 		json_close(&w, '}');
 		(void)buf_addc(&b, '\n');
@@ -233,6 +264,8 @@ static int print_json(struct str rows, const struct prove_sum *s,
 	json_kuint(&w, "rows", s->rows);
 	json_kuint(&w, "open", s->open);
 	json_kstr(&w, "host", str_of(harm ? harm : ""));
+	json_kstr(&w, "backend",
+		  s->landlock ? STR("landlock") : STR("namespaces"));
 	json_close(&w, '}');
 	(void)buf_addc(&b, '\n');
 	if (b.failed)
@@ -251,7 +284,7 @@ static int judge_and_print(const struct prove_world *w, struct str rows,
 	int r;
 
 	arena_init(&a, ARENA_MAX);
-	r = prove_judge(&a, rows, &sum, &d);
+	r = prove_judge(&a, rows, w->landlock, &sum, &d);
 	if (r > 0) {
 		cmd_error("bawn-probe in the session, line %u: %s", d.line,
 			  d.text);
@@ -269,7 +302,7 @@ static int judge_and_print(const struct prove_world *w, struct str rows,
 	return sum.open || harm ? BAWN_EXIT_REFUSED : BAWN_EXIT_OK;
 }
 
-int doctor_prove(bool json)
+int doctor_prove(bool json, bool landlock)
 {
 	AUTO(prove_world) struct prove_world w = PROVE_WORLD_NULL;
 	AUTO(buf) struct buf rows = BUF_NULL;
@@ -283,6 +316,7 @@ int doctor_prove(bool json)
 	buf_init(&rows, PROVE_TEXT_MAX);
 	/* The daemon that the session starts becomes ours, to end. */
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	w.landlock = landlock;
 	r = prove_world_make(&w, probe);
 	if (r < 0) {
 		cmd_error("what to try it on: %s", strerror(-r));
@@ -294,6 +328,10 @@ int doctor_prove(bool json)
 			  r < 0 ? "did not end: " : "failed:",
 			  r < 0 ? strerror(-r) : "");
 		print_errors(&w);
+		if (r > 0 && !landlock && doctor_has_landlock())
+			(void)fputs("  What can be had here, with fewer walls: "
+				    "bawn doctor --prove --backend landlock\n",
+				    stderr);
 		return r < 0 ? BAWN_EXIT_TROUBLE : BAWN_EXIT_REFUSED;
 	}
 	return judge_and_print(&w, buf_str(&rows), json);

@@ -37,7 +37,9 @@ extern const size_t n_kernel_probes, n_jail_probes, n_net_probes,
 	n_limit_probes;
 
 /* --prove: a session that tries to get out.  The exit code. */
-int doctor_prove(bool json);
+int doctor_prove(bool json, bool landlock);
+/* Whether a session with `backend: landlock` could start. */
+bool doctor_has_landlock(void);
 
 /* ok = @cond; errno's text as detail when not. */
 void probe_set(struct probe_result *r, bool cond);

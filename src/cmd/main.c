@@ -31,6 +31,12 @@ static const struct option doctor_options[] = {
 	  .help = "start a session that tries to get out",
 	  .kind = OPTION_FLAG,
 	  .target = offsetof(struct doctor_opts, prove) },
+	{ .name = "backend",
+	  .arg = "NAME",
+	  .help = "of that session: namespaces, or landlock, which lacks some "
+		  "walls",
+	  .kind = OPTION_STRING,
+	  .target = offsetof(struct doctor_opts, backend) },
 };
 
 static const struct option help_options[] = {
@@ -80,7 +86,7 @@ const struct command commands[] = {
 	LATER("discard", "drop a reviewed session's changes"),
 	{ .name = "doctor",
 	  .run = cmd_doctor,
-	  .synopsis = "doctor [--prove] [--json]",
+	  .synopsis = "doctor [--prove [--backend NAME]] [--json]",
 	  .help = "try what bawn needs of this machine",
 	  OPTIONS(doctor_options) },
 	{ .name = "help",

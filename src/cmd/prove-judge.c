@@ -26,8 +26,14 @@ static void note_reachable(struct arena *a, struct prove_sum *s,
 			   struct prove_class *c, const struct json *row)
 {
 	struct str id = json_find_str(row, "id");
-	const struct prove_reason *r = prove_reason_find(id);
+	const struct prove_reason *r = prove_reason_find(id, s->landlock);
+	enum lack lack = s->landlock ? prove_lack_find(id) : LACK_MAX_;
 
+	if (lack != LACK_MAX_) {
+		s->lacked[lack]++;
+		c->excepted++;
+		return;
+	}
 	if (r) {
 		s->used[r - prove_reasons] = true;
 		c->excepted++;
@@ -72,13 +78,13 @@ static int complain(struct diag *reterr, unsigned line, const char *what)
 	return 1;
 }
 
-int prove_judge(struct arena *a, struct str text, struct prove_sum *ret,
-		struct diag *reterr)
+int prove_judge(struct arena *a, struct str text, bool landlock,
+		struct prove_sum *ret, struct diag *reterr)
 {
 	struct str line;
 	unsigned n = 0;
 
-	*ret = (struct prove_sum){ 0 };
+	*ret = (struct prove_sum){ .landlock = landlock };
 	for (size_t i = 0; i < PROVE_CLASS_MAX_; i++)
 		ret->classes[i] = class_names[i];
 	if (text.len == 0 || text.ptr[text.len - 1] != '\n')

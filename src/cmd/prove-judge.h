@@ -36,6 +36,8 @@ struct prove_sum {
 	struct prove_class classes[PROVE_CLASS_MAX_];
 	unsigned rows, open;
 	bool used[PROVE_REASONS_MAX]; /* of prove_reasons[] */
+	bool landlock;                /* the session's backend */
+	unsigned lacked[LACK_MAX_];   /* rows reached for want of it */
 	/* The first that are open; what they say is in the arena. */
 	struct {
 		struct str id, what;
@@ -46,5 +48,5 @@ struct prove_sum {
  * @text: all that the program printed.  0; -ENOMEM; 1: not its output, or not all
  * of it, and @reterr says what.
  */
-must_check int prove_judge(struct arena *a, struct str text,
+must_check int prove_judge(struct arena *a, struct str text, bool landlock,
 			   struct prove_sum *ret, struct diag *reterr);

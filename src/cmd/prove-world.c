@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "policy/lack.h"
 
 #define PROBE_MAX   ((size_t)16 << 20)
 #define LOCK_MAX    ((size_t)4096)
@@ -82,6 +83,23 @@ static int make_file(const struct prove_world *w, const char *name,
 	return r;
 }
 
+/* With that backend everything is accepted that it may lack. */
+static int make_policy(const struct prove_world *w)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+
+	buf_init(&b, 1024);
+	(void)buf_printf(&b, "version: 1\n");
+	if (w->landlock)
+		(void)buf_printf(&b, "backend: landlock\nbackend_accept: [");
+	for (size_t i = 0; w->landlock && lack_words[i]; i++)
+		(void)buf_printf(&b, "%s%s", i ? ", " : "", lack_words[i]);
+	if (w->landlock)
+		(void)buf_printf(&b, "]\n");
+	return b.failed ? -ENOMEM
+			: make_file(w, "policy.yaml", buf_str(&b), 0644);
+}
+
 static int copy_probe(const struct prove_world *w, const char *probe)
 {
 	AUTO(buf) struct buf b = BUF_NULL;
@@ -117,7 +135,6 @@ static int make_tree(const struct prove_world *w, const char *probe)
 	static const struct {
 		const char *name, *text;
 	} files[] = {
-		{ "policy.yaml", "version: 1\n" },
 		{ "home/project/.bawn.yaml", "version: 1\n" },
 		{ "home/project/.git/HEAD", "ref: refs/heads/main\n" },
 		{ "home/project/.git/hooks/pre-commit", "#!/bin/sh\n" },
@@ -137,6 +154,8 @@ static int make_tree(const struct prove_world *w, const char *probe)
 		r = make_file(w, files[i].name, str_of(files[i].text), 0644);
 	if (r == 0)
 		r = make_file(w, "outside/there", STR(THERE), 0666);
+	if (r == 0)
+		r = make_policy(w);
 	return r < 0 ? r : copy_probe(w, probe);
 }
 

@@ -14,6 +14,7 @@
 #define PROVE_PATH_MAX 256u
 
 struct prove_world {
+	bool landlock; /* the session's backend; set before it is made */
 	char top[PROVE_PATH_MAX - 64]; /* "" when there is none */
 	char marker[33];
 	int tcp_fd, udp_fd, path_fd, abstract_fd; /* -1: none */

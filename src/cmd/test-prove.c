@@ -9,6 +9,7 @@
 #define HEAD "{\"probe\":1,\"version\":\"0\"}\n"
 
 static struct prove_sum sum;
+static bool landlock;
 
 /* @middle between a head and enough rows that are refused; @n of them. */
 static int judge(const char *middle, unsigned n)
@@ -22,7 +23,7 @@ static int judge(const char *middle, unsigned n)
 	(void)buf_printf(&b, HEAD "%s", middle);
 	for (unsigned i = 0; i < n; i++)
 		(void)buf_printf(&b, ROW("ipc.%u", "ipc", "refused"), i);
-	return prove_judge(&a, buf_str(&b), &sum, &d);
+	return prove_judge(&a, buf_str(&b), landlock, &sum, &d);
 }
 
 static void test_all_refused(void)
@@ -61,9 +62,31 @@ static void test_reasons(void)
 		       PROVE_ROWS_MIN),
 		 0);
 	CHECK_EQ(sum.open, 1);
+	CHECK(prove_reason_find(STR("net.udp4-sendto"), true) != NULL);
+	CHECK(prove_reason_find(STR("net.udp4-sendto"), false) == NULL);
 	/* Longer than what has a reason, and another thing. */
-	CHECK(prove_reason_find(STR("kernel.mlockall")) == NULL);
-	CHECK(prove_reason_find(STR("")) == NULL);
+	CHECK(prove_reason_find(STR("kernel.mlockall"), true) == NULL);
+	CHECK(prove_reason_find(STR(""), true) == NULL);
+}
+
+/* What one backend lacks is no excuse in the other. */
+static void test_lacks(void)
+{
+	static const char rows[] = ROW("fs.hidden-read", "fs", "reachable")
+		ROW("wtx.bawn-policy", "wtx", "reachable");
+
+	CHECK_EQ(judge(rows, PROVE_ROWS_MIN), 0);
+	CHECK_EQ(sum.open, 2);
+	landlock = true;
+	CHECK_EQ(judge(rows, PROVE_ROWS_MIN), 0);
+	CHECK_EQ(sum.open, 0);
+	CHECK_EQ(sum.lacked[LACK_HIDE], 1);
+	CHECK_EQ(sum.lacked[LACK_PROTECT], 1);
+	CHECK_EQ(judge(ROW("net.tcp4-loopback", "net", "reachable"),
+		       PROVE_ROWS_MIN),
+		 0);
+	CHECK_EQ(sum.open, 1);
+	landlock = false;
 }
 
 /* Less text is never a better result. */
@@ -90,10 +113,11 @@ static void test_refuses(void)
 	}
 	CHECK_EQ(judge("", PROVE_ROWS_MIN - 1), 1);
 	arena_init(&a, 1 << 20);
-	CHECK_EQ(prove_judge(&a, STR(""), &sum, &d), 1);
-	CHECK_EQ(prove_judge(&a, STR("{\"probe\":1}"), &sum, &d), 1);
-	CHECK_EQ(prove_judge(&a, STR("{\"probe\":2}\n"), &sum, &d), 1);
-	CHECK_EQ(prove_judge(&a, STR(ROW("ipc.1", "ipc", "refused")), &sum, &d),
+	CHECK_EQ(prove_judge(&a, STR(""), false, &sum, &d), 1);
+	CHECK_EQ(prove_judge(&a, STR("{\"probe\":1}"), false, &sum, &d), 1);
+	CHECK_EQ(prove_judge(&a, STR("{\"probe\":2}\n"), false, &sum, &d), 1);
+	CHECK_EQ(prove_judge(&a, STR(ROW("ipc.1", "ipc", "refused")), false,
+			     &sum, &d),
 		 1);
 }
 
@@ -113,6 +137,7 @@ int main(void)
 		{ "all is refused", test_all_refused },
 		{ "one is open", test_open },
 		{ "reasons", test_reasons },
+		{ "what a backend lacks", test_lacks },
 		{ "what is no proof", test_refuses },
 		{ "the table", test_table },
 	};

@@ -193,7 +193,20 @@ print('caps', max(int(x, 16) for x in caps[:3]), 'uid', os.getuid())
 """
 
 
-@test('a stock container with the second backend: walls and record', 120)
+def proves(b, steps):
+    """doctor --prove: none of the usual sessions, and one with less walls."""
+    env = {'TMPDIR': b.top}
+    r = b.inside(steps, 'doctor', '--prove', env=env)
+    equal(r.code, 1, f'{steps}: {r}')
+    equal(r.out, '', 'no proof')
+    contains(r.err, 'no proof: the session failed', f'{steps}')
+    contains(r.err, 'doctor --prove --backend landlock', 'what can be had')
+    r = b.inside(steps, 'doctor', '--prove', '--backend', 'landlock', env=env)
+    equal(r.code, 0, f'{steps}: {r}')
+    contains(r.out, 'The walls that are there hold.', f'{steps}')
+
+
+@test('a stock container with the second backend: walls and record', 240)
 def stock_landlock():
     if landlock_abi() < 6:
         skip('no Landlock of version 6')
@@ -232,6 +245,7 @@ def stock_landlock():
             equal(d.code, 1, f'doctor in {steps}')
             contains(d.out, 'with namespaces. They can', 'doctor')
             contains(d.out, 'backend: landlock', 'doctor')
+            proves(b, steps)
     finally:
         host.close()
         shutil.rmtree(layers, ignore_errors=True)

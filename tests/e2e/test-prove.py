@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 from harness import (BAWN, BIN, World, check, contains, equal, main,
-                     processes, test, wait_for)
+                     processes, skip, test, wait_for)
 
 w = World()
 HERE = w.top + '/t'
@@ -40,6 +40,37 @@ def holds():
     for name in 'handover kernel proc fs wtx ipc net'.split():
         check(any(x.startswith(name + ' ') for x in lines), f'no {name}')
     nothing_left()
+
+
+@test('with the other backend: on one screen too, and what it lacks', 120)
+def landlock():
+    r = w.bawn('doctor', '--json')
+    if '"name":"landlock-backend","ok":true' not in r.out:
+        skip('no Landlock of version 6')
+    r = prove('--backend', 'landlock')
+    equal(r.code, 0, f'{r}')
+    lines = r.out.splitlines()
+    check(len(lines) <= 24, f'{len(lines)} lines: {r.out}')
+    for line in lines:
+        check(len(line) <= 80, f'wide: {line!r}')
+    equal(lines[-1], 'The walls that are there hold.', 'the verdict')
+    for word in ('hide (', 'protect (', 'processes ('):
+        contains(r.out, word, 'what it lacks')
+    rows = [json.loads(x) for x in
+            prove('--backend', 'landlock', '--json').out.splitlines()]
+    equal(rows[-1]['backend'], 'landlock', 'the sum')
+    by_id = {x['id']: x for x in rows[:-1]}
+    for name in ('fs.read-secret', 'fs.outside-create', 'kernel.i386-getpid',
+                 'net.tcp4-loopback', 'ipc.unix-path', 'handover.env-any'):
+        equal(by_id[name]['outcome'], 'refused', name)
+    equal(by_id['fs.hidden-read']['reason'], 'hide', 'a word')
+    nothing_left()
+
+
+@test('a backend that there is not, and one without a proof')
+def usage():
+    for args in (('--prove', '--backend', 'other'), ('--backend', 'landlock')):
+        equal(w.bawn('doctor', *args).code, 64, f'{args}')
 
 
 @test('as JSON: each row, and a reason for each that is reachable',
