@@ -6,6 +6,7 @@ import re
 
 import expected
 import host as hosts
+import peers
 import reasons
 
 LETTERS = {hosts.REACHED: 'R', reasons.ACCEPTED_WORD: 'a', hosts.INSIDE: 'i',
@@ -34,6 +35,9 @@ exploited: a row says that something can be reached, and no more.
 
 The machine: {machine}.
 {n_rows} rows were tried in each sandbox, as an ordinary user and as root.
+What uses something up (`res`) was tried in a control group with bounds of its
+own, and by bawn with `{limits}`, since its default is meant
+for large builds.{untried}
 
 To repeat it: `make probe`. It needs Debian's packages `bubblewrap`, `firejail`,
 `crun` and `runc`; the sandboxes of npm are fetched with the machine's own
@@ -259,7 +263,11 @@ def everything(t):
 
 def write(path, results):
     t = Table(results)
-    text = HEAD.format(machine=machine(), n_rows=len(t.ids))
+    why = {x.res_untried for trials in results.values()
+           for x in trials.values()} - {''}
+    untried = f' Not tried everywhere: {"; ".join(sorted(why))}.' if why else ''
+    text = HEAD.format(machine=machine(), n_rows=len(t.ids),
+                       limits=peers.LIMITS.strip(), untried=untried)
     for part in (sandboxes, summary, exceptions, ledger, comparison,
                  proves_nothing, everything):
         text += part(t)

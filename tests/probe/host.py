@@ -14,6 +14,8 @@ import re
 import stat
 import struct
 
+import fixtures
+
 CONTENT_MAX = 1 << 20
 # Where the probe leaves its attempts at set-id files.
 PLACE = 'bawn-probe.setid'
@@ -222,7 +224,15 @@ class Before:
                 if not stat.S_ISDIR(new.mode):
                     e.phantoms.append(short)
             elif not stat.S_ISDIR((new or old).mode):
-                e.add('project', f'{short} was {word}', fresh)
+                e.add(self.kind(path), f'{short} was {word}', fresh)
+
+    @staticmethod
+    def kind(path):
+        for kind, names in (('hidden', fixtures.HIDDEN),
+                            ('protected', fixtures.PROTECTED)):
+            if path.endswith(tuple('/' + x for x in names)):
+                return kind
+        return 'project'
 
     @staticmethod
     def powers(e, short, new):
@@ -245,8 +255,8 @@ TRACES = (
     (r'wtx\.(?!git-(dir|hooks)-swap).*', ('project',)),
     (r'fs\.(set[ug]id-.*|file-capability|\w+-attribute|chown-root)', ()),
     (r'fs\.outside-.*', ('outside',)),
-    (r'fs\.(protected|hidden)-(write|truncate|unlink|rename-over)',
-     ('project',)),
+    (r'fs\.protected-(write|truncate|unlink|rename-over)', ('protected',)),
+    (r'fs\.hidden-(write|truncate|unlink)', ('hidden',)),
     (r'proc\.outlive', ('left',)),
     (r'ipc\.unix-path.*', ('listener:unix_path',)),
     (r'ipc\.unix-abstract', ('listener:unix_abstract',)),
