@@ -36,8 +36,8 @@ exploited: a row says that something can be reached, and no more.
 The machine: {machine}.
 {n_rows} rows were tried in each sandbox, as an ordinary user and as root.
 What uses something up (`res`) was tried in a control group with bounds of its
-own, and by bawn with `{limits}`, since its default is meant
-for large builds.{untried}
+own, and by bawn with `{limits}`,
+since its default is meant for large builds.{untried}
 
 To repeat it: `make probe`. It needs Debian's packages `bubblewrap`, `firejail`,
 `crun` and `runc`; the sandboxes of npm are fetched with the machine's own

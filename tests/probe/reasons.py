@@ -81,9 +81,12 @@ def match(table, one):
     return None
 
 
-def apply(t):
-    """Words of @t's rows, after these tables."""
+def apply(t, usual=None):
+    """Words of @t's rows, after these tables.  @usual: the trial of bawn's
+    usual backend, which has read-only what the other only tells."""
     words = {r['id']: r['word'] for r in t.rows}
+    kept = {r['id'] for r in usual.rows if r['class'] == 'wtx' and
+            r['word'] == hosts.REFUSED} if usual else set()
     for r in t.rows:
         r['reason'] = ''
         if r['word'] != hosts.REACHED:
@@ -93,7 +96,8 @@ def apply(t):
                 own[1] is None or words.get(own[1]) == hosts.REFUSED):
             r['word'], r['reason'] = hosts.INSIDE, own[2]
             continue
-        lack = t.name == 'bawn-landlock' and match(LACKS, r['id'])
+        lack = t.name == 'bawn-landlock' and (
+            match(LACKS, r['id']) or r['id'] in kept and ('', 'protect'))
         if lack:
             r['word'] = ACCEPTED_WORD
             r['reason'] = f'`backend: landlock` lacks it: {lack[1]}'

@@ -55,7 +55,7 @@ def try_all(wanted, only, base):
                 continue
             peer = make(host)
             t = try_one(peer, host, only, state, not only or only == 'res')
-            reasons.apply(t)
+            reasons.apply(t, done.get('bawn'))
             done[peer.name] = t
             say(t)
     finally:
