@@ -18,7 +18,8 @@ import peers
 import reasons
 import run
 import terminal
-from harness import AS_ROOT, World, check, contains, equal, main, test
+from harness import (AS_ROOT, World, check, contains, equal, landlock_abi,
+                     main, skip, test)
 
 # A run takes seconds; on a busy machine it is no worse for taking longer.
 RUN_SECONDS = 200
@@ -54,7 +55,7 @@ def trial_of(make):
         # A copy of the words, before reasons change them.
         for r in t.rows:
             r['seen'] = r['word']
-        reasons.apply(t)
+        reasons.apply(t, trials.get('bawn'))
     return trials[make.name]
 
 
@@ -93,6 +94,18 @@ def recorded():
     check(len(yes) > 50, f'only {len(yes)} rows have a record')
     for one in ('net.tcp4-lan', 'net.dns-tunnel', 'kernel.bpf'):
         check(one in yes, f'{one} has none')
+
+
+@test('the second backend: each row is refused or has a word', RUN_SECONDS)
+def second_backend():
+    if landlock_abi() < 6:
+        skip('no Landlock of version 6')
+    trial_of(peers.Bawn)
+    t = trial_of(peers.BawnLandlock)
+    faults = reasons.faults(t)
+    check(not faults, '; '.join(faults))
+    yes = [r['id'] for r in t.rows if r['record'] == 'yes']
+    check(len(yes) > 50, f'only {len(yes)} rows have a record')
 
 
 @test('the suite can fail: the same rows are reachable outside', RUN_SECONDS)
