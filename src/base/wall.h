@@ -147,6 +147,7 @@
 	X(SCRIBE_LANDLOCK, "the scribe's own directory")                      \
 	X(REQUEST_TABLE, "a request out of its table ends the peer")          \
 	X(SEALED_BODIES, "a body does not change while it is read")           \
+	X(GROUND_ONCE, "what was made ahead is of one session only")          \
 	X(PEER_UID, "a daemon serves its own user")                           \
 	X(PRIVATE_DIRS, "state that others could touch is not used")          \
 	X(TERMINAL_TEXT, "no foreign byte steers the terminal")

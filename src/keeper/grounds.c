@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/wall.h"
 #include "ipc/protocol.h"
 #include "keeper/client.h"
 #include "keeper/state.h"
@@ -116,5 +117,6 @@ void grounds_hand(struct grounds *g, struct client *c)
 		return;
 	ground_to_fds(&g->held, fds);
 	client_send(c, MSG_GROUND, 0, str_of(g->limits), fds, N_ELEMS(fds));
-	ground_done(&g->held); /* whether it got there or not */
+	if (WALL(GROUND_ONCE)) /* whether it got there or not */
+		ground_done(&g->held);
 }
