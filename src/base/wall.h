@@ -89,6 +89,8 @@
 	/* backend: landlock */                                               \
 	X(FENCE_FILES, "only what the plan names, by Landlock alone")         \
 	X(FENCE_TCP, "no TCP but through the warden")                         \
+	X(FENCE_PUBLIC, "root reads of others what all may read")             \
+	X(WARDEN_CAPS, "no capability, the warden neither")                   \
 	X(BEHALF_VERDICT, "connect() only to what the plan allows")           \
 	X(BEHALF_BIND, "servers of a session are on loopback")                \
 	X(BEHALF_LOCAL, "no Unix socket but the own")                         \

@@ -71,9 +71,10 @@ static int allow_bind(const struct fence *f, int ruleset,
 	if (fd == -1)
 		r = neg_errno();
 	if (r >= 0) {
-		r = m->public ? public_allow(ruleset, f->abi, fd)
-			      : landlock_allow_fd(ruleset, f->abi, fd,
-						  m->writable);
+		r = m->public && WALL(FENCE_PUBLIC)
+			    ? public_allow(ruleset, f->abi, fd)
+			    : landlock_allow_fd(ruleset, f->abi, fd,
+						m->writable);
 		(void)close(fd);
 	}
 	if (r == -ELOOP) {
