@@ -55,13 +55,17 @@ const struct json *json_find(const struct json *o, const char *key);
 struct str json_find_str(const struct json *o, const char *key);
 int64_t json_find_int(const struct json *o, const char *key, int64_t absent);
 bool json_find_bool(const struct json *o, const char *key, bool absent);
-#define JSON_EACH(it, container)                                           \
-	for (const struct json *it = (container) ? (container)->kids.first \
-						 : NULL;                   \
-	     it; it = it->next)
 static inline bool json_is(const struct json *j, enum json_type t)
 {
 	return j && j->type == t;
+}
+/* What has no children, NULL too, is passed over. */
+#define JSON_EACH(it, container) \
+	for (const struct json *it = json_first(container); it; it = it->next)
+static inline const struct json *json_first(const struct json *j)
+{
+	return json_is(j, JSON_ARRAY) || json_is(j, JSON_OBJECT) ? j->kids.first
+								 : NULL;
 }
 
 /* Writer.  Failure is b->failed; nesting mistakes are ASSERTed. */

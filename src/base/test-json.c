@@ -298,6 +298,13 @@ static void test_find(void)
 	CHECK_EQ(n, 3);
 	JSON_EACH (kid, (const struct json *)NULL)
 		n += kid != NULL;
+	for (const char *name = "sibn"; *name; name++) {
+		const char key[] = { *name, '\0' };
+
+		CHECK(json_find(j, key) != NULL);
+		JSON_EACH (kid, json_find(j, key))
+			n += kid != NULL;
+	}
 	CHECK_EQ(n, 3);
 }
 
