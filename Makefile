@@ -61,6 +61,7 @@ torture: build
 	BAWN_HOSTILE_ALL=1 $(TORTURE) tests/hostile/test-hostile.py
 	BAWN_HOSTILE_ALL=1 $(TORTURE) tests/hostile/test-reverse.py
 	BAWN_HOSTILE_ALL=1 $(TORTURE) tests/hostile/test-init.py
+	BAWN_HOSTILE_ALL=1 $(TORTURE) tests/hostile/test-mangled.py
 	BAWN_TORTURE_ALL=1 $(TORTURE) tests/torture/test-torture.py
 
 bench: build

@@ -248,7 +248,8 @@ static int read_head(struct run *r, struct str head)
 	id = json_find_str(j, "session");
 	if (id.len >= sizeof(r->session))
 		return -EPROTO;
-	memcpy(r->session, id.ptr, id.len);
+	if (id.len > 0)
+		memcpy(r->session, id.ptr, id.len);
 	JSON_EACH (n, json_find(j, "notices")) {
 		char text[512];
 

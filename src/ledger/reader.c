@@ -20,6 +20,7 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
+#include "base/fd.h"
 #include "ledger/head.h"
 #include "ledger/record-parse.h"
 
@@ -124,15 +125,19 @@ static void forget_block(struct reader *r)
 static int go_to(struct reader *r, uint32_t number, uint64_t offset)
 {
 	char name[LEDGER_NAME_SIZE];
-	int fd;
+	AUTO(fd) int fd = -1;
+	struct stat st;
 
 	ledger_file_name(number, name);
-	fd = openat(r->dirfd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd == -1)
+	fd = openat(r->dirfd, name,
+		    O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+	if (fd == -1 || fstat(fd, &st) == -1)
 		return neg_errno();
+	if (!S_ISREG(st.st_mode)) /* the store makes no such thing */
+		return -EIO;
 	if (r->fd != -1)
 		(void)close(r->fd);
-	r->fd = fd;
+	r->fd = TAKE_FD(fd);
 	r->file = number;
 	r->offset = offset;
 	r->line = 0;

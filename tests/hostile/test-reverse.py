@@ -154,6 +154,69 @@ def _():
              false_to_verb)
 
 
+# What stands where, in the place of what each expects.
+ODD = [5, -1, 1 << 62, 1e300, True, None, 'x', '\x1b[2J\n', 'x' * 70000, [], [[]],
+       [5], [None, {}], {}, {'id': 5}, {'sessions': {}}]
+ROW = {'id': '0' * 20, 'state': 'running', 'task': 'T-1', 'argv': 'true',
+       'started': 1, 'pid': 1, 'cwd': '/'}
+
+
+def odd_sessions():
+    yield from ODD
+    for key in ROW:
+        for odd in ODD:
+            yield [{**ROW, key: odd}]
+    yield [{}] * 10000
+
+
+def check_text(what, text):
+    for c in text.decode():
+        check(c == '\n' or c.isprintable(), f'{what}: {c!r} on the terminal')
+
+
+def odd_answer(verb, sessions):
+    what = f'to bawn {" ".join(verb)}: sessions {str(sessions)[:100]}'
+    p, sock = false.start(*verb)
+    frames.say(sock, 'HELLO', {'build': d.build})
+    with contextlib.suppress(Gone):
+        frames.say(sock, 'SESSIONS', {'sessions': sessions})
+    sock.close()
+    out, err = end_of(p, what, (0, 1, 2, 64))
+    if '--json' not in verb:
+        check_text(what, out)
+    check_text(what, err)
+
+
+def odd_grant(head):
+    what = f'to bawn run: GRANT {str(head)[:100]}'
+    p, sock = false.start('run', '--policy', false.world.policy_path, '--',
+                          'touch', 'it-ran')
+    frames.say(sock, 'HELLO', {'build': d.build})
+    frames.expect(sock, 'OPEN', WAIT).close()
+    a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with contextlib.suppress(Gone):
+        frames.say(sock, 'GRANT', {**head, 'plan': {}}, 7, [a.fileno()])
+    sock.close()
+    a.close()
+    b.close()
+    _, err = end_of(p, what, (125, 1, 2, 64))
+    check_text(what, err)
+    check(not os.path.exists(false.world.project + '/it-ran'),
+          f'{what}: the command ran')
+
+
+@test('a false daemon answers ps with rows that make no sense', LONG)
+def _():
+    run_some(shuffled((('ps',), ('ps', '--json'), ('ps', '--all')),
+                      list(odd_sessions())), odd_answer)
+
+
+@test('a false daemon grants with words that make no sense', LONG)
+def _():
+    run_some(shuffled([{'session': '0' * 20, 'notices': x} for x in ODD] +
+                      [{'session': x, 'notices': []} for x in ODD]), odd_grant)
+
+
 # ---- a false relay, before the real supervisor ----
 
 def false_relay(ready, kind, wrong):
