@@ -587,11 +587,12 @@ static void tell_file(struct later_state *s, const struct later_row *row,
 		what = LATER_CHANGED;
 	if (what == 0)
 		return;
-	if (row != special(LATER_CONFIG))
-		emit(s, row, what, e->name, (struct str){ 0 });
-	else if (!compare_config(s, e->name, what) &&
-		 (what != LATER_CREATED || !s->here.is_new))
-		emit(s, row, what, e->name, (struct str){ 0 });
+	/* Said by its keys, or by the new repository. */
+	if (row == special(LATER_CONFIG) &&
+	    (compare_config(s, e->name, what) ||
+	     (what == LATER_CREATED && s->here.is_new)))
+		return;
+	emit(s, row, what, e->name, (struct str){ 0 });
 }
 
 /* Covered all the time: what it is now is not the session's doing. */

@@ -147,7 +147,8 @@ static uint64_t memfd_bytes(struct walk *w, int dir, const char *name)
 	ssize_t n = readlinkat(dir, name, target, sizeof(target));
 	struct stat st;
 
-	if (n < (ssize_t)begin.len || memcmp(target, begin.ptr, begin.len) ||
+	if (n < (ssize_t)begin.len ||
+	    memcmp(target, begin.ptr, begin.len) != 0 ||
 	    fstatat(dir, name, &st, 0) == -1 || is_seen(w, st.st_ino))
 		return 0;
 	return (uint64_t)st.st_blocks * 512;

@@ -130,9 +130,7 @@ static void do_file(pid_t pid, const char *name, int flags, struct result *out)
 	/* Opening tells little of some: what they say must come out, too. */
 	if (fd == -1 || flags != O_RDONLY)
 		say_call(out, fd);
-	else if (strcmp(name, "mem") == 0)
-		say_reachable(out, "%s", "");
-	else if (read(fd, byte, sizeof(byte)) > 0)
+	else if (strcmp(name, "mem") == 0 || read(fd, byte, sizeof(byte)) > 0)
 		say_reachable(out, "%s", "");
 	else
 		say_refused(out, errno, "it is empty");

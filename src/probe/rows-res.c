@@ -83,6 +83,13 @@ static void try_processes(const struct attempt *a, const struct run *r,
 	(void)kill(0, SIGKILL);
 }
 
+static void *wait_here(void *arg)
+{
+	for (;;)
+		(void)pause();
+	return arg;
+}
+
 /*
  * Each begets as long as it can: they are counted where all can see it, and the
  * bound is for all of them.
@@ -119,16 +126,10 @@ static void try_fork_bomb(const struct attempt *a, const struct run *r,
 			(void)nanosleep(&tick, NULL);
 		}
 	}
-	while (child)
-		(void)pause();
+	if (child)
+		(void)wait_here(NULL);
 	say_amount(out, all->n, PROCESSES, "processes", all->error);
 	(void)kill(0, SIGKILL);
-}
-
-static void *wait_here(void *arg)
-{
-	(void)pause();
-	return arg;
 }
 
 static void try_threads(const struct attempt *a, const struct run *r,
