@@ -63,6 +63,7 @@ torture: build
 	BAWN_HOSTILE_ALL=1 $(TORTURE) tests/hostile/test-init.py
 	BAWN_HOSTILE_ALL=1 $(TORTURE) tests/hostile/test-mangled.py
 	BAWN_TORTURE_ALL=1 $(TORTURE) tests/torture/test-torture.py
+	BAWN_TORTURE_ALL=1 $(TORTURE) tests/torture/test-units.py
 
 bench: build
 	@tools/deps bench

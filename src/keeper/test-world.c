@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "base/build-id.h"
@@ -66,6 +67,7 @@ void world_begin(struct world *w)
 	w->pid = fork();
 	must(w->pid != -1, "fork");
 	if (w->pid == 0) {
+		(void)prctl(PR_SET_NAME, "bawnd:keeper"); /* tests/torture */
 		c.state_dir = w->state;
 		c.runtime_dir = w->state;
 		c.socket_path = w->socket;

@@ -5,6 +5,7 @@
  */
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -50,6 +51,7 @@ static void world_start(struct world *w)
 	w->pid = fork();
 	ASSERT(w->pid != -1);
 	if (w->pid == 0) {
+		(void)prctl(PR_SET_NAME, "bawnd:scribe"); /* tests/torture */
 		/* What it says on stderr is expected here, and no TAP. */
 		AUTO(fd) int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 

@@ -13,8 +13,8 @@
  *   ROLE   a process name (prctl PR_SET_NAME); empty: all
  *
  * What the C library does within itself is not seen, but for its allocations.
- * A process that dies of its own fault (a signal that means one, a failed
- * assertion) is counted too.
+ * A process (of ROLE) that dies of its own fault (a signal that means one, a
+ * failed assertion) is counted too.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -147,7 +147,8 @@ static void crashed(int sig)
 	backtrace_symbols_fd(frames, backtrace(frames, 64), STDERR_FILENO);
 	if (shared && in_libseccomp())
 		shared->foreign++;
-	else if (shared && shared->crashes++ == 0)
+	else if (shared && (!role[0] || strcmp(role, self) == 0) &&
+		 shared->crashes++ == 0)
 		memcpy(shared->dead, self, sizeof(shared->dead));
 	(void)sigaction(sig, &dfl, NULL);
 	(void)raise(sig);
@@ -189,7 +190,7 @@ __attribute__((constructor)) static void begin(void)
 	first = (uint32_t)number(field(&rest));
 	error = number(field(&rest));
 	how = field(&rest);
-	copy(role, field(&rest), sizeof(role));
+	copy(role, rest ? rest : "", sizeof(role)); /* it may hold a colon */
 	goes_on = strcmp(how, "on") == 0;
 	is_short = strcmp(how, "short") == 0;
 	for (class = 0; class < CLASS_MAX_; class ++) {
