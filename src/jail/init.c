@@ -144,25 +144,45 @@ static void set_signals(struct init *in)
 #define KEPT_MAX 5
 #define ASIDE    (3 + KEPT_MAX)
 
+static int *kept(struct init *in, int i)
+{
+	switch (i) {
+	case 0:
+		return &in->conf.sock;
+	case 1:
+		return &in->net.tproxy;
+	case 2:
+		return &in->net.udp53;
+	case 3:
+		return &in->net.tcp53;
+	default:
+		return &in->root;
+	}
+}
+
 /* Those that stay go to 3 and above, by way of where none of them goes. */
-static void set_kept(struct init *in, int *const kept[], int n)
+static void set_kept(struct init *in, int n)
 {
 	for (int i = 0; i < n; i++) {
-		if (dup3(*kept[i], 3 + i, O_CLOEXEC) == -1)
+		if (dup3(*kept(in, i), 3 + i, O_CLOEXEC) == -1)
 			fail_errno(in, neg_errno(), "init's sockets");
-		*kept[i] = 3 + i;
+		*kept(in, i) = 3 + i;
 	}
 	if (WALL(OWN_DESCRIPTORS) &&
 	    sys_close_range((unsigned)(3 + n), UINT_MAX) != 0)
 		fail_errno(in, neg_errno(), "inherited descriptors");
 }
 
+static void put_aside(struct init *in, int *fd)
+{
+	*fd = fcntl(*fd, F_DUPFD_CLOEXEC, ASIDE);
+	if (*fd == -1)
+		fail_errno(in, neg_errno(), "init's sockets");
+}
+
 /* Only what is ours stays; 0, 1 and 2 become /dev/null. */
 static void set_descriptors(struct init *in)
 {
-	int *const kept[KEPT_MAX] = { &in->conf.sock, &in->net.tproxy,
-				      &in->net.udp53, &in->net.tcp53,
-				      &in->root };
 	int n = in->conf.ground ? KEPT_MAX : 1;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -172,16 +192,13 @@ static void set_descriptors(struct init *in)
 		in->net = in->conf.ground->sockets;
 		in->root = in->conf.ground->root;
 	}
-	for (int i = 0; i < n; i++) {
-		*kept[i] = fcntl(*kept[i], F_DUPFD_CLOEXEC, ASIDE);
-		if (*kept[i] == -1)
-			fail_errno(in, neg_errno(), "init's sockets");
-	}
+	for (int i = 0; i < n; i++)
+		put_aside(in, kept(in, i));
 	for (int i = 0; i < 3; i++) {
 		if (i != null && dup2(null, i) == -1)
 			fail_errno(in, neg_errno(), "init's streams");
 	}
-	set_kept(in, kept, n);
+	set_kept(in, n);
 }
 
 static void recv_message(struct init *in)

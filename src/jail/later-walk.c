@@ -22,7 +22,7 @@ struct item {
 };
 
 struct queue {
-	struct item *first, **last;
+	struct item *first, *last;
 	size_t n;
 };
 
@@ -36,8 +36,11 @@ struct later_walk {
 
 static void put(struct queue *q, struct item *it)
 {
-	*q->last = it;
-	q->last = &it->next;
+	if (q->first)
+		q->last->next = it;
+	else
+		q->first = it;
+	q->last = it;
 	q->n++;
 }
 
@@ -48,8 +51,6 @@ static struct item *take(struct queue *q)
 	if (!it)
 		return NULL;
 	q->first = it->next;
-	if (!q->first)
-		q->last = &q->first;
 	q->n--;
 	return it;
 }
@@ -164,8 +165,6 @@ int later_walk_new(struct later_walk **ret, struct later_state *s)
 		return -ENOMEM;
 	w->state = s;
 	w->c = later_state_config(s);
-	w->near.last = &w->near.first;
-	w->heaps.last = &w->heaps.first;
 	w->room = malloc(DENTS_SIZE);
 	w->tree_fds = calloc(w->c->n_trees + 1, sizeof(*w->tree_fds));
 	if (!w->room || !w->tree_fds)

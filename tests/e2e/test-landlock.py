@@ -79,7 +79,8 @@ def root():
     v = World(f'version: 1\n{LANDLOCK}files:\n  read: [/usr, /etc, {kept}]\n'
               '  write: ["."]\n')
     r = v.run('sh', '-c', f'cat $(find {kept} -type f) {kept}/closed/public;'
-              'cat /etc/shadow > /dev/null && echo SECRET;grep Cap /proc/self/status; echo x > made;'
+              'cat /etc/shadow > /dev/null && echo SECRET;'
+              'grep Cap /proc/self/status; echo x > made;'
               'head -c 1 /proc/1/environ; chmod 4755 made; mknod m c 1 3;'
               'echo y > /proc/sys/kernel/core_pattern; kill -0 1; id -u')
     check('SECRET' not in r.out, f'{r}')
