@@ -104,7 +104,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0 || size > BODY_MAX)
 		return 0;
 	if (data[0] & 8) {
-		law(signal_of(body) == signal_of(body));
+		int first = signal_of(body);
+
+		law(signal_of(body) == first);
 	} else {
 		long n = go(body, data[0] & 3, data[0] & 4);
 

@@ -47,6 +47,20 @@ static void write_again(const struct fixtures *f, const char *text, size_t size,
 	law(!b->failed);
 }
 
+static bool same_address(const struct fixture *x, const struct fixture *y)
+{
+	if (x->addr.sa.sa_family != y->addr.sa.sa_family)
+		return false;
+	if (x->addr.sa.sa_family == AF_INET)
+		return x->addr.in.sin_port == y->addr.in.sin_port &&
+		       x->addr.in.sin_addr.s_addr == y->addr.in.sin_addr.s_addr;
+	if (x->addr.sa.sa_family == AF_INET6)
+		return x->addr.in6.sin6_port == y->addr.in6.sin6_port &&
+		       IN6_ARE_ADDR_EQUAL(&x->addr.in6.sin6_addr,
+					  &y->addr.in6.sin6_addr);
+	return x->addr.sa.sa_family == AF_UNSPEC;
+}
+
 static void check_same(const struct fixtures *a, const struct fixtures *b)
 {
 	for (size_t key = 0; key < FIX_MAX_; key++) {
@@ -57,7 +71,7 @@ static void check_same(const struct fixtures *a, const struct fixtures *b)
 
 			law(strcmp(x->text, y->text) == 0);
 			law(x->number == y->number && x->port == y->port);
-			law(memcmp(&x->addr, &y->addr, sizeof(x->addr)) == 0);
+			law(same_address(x, y));
 		}
 	}
 }

@@ -73,7 +73,8 @@ static void add_rows(struct buf *b, const char *outcome, unsigned n)
 
 static struct str without_last_line(struct str s)
 {
-	s.len--;
+	if (s.len > 0)
+		s.len--;
 	while (s.len > 0 && s.ptr[s.len - 1] != '\n')
 		s.len--;
 	return s;

@@ -87,7 +87,7 @@ static size_t tree_len(const struct plan *p, struct str path)
 		const struct plan_mount *m = &p->mounts[i];
 		size_t n = m->src ? strlen(m->src) : 0;
 
-		if (m->op == PLAN_BIND && m->writable &&
+		if (m->op == PLAN_BIND && m->writable && m->src &&
 		    strcmp(m->src, m->dst) == 0 &&
 		    path_is_below(path, str_of(m->src)) && (!len || n < len))
 			len = n;

@@ -554,7 +554,7 @@ static int accept_from(int listener, const struct sockaddr_in6 *from)
 {
 	for (unsigned i = 0; i < STRANGERS; i++) {
 		struct pollfd p = { .fd = listener, .events = POLLIN };
-		struct sockaddr_in6 peer;
+		struct sockaddr_in6 peer = { 0 };
 		AUTO(fd) int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
 		if (fd == -1 && errno == EAGAIN && poll(&p, 1, WAIT_MS) == 1)
@@ -577,7 +577,7 @@ static int connect_relay(struct sock *s, const struct sockaddr_in6 *dest)
 			      .port = ntohs(dest->sin6_port),
 			      .addr = dest->sin6_addr };
 	AUTO(fd) int taken = -1;
-	struct sockaddr_in6 own;
+	struct sockaddr_in6 own = { 0 };
 	union addr to;
 	socklen_t len = put_addr(s, v6 ? &t->at6 : &t->at4, &to);
 	int r = len == 0 ? -ENETUNREACH : connect_now(s->fd, &to, len);
@@ -905,9 +905,9 @@ static int listen_local(struct call *c, struct sock *s, int backlog)
 	struct local *l = &t->locals[t->n_locals++ % UNIX_MAX];
 	union addr a = { .room = { 0 } };
 	socklen_t len = sizeof(a);
-	AUTO(fd) int fd = -1;
 	char path[sizeof(a.un.sun_path) + 1];
 	struct stat st;
+	int fd;
 
 	*l = (struct local){ 0 };
 	if (getsockname(s->fd, &a.sa, &len) == -1)
@@ -926,7 +926,8 @@ static int listen_local(struct call *c, struct sock *s, int backlog)
 			l->dev = st.st_dev;
 			l->ino = st.st_ino;
 		}
-		fd = fd < 0 ? -1 : fd;
+		if (fd >= 0)
+			(void)close(fd);
 	}
 	return listen(s->fd, backlog) == 0 ? 0 : neg_errno();
 }

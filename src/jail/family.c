@@ -119,6 +119,15 @@ static bool take(struct snapshot *s)
 	return true;
 }
 
+static bool is_child_of(const struct snapshot *s, pid_t pid, pid_t root)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->v[i].pid == pid && s->v[i].parent == root)
+			return true;
+	}
+	return false;
+}
+
 /* Mark descendants by making them children of @root. */
 static void adopt(struct snapshot *s, pid_t root)
 {
@@ -127,16 +136,13 @@ static void adopt(struct snapshot *s, pid_t root)
 	while (more) {
 		more = false;
 		for (size_t i = 0; i < s->n; i++) {
-			if (s->v[i].parent == root)
+			struct process *p = &s->v[i];
+
+			if (p->parent == root ||
+			    !is_child_of(s, p->parent, root))
 				continue;
-			for (size_t k = 0; k < s->n; k++) {
-				if (s->v[k].pid == s->v[i].parent &&
-				    s->v[k].parent == root) {
-					s->v[i].parent = root;
-					more = true;
-					break;
-				}
-			}
+			p->parent = root;
+			more = true;
 		}
 	}
 }

@@ -548,7 +548,6 @@ static bool may_search(const struct hide *h, uint32_t i)
 	char where[PATH_MAX];
 	const char *rel;
 	struct str path;
-	AUTO(fd) int dir = -1;
 	int r;
 
 	if (!hide_dirs_path(&h->dirs, i, where, sizeof(where) - 2, &path, &rel))
@@ -557,7 +556,8 @@ static bool may_search(const struct hide *h, uint32_t i)
 	memcpy(where + sizeof(where) - 3, rel[0] ? "/." : ".\0", 3);
 	r = sys_openat2(h->tree_fds[h->dirs.v[i].tree], rel, O_PATH,
 			RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
-	dir = r < 0 ? -1 : r;
+	if (r >= 0)
+		(void)close(r);
 	return r != -EACCES;
 }
 

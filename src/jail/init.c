@@ -207,8 +207,10 @@ static void recv_message(struct init *in)
 
 	if (r == -EPIPE && WALL(PARENT_SOCKET))
 		_exit(FAILED);
-	while (r == -EPIPE)
-		(void)pause();
+	if (r == -EPIPE) {
+		for (;;)
+			(void)pause();
+	}
 	if (r != 0)
 		fail_errno(in, r, "init's socket");
 }

@@ -76,8 +76,8 @@ static int clone_by_helper(const struct ground *g, struct clone_args *a,
 			   int cgroup_fd)
 {
 	volatile int result = -EPERM;
-	pid_t helper =
-		vfork(); /* NOLINT: what clone(2) cannot: our own stack */
+	/* NOLINTBEGIN: what clone(2) cannot: our own stack */
+	pid_t helper = vfork();
 
 	if (helper == 0) {
 		int r = setns(g->user_ns, CLONE_NEWUSER) == -1 ||
@@ -90,6 +90,7 @@ static int clone_by_helper(const struct ground *g, struct clone_args *a,
 		result = r;
 		_exit(0);
 	}
+	/* NOLINTEND */
 	if (helper == -1)
 		return neg_errno();
 	while (waitpid(helper, NULL, 0) == -1 && errno == EINTR)
