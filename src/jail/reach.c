@@ -109,7 +109,9 @@ static bool is_mapped(struct str line)
 {
 	struct str word;
 
-	return str_word(&line, &word) && str_word(&line, &word) &&
+	if (!str_word(&line, &word)) /* its number */
+		return false;
+	return str_word(&line, &word) &&
 	       str_starts(word, STR("0000000000000000FFFF0000"));
 }
 

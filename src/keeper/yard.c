@@ -290,9 +290,10 @@ static int add_allowed(struct yard *y, const struct yard_way *way,
 				   .write = writable };
 	struct files_rule *left = NULL;
 	size_t n = 0;
-	int r = files_join(y->arena, &rule, 1, y->layers, y->n_layers, &left,
-			   &n);
+	int r;
 
+	ASSERT(way->real); /* it was found */
+	r = files_join(y->arena, &rule, 1, y->layers, y->n_layers, &left, &n);
 	if (r != 0)
 		return r < 0 ? r : YARD_FULL;
 	for (size_t i = 0; i < n && r == 0; i++) {
