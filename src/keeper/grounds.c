@@ -14,13 +14,29 @@
 #define BODY_MAX  ((size_t)1024)
 #define ARENA_MAX ((size_t)16 * 1024)
 
-void grounds_init(struct grounds *g)
+static int on_timer(struct loop_timer *t)
 {
-	*g = (struct grounds){ .groundsman = LINK_NULL, .held = GROUND_NULL };
+	struct grounds *g = t->owner;
+
+	g->due_ns = 0;
+	if (!g->asked && !grounds_has(g) && link_is_open(&g->groundsman))
+		/* A failure is seen by the loop, as the end of the link. */
+		g->asked = link_send(&g->groundsman, MSG_GROUND_MAKE, 0,
+				     STR("{}"), NULL, 0) == 0;
+	return 0;
+}
+
+void grounds_init(struct grounds *g, struct loop *loop)
+{
+	*g = (struct grounds){ .groundsman = LINK_NULL,
+			       .held = GROUND_NULL,
+			       .loop = loop,
+			       .timer = { .run = on_timer, .owner = g } };
 }
 
 void grounds_done(struct grounds *g)
 {
+	loop_timer_clear(g->loop, &g->timer);
 	link_close(&g->groundsman);
 	ground_done(&g->held);
 }
@@ -100,13 +116,16 @@ bool grounds_has(const struct grounds *g)
 	return g->held.user_ns != -1;
 }
 
-void grounds_want(struct grounds *g)
+void grounds_want(struct grounds *g, uint64_t wait_ns)
 {
-	if (g->asked || grounds_has(g) || !link_is_open(&g->groundsman))
+	uint64_t at = clock_mono_ns() + wait_ns;
+
+	if (g->asked || grounds_has(g) || (g->due_ns != 0 && g->due_ns <= at))
 		return;
-	/* A failure is seen by the loop, as the end of the link. */
-	g->asked = link_send(&g->groundsman, MSG_GROUND_MAKE, 0, STR("{}"),
-			     NULL, 0) == 0;
+	if (loop_timer_set(g->loop, &g->timer, at) == 0)
+		g->due_ns = at;
+	else
+		log_warn("no memory to have a ground made");
 }
 
 void grounds_hand(struct grounds *g, struct client *c)

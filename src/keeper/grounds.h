@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include "base/clock.h"
+#include "base/loop.h"
 #include "jail/ground.h"
 #include "keeper/link.h"
 
@@ -17,14 +19,25 @@ struct grounds {
 	struct ground held;     /* .user_ns == -1: none */
 	char limits[256];       /* of who made it: the body to go with it */
 	bool asked;             /* one is on its way */
+	struct loop *loop;
+	struct loop_timer timer; /* then one will be asked for */
+	uint64_t due_ns;         /* of the timer; 0: it is not armed */
 };
 
-void grounds_init(struct grounds *g);
+/*
+ * Making one takes some of a processor's time, which a session that starts or ends
+ * had better have: the maker waits until it is over, or has begun for good.
+ */
+#define GROUND_AFTER_END_NS   (1 * NS_PER_MS)
+#define GROUND_AFTER_START_NS (20 * NS_PER_MS)
+
+/* @loop is borrowed. */
+void grounds_init(struct grounds *g, struct loop *loop);
 /* @fd: a channel to the groundsman; copied; -1: there is none. */
 must_check int grounds_open(struct keeper *k, int fd);
 void grounds_done(struct grounds *g);
-/* Have one made, unless it is there. */
-void grounds_want(struct grounds *g);
+/* Have one made in @wait_ns, unless it is there or comes before. */
+void grounds_want(struct grounds *g, uint64_t wait_ns);
 bool grounds_has(const struct grounds *g);
 /* MSG_GROUND to @c, if there is one. */
 void grounds_hand(struct grounds *g, struct client *c);

@@ -593,7 +593,7 @@ static struct keeper *make(const struct keeper_config *c, struct loop *loop)
 	};
 	resolvers_init(&k->resolvers);
 	owed_init(&k->owed);
-	grounds_init(&k->grounds);
+	grounds_init(&k->grounds, loop);
 	preset_init(&k->preset, loop, c->state_dir, c->libexec_dir, on_preset,
 		    k);
 	return k;

@@ -208,6 +208,7 @@ void session_free(struct session *s)
 		s->next->link_to = s->link_to;
 	k->n_sessions--;
 	free(s);
+	grounds_want(&k->grounds, GROUND_AFTER_END_NS);
 	heap_crowd_left(&k->crowd, k->n_sessions, MANY_SESSIONS);
 	keeper_changed(k);
 }
@@ -626,7 +627,7 @@ int session_started(struct session *s, const struct json *body)
 		return -EPROTO;
 	s->pid = (pid_t)pid;
 	s->state = SESSION_RUNNING;
-	grounds_want(&s->keeper->grounds);
+	grounds_want(&s->keeper->grounds, GROUND_AFTER_START_NS);
 	return session_event(s, buf_str(&b));
 }
 
