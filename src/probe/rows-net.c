@@ -40,6 +40,7 @@ static bool of_fixture(const struct run *r, enum fixture_key key,
 {
 	const struct fixture *v = fixture_first(r->fixtures, key);
 
+	*ret = (struct address){ 0 };
 	if (!v) {
 		say_untried(out, "no fixture: %s", fixture_name(key));
 		return false;
@@ -151,7 +152,7 @@ static void try_tcp(const struct attempt *a, const struct run *r,
 static void try_embedded(const struct attempt *a, const struct run *r,
 			 struct result *out)
 {
-	struct address v4, to = { 0 };
+	struct address v4 = { 0 }, to = { 0 };
 	const char *prefix = a->arg;
 
 	if (!of_fixture(r, FIX_TCP4, &v4, out))

@@ -101,7 +101,8 @@ static void try_other_pts(const struct attempt *a, const struct run *r,
 	(void)r;
 	for (int i = 0; i < 64; i++) {
 		(void)snprintf(path, sizeof(path), "/dev/pts/%d", i);
-		if (access(path, F_OK) == 0 && (!own || strcmp(own, path))) {
+		if (access(path, F_OK) == 0 &&
+		    (!own || strcmp(own, path) != 0)) {
 			say_reachable(out, "%s", path);
 			return;
 		}
