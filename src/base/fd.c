@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/fd.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -9,7 +11,8 @@
 #include "base/path.h"
 #include "base/wall.h"
 
-#define READ_CHUNK ((size_t)16 * 1024) /* bytes */
+#define LEFTOVERS_LOOK 4096                /* entries of a directory */
+#define READ_CHUNK     ((size_t)16 * 1024) /* bytes */
 
 /* As read(2), 0 at the end; -errno. */
 static ssize_t read_some(int fd, void *p, size_t len)
@@ -165,6 +168,52 @@ static int temporary_name(const char *path, char *dst, size_t size)
 			 name, (long)getpid(), ++count);
 
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+/* @entry is ".NAME.PID-N" and its process is no more. */
+static bool is_leftover(struct str entry, struct str name)
+{
+	struct str pid;
+	uint32_t number, n;
+
+	if (entry.len < name.len + 2 || entry.ptr[0] != '.' ||
+	    !str_starts(str_skip(entry, 1), name))
+		return false;
+	entry = str_skip(entry, 1 + name.len);
+	if (entry.ptr[0] != '.')
+		return false;
+	entry = str_skip(entry, 1);
+	return str_cut(&entry, '-', &pid) &&
+	       str_u32(pid, 1, INT32_MAX, &number) &&
+	       str_u32(entry, 1, UINT32_MAX, &n) &&
+	       kill((pid_t)number, 0) == -1 && errno == ESRCH;
+}
+
+void file_remove_leftovers(int dirfd, const char *path)
+{
+	struct str where = path_dirname(str_of(path));
+	struct str name = path_basename(str_of(path));
+	char dir[PATH_LIMIT + 1];
+	const struct dirent *e;
+	DIR *d;
+	int fd;
+
+	if (where.len >= sizeof(dir))
+		return;
+	memcpy(dir, where.ptr, where.len);
+	dir[where.len] = '\0';
+	fd = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd == -1 ? NULL : fdopendir(fd);
+	if (!d) {
+		if (fd != -1)
+			(void)close(fd);
+		return;
+	}
+	for (int i = 0; i < LEFTOVERS_LOOK && (e = readdir(d)) != NULL; i++) {
+		if (is_leftover(str_of(e->d_name), name))
+			(void)unlinkat(fd, e->d_name, 0);
+	}
+	(void)closedir(d);
 }
 
 static int write_file(int fd, struct str content, mode_t mode, bool durable)

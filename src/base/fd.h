@@ -28,6 +28,12 @@ must_check int file_load(int dirfd, const char *path, struct buf *b);
 /* Atomic: temporary name, fsync when @durable, rename.  Mode @mode. */
 must_check int file_save(int dirfd, const char *path, struct str content,
 			 mode_t mode, bool durable);
+/*
+ * What processes left of @path that died between making a temporary name and
+ * renaming it.  A directory that is full of other things, which a jail's may be,
+ * is looked through in part.
+ */
+void file_remove_leftovers(int dirfd, const char *path);
 /* mkdir -p below "/" for an absolute path; existing directories stay. */
 must_check int dir_make(const char *path, mode_t mode);
 /*

@@ -74,6 +74,7 @@ static void test_save_and_load(void)
 {
 	AUTO(buf) struct buf b = BUF_NULL;
 	const char *path = below("file");
+	char own[40];
 
 	buf_init(&b, 10);
 	(void)umask(0077); /* the mode asked for wins */
@@ -95,6 +96,19 @@ static void test_save_and_load(void)
 	CHECK_EQ(file_save(AT_FDCWD, path, (struct str){ 0 }, 0600, false), 0);
 	CHECK_EQ(file_load(AT_FDCWD, path, &b), 0);
 	CHECK_EQ(b.len, 0);
+	/* What another left that was killed goes; a living one's stays. */
+	(void)snprintf(own, sizeof(own), ".file.%ld-99", (long)getppid());
+	CHECK_EQ(file_save(AT_FDCWD, below(".file.2147483646-7"), STR("x"),
+			   0600, false),
+		 0);
+	CHECK_EQ(file_save(AT_FDCWD, below(own), STR("x"), 0600, false), 0);
+	CHECK_EQ(file_save(AT_FDCWD, below(".file.1-x"), STR("x"), 0600, false),
+		 0);
+	CHECK_EQ(count_files(root), 4);
+	file_remove_leftovers(AT_FDCWD, path);
+	CHECK_EQ(count_files(root), 3);
+	CHECK_EQ(unlink(below(own)), 0);
+	CHECK_EQ(unlink(below(".file.1-x")), 0);
 	CHECK_EQ(count_files(root), 1); /* nothing temporary stays */
 }
 

@@ -249,6 +249,7 @@ int home_put_file(int home_fd, const char *rel, struct str text,
 	if (r < 0)
 		return r;
 	dir_fd = r;
+	file_remove_leftovers(dir_fd, name);
 	/* Replaced by rename: what is there is neither opened nor followed. */
 	r = file_save(dir_fd, name, text, 0600, false);
 	return r != 0 ? r : give(dir_fd, name, uid, gid);
