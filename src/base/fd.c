@@ -170,6 +170,19 @@ static int temporary_name(const char *path, char *dst, size_t size)
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
+/* The directory that @path is in; a descriptor or -errno. */
+static int open_dir_of(int dirfd, const char *path)
+{
+	char dir[PATH_LIMIT + 1];
+	struct str d = path_dirname(str_of(path));
+
+	if (d.len >= sizeof(dir))
+		return -ENAMETOOLONG;
+	memcpy(dir, d.ptr, d.len);
+	dir[d.len] = '\0';
+	return open_retry(dirfd, dir, O_RDONLY | O_DIRECTORY, 0);
+}
+
 /* @entry is ".NAME.PID-N" and its process is no more. */
 static bool is_leftover(struct str entry, struct str name)
 {
@@ -191,21 +204,13 @@ static bool is_leftover(struct str entry, struct str name)
 
 void file_remove_leftovers(int dirfd, const char *path)
 {
-	struct str where = path_dirname(str_of(path));
 	struct str name = path_basename(str_of(path));
-	char dir[PATH_LIMIT + 1];
+	int fd = open_dir_of(dirfd, path);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *e;
-	DIR *d;
-	int fd;
 
-	if (where.len >= sizeof(dir))
-		return;
-	memcpy(dir, where.ptr, where.len);
-	dir[where.len] = '\0';
-	fd = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d = fd == -1 ? NULL : fdopendir(fd);
 	if (!d) {
-		if (fd != -1)
+		if (fd >= 0)
 			(void)close(fd);
 		return;
 	}
@@ -230,16 +235,9 @@ static int write_file(int fd, struct str content, mode_t mode, bool durable)
 
 static int sync_dir_of(int dirfd, const char *path)
 {
-	char dir[PATH_LIMIT + 1];
-	struct str d = path_dirname(str_of(path));
 	AUTO(fd) int fd = -1;
-	int r;
+	int r = open_dir_of(dirfd, path);
 
-	if (d.len >= sizeof(dir))
-		return -ENAMETOOLONG;
-	memcpy(dir, d.ptr, d.len);
-	dir[d.len] = '\0';
-	r = open_retry(dirfd, dir, O_RDONLY | O_DIRECTORY, 0);
 	if (r < 0)
 		return r;
 	fd = r;

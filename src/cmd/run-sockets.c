@@ -65,12 +65,9 @@ void run_sockets_free(struct run *r)
 		loop_timer_clear(r->loop, &s->timer);
 	for (size_t i = 0; i < s->n; i++)
 		free(s->v[i].path);
-	if (s->jail_net != -1)
-		(void)close(s->jail_net);
-	if (s->jail_fd != -1)
-		(void)close(s->jail_fd);
-	if (s->host_fd != -1)
-		(void)close(s->host_fd);
+	auto_fd(&s->jail_net);
+	auto_fd(&s->jail_fd);
+	auto_fd(&s->host_fd);
 	free(s);
 }
 
