@@ -21,7 +21,8 @@
  * SEQ exists, and so a crash at any point in between only repeats the rest.
  *
  * Numbers are never given twice to acknowledged records: after a loss the
- * next one is head.seq + 1.
+ * next one is head.seq + 1.  Where head is lost as well, a torn file still shows
+ * that all numbers below its own were given.
  */
 #include "ledger/recover.h"
 
@@ -90,8 +91,38 @@ static int load_from(int dirfd, uint32_t number, uint64_t from, struct buf *b)
 	return r;
 }
 
-/* The highest number of a file; 0: there is none. */
-static int find_last_file(int dirfd, uint32_t *ret)
+/* torn-SEQ, torn-SEQ.1, ... */
+static void torn_name(uint64_t seq, unsigned i, char dst[RECOVER_KEPT_SIZE])
+{
+	int n = snprintf(dst, RECOVER_KEPT_SIZE, "torn-%012llu",
+			 (unsigned long long)seq);
+
+	if (i > 0)
+		(void)snprintf(dst + n, RECOVER_KEPT_SIZE - (size_t)n, ".%u",
+			       i);
+}
+
+/* SEQ of the name of a torn file; 0: it is none. */
+static uint64_t torn_seq(struct str name)
+{
+	static const struct str prefix = STR("torn-");
+	struct str digits;
+	uint64_t seq = 0;
+
+	if (!str_starts(name, prefix))
+		return 0;
+	name = str_skip(name, prefix.len);
+	if (!str_cut(&name, '.', &digits))
+		return 0;
+	while (str_starts(digits, STR("0")))
+		digits = str_skip(digits, 1);
+	if (!str_u64(digits, 1, UINT64_MAX / 2, &seq))
+		return 0;
+	return seq;
+}
+
+/* The highest numbers of a file and of a torn one; 0: there is none. */
+static int find_last(int dirfd, uint32_t *ret_file, uint64_t *ret_torn)
 {
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const struct dirent *e;
@@ -105,10 +136,15 @@ static int find_last_file(int dirfd, uint32_t *ret)
 		(void)close(fd);
 		return -ENOMEM;
 	}
-	*ret = 0;
+	*ret_file = 0;
+	*ret_torn = 0;
 	for (errno = 0; (e = readdir(d)) != NULL; errno = 0) {
-		if (ledger_file_parse(str_of(e->d_name), &n) && n > *ret)
-			*ret = n;
+		uint64_t torn = torn_seq(str_of(e->d_name));
+
+		if (ledger_file_parse(str_of(e->d_name), &n) && n > *ret_file)
+			*ret_file = n;
+		if (torn > *ret_torn)
+			*ret_torn = torn;
 	}
 
 	int r = errno == 0 ? 0 : neg_errno();
@@ -341,17 +377,6 @@ static int walk_without_anchor(struct walk *w, uint32_t last)
 	return 0;
 }
 
-/* torn-SEQ, torn-SEQ.1, ... */
-static void torn_name(uint64_t seq, unsigned i, char dst[RECOVER_KEPT_SIZE])
-{
-	int n = snprintf(dst, RECOVER_KEPT_SIZE, "torn-%012llu",
-			 (unsigned long long)seq);
-
-	if (i > 0)
-		(void)snprintf(dst + n, RECOVER_KEPT_SIZE - (size_t)n, ".%u",
-			       i);
-}
-
 /* The file ends in what follows the last good record: keep, then cut it. */
 static int cut_tail(struct walk *w)
 {
@@ -408,13 +433,28 @@ static int find_kept(struct walk *w)
 	return 0;
 }
 
+/*
+ * A torn file whose number was not reached: what it was cut from, and head, are
+ * gone.  Its own number is the one that is not known to have been given.
+ */
+static void count_from_torn(struct recovered *o, uint64_t torn)
+{
+	if (torn <= o->next_seq)
+		return;
+	o->repair.lost += torn - o->next_seq;
+	o->next_seq = torn;
+	if (!o->repair.damage)
+		o->repair.damage = "records that were durable are missing";
+}
+
 int recover_dir(int dirfd, struct hash *h, struct recovered *ret)
 {
 	struct walk w = { .dirfd = dirfd, .hash = h, .out = ret };
+	uint64_t torn = 0;
 	int r;
 
 	*ret = (struct recovered){ .files = 0 };
-	r = find_last_file(dirfd, &ret->files);
+	r = find_last(dirfd, &ret->files, &torn);
 	if (r == 0)
 		r = load_head(&w);
 	if (r != 0)
@@ -429,6 +469,7 @@ int recover_dir(int dirfd, struct hash *h, struct recovered *ret)
 		return r;
 
 	ret->next_seq = ret->end.seq + ret->repair.lost + 1;
+	count_from_torn(ret, torn);
 	r = cut_tail(&w);
 	return r == 0 ? find_kept(&w) : r;
 }

@@ -771,6 +771,28 @@ static void test_removed_files(void)
 	test_dir_done(&d);
 }
 
+/* A kept file of a history that is lost is not an interrupted repair. */
+static void test_old_torn_file(void)
+{
+	struct test_dir d;
+	struct store_repair rep;
+
+	test_dir_init(&d);
+	/* Record 4 told of it once; nothing else is left of that time. */
+	test_file_write(&d, "torn-000000000004", STR("cut bytes"));
+
+	struct seen seen = restart(&d, &rep);
+
+	CHECK_EQ(rep.lost, 3);
+	CHECK_EQ(rep.damage != NULL, true);
+	CHECK_EQ(seen.last_seq, 5);
+	CHECK_EQ(verify(&d), VERIFY_E_BROKEN);
+	seen = restart(&d, &rep);
+	CHECK_EQ(rep.damage == NULL && rep.torn_bytes == 0, true);
+	CHECK_EQ(seen.last_seq, 6);
+	test_dir_done(&d);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -791,6 +813,7 @@ int main(void)
 		{ "fails to rotate", test_fails_to_rotate },
 		{ "an empty last file", test_empty_last_file },
 		{ "removed files", test_removed_files },
+		{ "an old torn file", test_old_torn_file },
 	};
 
 	return test_main(tests, N_ELEMS(tests));
