@@ -35,6 +35,7 @@
 #include "base/fd.h"
 #include "base/wall.h"
 #include "ipc/handover.h"
+#include "jail/addr-parse.h"
 #include "jail/ask-fd.h"
 #include "jail/behalf-own.h"
 #include "jail/family.h"
@@ -92,14 +93,6 @@ struct socks {
 	size_t n_locals;          /* ever; the oldest is overwritten */
 	int listener4, listener6; /* 6: -1 where there is no ::1 */
 	struct sockaddr_in6 at4, at6;
-};
-
-union addr {
-	struct sockaddr sa;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-	struct sockaddr_un un;
-	char room[128];
 };
 
 /* ---- the table ---- */
@@ -414,39 +407,6 @@ int socks_socket(struct call *c)
 
 /* ---- addresses ---- */
 
-static void map_v4(struct in6_addr *dst, struct in_addr a)
-{
-	*dst = (struct in6_addr){ { { 0 } } };
-	dst->s6_addr[10] = dst->s6_addr[11] = 0xff;
-	memcpy(dst->s6_addr + 12, &a, sizeof(a));
-}
-
-/* As the socket's family demands: 0 or -errno. */
-static int read_addr(const struct sock *s, const union addr *a, socklen_t len,
-		     struct sockaddr_in6 *ret)
-{
-	bool v4 = a->sa.sa_family == AF_INET;
-
-	*ret = (struct sockaddr_in6){ .sin6_family = AF_INET6 };
-	if (s->kind == SOCK_TCP4 && !v4)
-		return -EAFNOSUPPORT;
-	if (s->kind == SOCK_TCP6 && a->sa.sa_family != AF_INET6)
-		return -EAFNOSUPPORT;
-	if (len <
-	    (v4 ? sizeof(a->v4) : offsetof(struct sockaddr_in6, sin6_scope_id)))
-		return -EINVAL;
-	if (v4) {
-		map_v4(&ret->sin6_addr, a->v4.sin_addr);
-		ret->sin6_port = a->v4.sin_port;
-	} else if (a->sa.sa_family == AF_INET6) {
-		ret->sin6_addr = a->v6.sin6_addr;
-		ret->sin6_port = a->v6.sin6_port;
-	} else {
-		return -EAFNOSUPPORT;
-	}
-	return 0;
-}
-
 static int copy_addr(const struct call *c, union addr *ret, socklen_t *ret_len)
 {
 	int len = (int)c->args[2];
@@ -468,23 +428,13 @@ static bool is_v6only(const struct sock *s)
 	       v != 0;
 }
 
-/* @to as @s can be given it; 0: it cannot. */
-static socklen_t put_addr(const struct sock *s, const struct sockaddr_in6 *to,
-			  union addr *ret)
+static enum addr_form form_of(const struct sock *s)
 {
-	*ret = (union addr){ .room = { 0 } };
-	if (s->kind == SOCK_TCP6) {
-		if (IN6_IS_ADDR_V4MAPPED(&to->sin6_addr) && is_v6only(s))
-			return 0;
-		ret->v6 = *to;
-		return sizeof(ret->v6);
-	}
-	if (!IN6_IS_ADDR_V4MAPPED(&to->sin6_addr))
-		return 0;
-	ret->v4 = (struct sockaddr_in){ .sin_family = AF_INET,
-					.sin_port = to->sin6_port };
-	memcpy(&ret->v4.sin_addr, to->sin6_addr.s6_addr + 12, 4);
-	return sizeof(ret->v4);
+	if (s->kind == SOCK_ASKS)
+		return ADDR_EITHER;
+	if (s->kind == SOCK_TCP4)
+		return ADDR_V4;
+	return is_v6only(s) ? ADDR_V6_ONLY : ADDR_V6;
 }
 
 /* 0 and the socket's own (or its peer's) address, mapped. */
@@ -497,15 +447,7 @@ static int name_of(int fd, bool peer, struct sockaddr_in6 *ret)
 
 	if (r == -1)
 		return neg_errno();
-	*ret = (struct sockaddr_in6){ .sin6_family = AF_INET6 };
-	if (a.sa.sa_family == AF_INET) {
-		map_v4(&ret->sin6_addr, a.v4.sin_addr);
-		ret->sin6_port = a.v4.sin_port;
-	} else {
-		ret->sin6_addr = a.v6.sin6_addr;
-		ret->sin6_port = a.v6.sin6_port;
-	}
-	return 0;
+	return addr_parse(&a, len, ADDR_EITHER, ret);
 }
 
 /* ---- connect ---- */
@@ -579,7 +521,7 @@ static int connect_relay(struct sock *s, const struct sockaddr_in6 *dest)
 	AUTO(fd) int taken = -1;
 	struct sockaddr_in6 own = { 0 };
 	union addr to;
-	socklen_t len = put_addr(s, v6 ? &t->at6 : &t->at4, &to);
+	socklen_t len = addr_format(v6 ? &t->at6 : &t->at4, form_of(s), &to);
 	int r = len == 0 ? -ENETUNREACH : connect_now(s->fd, &to, len);
 
 	if (r != 0)
@@ -618,7 +560,7 @@ static int connect_own(struct sock *s, const struct sockaddr_in6 *dest)
 		if (v6)
 			at.sin6_addr = in6addr_loopback;
 		at.sin6_port = dest->sin6_port;
-		len = put_addr(s, &at, &to);
+		len = addr_format(&at, form_of(s), &to);
 		if (len > 0)
 			return connect_now(s->fd, &to, len);
 	}
@@ -638,7 +580,7 @@ static int connect_tcp(struct sock *s, const union addr *a, socklen_t len)
 		return -EINVAL;
 	if (a->sa.sa_family == AF_UNSPEC)
 		return 0; /* it is not connected */
-	r = read_addr(s, a, len, &dest);
+	r = addr_parse(a, len, form_of(s), &dest);
 	if (r != 0)
 		return r;
 	port = ntohs(dest.sin6_port);
@@ -664,7 +606,9 @@ static int connect_asking(struct sock *s, const union addr *a, socklen_t len)
 	struct behalf *b = s->socks->b;
 	struct sockaddr_in6 dest;
 	uint16_t port;
-	int r = a->sa.sa_family == AF_UNSPEC ? 1 : read_addr(s, a, len, &dest);
+	int r = a->sa.sa_family == AF_UNSPEC
+			? 1
+			: addr_parse(a, len, form_of(s), &dest);
 
 	if (r != 0)
 		return r == 1 ? 0 : r;
@@ -716,35 +660,23 @@ static bool knows_file(const struct socks *t, const struct stat *st)
 }
 
 /* The path of a Unix address, terminated. */
-static void path_of(const union addr *a, socklen_t len,
-		    char dst[sizeof(a->un.sun_path) + 1])
-{
-	size_t n = len - offsetof(struct sockaddr_un, sun_path);
-
-	memcpy(dst, a->un.sun_path, n);
-	dst[n] = '\0';
-}
-
 /* What to connect to instead; -errno. */
 static int find_local(const struct call *c, const union addr *a, socklen_t len,
 		      union addr *ret, socklen_t *ret_len, int *ret_fd)
 {
-	char path[sizeof(a->un.sun_path) + 1];
+	char path[ADDR_PATH_SIZE];
 	struct stat st;
 	int n, r;
 
-	if (a->sa.sa_family != AF_UNIX ||
-	    len <= offsetof(struct sockaddr_un, sun_path) ||
-	    len > sizeof(a->un))
+	if (!addr_parse_path(a, len, path))
 		return -EINVAL;
 	*ret = *a;
 	*ret_len = len;
-	if (a->un.sun_path[0] == '\0')
+	if (path[0] == '\0')
 		return knows_name(c->b->socks, a->un.sun_path,
 				  len - offsetof(struct sockaddr_un, sun_path))
 			       ? 0
 			       : -EPERM;
-	path_of(a, len, path);
 	r = call_open_path(c, AT_FDCWD, path, true);
 	if (r < 0)
 		return r;
@@ -844,7 +776,7 @@ static int bind_loopback(struct sock *s, const struct sockaddr_in6 *want)
 
 	if (WALL(BEHALF_BIND) && !to_loopback(s, &at))
 		return -EADDRNOTAVAIL;
-	len = put_addr(s, &at, &to);
+	len = addr_format(&at, form_of(s), &to);
 	if (len == 0)
 		return -EADDRNOTAVAIL;
 	if (bind(s->fd, &to.sa, len) == 0)
@@ -877,7 +809,7 @@ int socks_bind(struct call *c)
 		return 0;
 	if (s->state != SOCK_MADE)
 		return -EINVAL;
-	r = read_addr(s, &a, len, &want);
+	r = addr_parse(&a, len, form_of(s), &want);
 	if (r == 0)
 		r = bind_loopback(s, &want);
 	if (r == 0)
@@ -905,22 +837,21 @@ static int listen_local(struct call *c, struct sock *s, int backlog)
 	struct local *l = &t->locals[t->n_locals++ % UNIX_MAX];
 	union addr a = { .room = { 0 } };
 	socklen_t len = sizeof(a);
-	char path[sizeof(a.un.sun_path) + 1];
+	char path[ADDR_PATH_SIZE];
 	struct stat st;
 	int fd;
 
 	*l = (struct local){ 0 };
 	if (getsockname(s->fd, &a.sa, &len) == -1)
 		return neg_errno();
-	if (len <= offsetof(struct sockaddr_un, sun_path))
-		return -EINVAL;
 	if (len > sizeof(a.un))
 		len = sizeof(a.un);
-	if (a.un.sun_path[0] == '\0') {
+	if (!addr_parse_path(&a, len, path))
+		return -EINVAL;
+	if (path[0] == '\0') {
 		l->name_len = len - offsetof(struct sockaddr_un, sun_path);
 		memcpy(l->name, a.un.sun_path, l->name_len);
 	} else {
-		path_of(&a, len, path);
 		fd = call_open_path(c, AT_FDCWD, path, true);
 		if (fd >= 0 && fstat(fd, &st) == 0) {
 			l->dev = st.st_dev;
@@ -973,7 +904,7 @@ static int open_listener(const struct in6_addr *addr, int *ret_fd,
 	if (fd == -1)
 		return neg_errno();
 	as.fd = fd;
-	len = put_addr(&as, &at, &a);
+	len = addr_format(&at, form_of(&as), &a);
 	if (bind(fd, &a.sa, len) == -1 || listen(fd, BACKLOG) == -1)
 		return neg_errno();
 	*ret_fd = fd;
@@ -993,7 +924,7 @@ int socks_new(struct socks **ret, struct behalf *b, struct diag *reterr)
 		return -ENOMEM;
 	t->b = b;
 	t->listener4 = t->listener6 = -1;
-	map_v4(&mapped, loopback);
+	addr_map_v4(&mapped, loopback);
 	r = open_listener(&mapped, &t->listener4, &t->at4);
 	if (r == 0 && setsockopt(b->channel, SOL_SOCKET, SO_SNDTIMEO, &patience,
 				 sizeof(patience)) == -1)

@@ -10,8 +10,8 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
-#include "ipc/handover.h"
 #include "relay/gate.h"
+#include "relay/handover-parse.h"
 
 #define DNS_PORT 53u
 
@@ -36,7 +36,8 @@ static int take_fd(struct msghdr *h)
 static int receive(int fd, struct handover *ret, int *ret_fd)
 {
 	union control control = { 0 };
-	struct iovec iov = { .iov_base = ret, .iov_len = sizeof(*ret) };
+	char room[sizeof(*ret) + 1]; /* one more shows what is too long */
+	struct iovec iov = { .iov_base = room, .iov_len = sizeof(room) };
 	struct msghdr h = { .msg_iov = &iov,
 			    .msg_iovlen = 1,
 			    .msg_control = control.bytes,
@@ -52,9 +53,8 @@ static int receive(int fd, struct handover *ret, int *ret_fd)
 	/* Without room for it the descriptor is lost, and so is the program's. */
 	if (*ret_fd == -1 && h.msg_flags & MSG_CTRUNC)
 		return 2;
-	if ((size_t)n != sizeof(*ret) || ret->kind == 0 ||
-	    ret->kind >= HANDOVER_MAX_ || ret->zero != 0 ||
-	    (*ret_fd == -1) != (ret->kind == HANDOVER_REFUSED)) {
+	if (!handover_parse((struct str){ room, (size_t)n }, *ret_fd != -1,
+			    ret)) {
 		auto_fd(ret_fd);
 		return -EPROTO;
 	}
