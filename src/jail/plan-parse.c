@@ -398,10 +398,13 @@ static int read_ids(struct reader *r, const struct json *j, struct plan *p)
 		if (e != 0)
 			return e;
 	}
-	/* Never mapped in; a jail without namespaces may have to be root. */
-	if (p->backend == PLAN_NAMESPACES &&
-	    (p->host_uid == 0 || p->host_gid == 0))
-		return refuse(r, "host_uid", "root");
+	if (p->backend != PLAN_NAMESPACES) /* it may have to be root */
+		return 0;
+	if (p->host_uid == 0)
+		return refuse(r, "host_uid", "root, which is never mapped in");
+	/* A user whose own group it is can map no other. */
+	if (p->host_gid == 0 && p->inside_gid != 0)
+		return refuse(r, "host_gid", "root, which is not the user's");
 	return 0;
 }
 

@@ -124,6 +124,10 @@ static const struct change changes[] = {
 	  "\"host_uid\":0," IDS "\"namespaces\"", 1 },
 	{ "\"host_gid\":1002," MORE_IDS "\"landlock\"",
 	  "\"host_gid\":0," MORE_IDS "\"namespaces\"", 1 },
+	{ "\"inside_gid\":1000,\"host_uid\":1001," IDS "\"landlock\"",
+	  "\"inside_gid\":0,\"host_uid\":1001,\"host_gid\":0," MORE_IDS
+	  "\"namespaces\"",
+	  0 },
 	{ "\"host_uid\":1001", "\"host_uid\":-1", 1 },
 	{ "\"host_uid\":1001", "\"host_uid\":4294967295", 1 },
 	{ "\"host_uid\":1001", "\"host_uid\":4294967296", 1 },

@@ -95,23 +95,24 @@ def parts():
 
 
 class Installed(World):
-    """A world whose bawn is the installed one, of the user @uid."""
+    """A world whose bawn is the installed one, of the user @uid in @gid."""
 
-    def __init__(self, uid=None):
+    def __init__(self, uid=None, gid=None):
         super().__init__()
         self.uid = uid
+        self.gid = uid if gid is None else gid
         self.env['PATH'] = prefix + '/bin:' + self.env['PATH']
         if uid is not None:
             self.env.update(USER='nobody', LOGNAME='nobody')
             for where, dirs, names in os.walk(self.top):
                 for name in ['.'] + names:
-                    os.chown(os.path.join(where, name), uid, uid,
+                    os.chown(os.path.join(where, name), uid, self.gid,
                              follow_symlinks=False)
 
     def call(self, argv, stdin=None, timeout=30, cwd=None, env=None):
         argv = [a.replace(harness.BAWN, prefix + '/bin/bawn') for a in argv]
         who = ({} if self.uid is None else
-               {'user': self.uid, 'group': self.uid, 'extra_groups': []})
+               {'user': self.uid, 'group': self.gid, 'extra_groups': []})
         p = subprocess.run(argv, cwd=cwd or self.project, env=self.env,
                            capture_output=True, timeout=timeout * harness.SLOW,
                            stdin=subprocess.DEVNULL, check=False, **who)
@@ -142,6 +143,10 @@ def as_plain():
         skip('only for root')
     install()
     works(Installed(NOBODY))
+    # As some containers have it: a user without a name whose group is root's.
+    w = Installed(54321, 0)
+    works(w)
+    equal(w.sh('id -u; id -g').out, '54321\n0\n', 'its own ids')
 
 
 @test('its doctor finds the program that tries to get out')
