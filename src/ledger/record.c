@@ -7,6 +7,7 @@
 #define KEEPER     (1u << RECORD_ROLE_KEEPER)
 #define SUPERVISOR (1u << RECORD_ROLE_SUPERVISOR)
 #define RELAY      (1u << RECORD_ROLE_RELAY)
+#define WITNESS    (1u << RECORD_ROLE_WITNESS)
 
 /* Who may send what: all there is to know about it is this table. */
 static const struct {
@@ -24,12 +25,26 @@ static const struct {
 	[RECORD_NET_GRANT] = { "net.grant", RELAY },
 	[RECORD_NET_REFUSE] = { "net.refuse", RELAY },
 	[RECORD_LIMIT_HIT] = { "limit.hit", SUPERVISOR },
-	[RECORD_SYSCALL_REFUSE] = { "syscall.refuse", SUPERVISOR },
+	[RECORD_SYSCALL_REFUSE] = { "syscall.refuse", SUPERVISOR | WITNESS },
 	[RECORD_FILE_HIDE] = { "file.hide", SUPERVISOR },
 	[RECORD_SOCKET_GRANT] = { "socket.grant", SUPERVISOR },
 	[RECORD_SESSION_NARROW] = { "session.narrow", KEEPER },
 	[RECORD_POLICY_ACCEPT] = { "policy.accept", KEEPER },
 	[RECORD_FILE_LATER] = { "file.later", SUPERVISOR },
+	[RECORD_PROCESS_EXEC] = { "process.exec", WITNESS },
+	[RECORD_PROCESS_HASH] = { "process.hash", WITNESS },
+	[RECORD_FILE_OPEN] = { "file.open", WITNESS },
+	[RECORD_FILE_CREATE] = { "file.create", WITNESS },
+	[RECORD_FILE_RENAME] = { "file.rename", WITNESS },
+	[RECORD_FILE_UNLINK] = { "file.unlink", WITNESS },
+	[RECORD_FILE_LINK] = { "file.link", WITNESS },
+	[RECORD_FILE_CHMOD] = { "file.chmod", WITNESS },
+	[RECORD_FILE_CHANGE] = { "file.change", WITNESS },
+	[RECORD_NET_CONNECT] = { "net.connect", WITNESS },
+	[RECORD_NET_BIND] = { "net.bind", WITNESS },
+	[RECORD_NET_LISTEN] = { "net.listen", WITNESS },
+	[RECORD_NET_SEND] = { "net.send", WITNESS },
+	[RECORD_SESSION_OUTPUT] = { "session.output", SUPERVISOR | WITNESS },
 };
 
 static const char *const role_names[RECORD_ROLE_MAX_] = {
@@ -37,6 +52,7 @@ static const char *const role_names[RECORD_ROLE_MAX_] = {
 	[RECORD_ROLE_KEEPER] = "keeper",
 	[RECORD_ROLE_SUPERVISOR] = "supervisor",
 	[RECORD_ROLE_RELAY] = "relay",
+	[RECORD_ROLE_WITNESS] = "witness",
 };
 
 static bool is_kind(enum record_kind k)

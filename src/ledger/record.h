@@ -29,12 +29,27 @@ enum record_kind {
 	RECORD_NET_GRANT,      /* relay */
 	RECORD_NET_REFUSE,     /* relay */
 	RECORD_LIMIT_HIT,      /* supervisor */
-	RECORD_SYSCALL_REFUSE, /* supervisor */
+	RECORD_SYSCALL_REFUSE, /* supervisor, witness */
 	RECORD_FILE_HIDE,      /* supervisor: something appeared, was covered */
 	RECORD_SOCKET_GRANT,   /* supervisor: a named host socket was used */
 	RECORD_SESSION_NARROW, /* keeper: its policy's files have changed */
 	RECORD_POLICY_ACCEPT,  /* keeper: the user accepts a project's text */
 	RECORD_FILE_LATER,     /* supervisor: what runs outside later changed */
+	/* witness: what the processes of a session ask the kernel for */
+	RECORD_PROCESS_EXEC,
+	RECORD_PROCESS_HASH, /* of a program, at its first use */
+	RECORD_FILE_OPEN,
+	RECORD_FILE_CREATE,
+	RECORD_FILE_RENAME,
+	RECORD_FILE_UNLINK,
+	RECORD_FILE_LINK,
+	RECORD_FILE_CHMOD,
+	RECORD_FILE_CHANGE, /* length and attributes, by name */
+	RECORD_NET_CONNECT,
+	RECORD_NET_BIND,
+	RECORD_NET_LISTEN,
+	RECORD_NET_SEND,
+	RECORD_SESSION_OUTPUT, /* supervisor: what the terminal showed */
 	RECORD_KIND_MAX_,
 };
 
@@ -49,6 +64,7 @@ enum record_role {
 	RECORD_ROLE_KEEPER,
 	RECORD_ROLE_SUPERVISOR, /* through the keeper */
 	RECORD_ROLE_RELAY,
+	RECORD_ROLE_WITNESS,
 	RECORD_ROLE_MAX_,
 };
 

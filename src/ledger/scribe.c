@@ -72,7 +72,7 @@ struct writer {
 	bool is_keeper; /* the daemon's own channel */
 	struct request_state state;
 	struct buf envelope; /* its members of every record */
-	struct buf held;     /* a record that found no room */
+	struct buf held;     /* records that found no room, a line each */
 	uint64_t held_at;
 	struct owed owed[READ_BURST];
 	size_t n_owed;
@@ -172,7 +172,7 @@ static int add_writer(struct scribe *s, int take_fd, enum record_role role,
 	w->io.owner = w;
 	w->state.phase = PHASE_SERVE;
 	buf_init(&w->envelope, RECORD_MAX_ENVELOPE);
-	buf_init(&w->held, RECORD_MAX_BODY);
+	buf_init(&w->held, SCRIBE_MAX_BATCH);
 	r = update_interest(w);
 	if (r != 0) {
 		free(w);
@@ -281,6 +281,19 @@ static int add_record(struct writer *w, uint64_t at, struct str body, bool keep,
 			 ret_index);
 }
 
+/* False: some still find no room. */
+static bool add_held(struct writer *w)
+{
+	struct str rest = buf_str(&w->held), line;
+
+	while (str_cut(&rest, '\n', &line)) {
+		if (add_record(w, w->held_at, line, true, NULL) != 0)
+			return false;
+		buf_consume(&w->held, line.len + (rest.ptr ? 1 : 0));
+	}
+	return true;
+}
+
 /* There is room again. */
 static void release_held(struct scribe *s)
 {
@@ -288,8 +301,7 @@ static void release_held(struct scribe *s)
 		if (w->held.len == 0)
 			continue;
 		arm_flush(s, FLUSH_MS); /* which comes by here again */
-		if (add_record(w, w->held_at, buf_str(&w->held), true, NULL) !=
-		    0)
+		if (!add_held(w))
 			return;
 		buf_done(&w->held);
 		if (update_interest(w) != 0)
@@ -355,18 +367,63 @@ static int violation(struct scribe *s, const char *text)
 	return -EPROTO;
 }
 
-/* @m's record found no room, even after a commit. */
-static int hold_or_refuse(struct writer *w, const struct ipc_msg *m,
+/* @lines of a message @id found no room, even after a commit. */
+static int hold_or_refuse(struct writer *w, uint32_t id, struct str lines,
 			  uint64_t at)
 {
-	if (m->id != 0) {
-		answer(w, m->id, 0);
+	if (id != 0) {
+		answer(w, id, 0);
 		return 0;
 	}
-	if (!buf_add(&w->held, buf_str(&m->body)))
+	if (!buf_add(&w->held, lines))
 		return -ENOMEM;
 	w->held_at = at;
 	return update_interest(w);
+}
+
+static int check(struct writer *w, struct str record)
+{
+	struct scribe *s = w->scribe;
+	enum record_kind kind;
+	struct diag d = { 0 };
+
+	if (record_check(record, w->role, &kind, &d) == 0)
+		return 0;
+	diag_set(&s->why, 0, 0, "record, byte %u: %s", d.column, d.text);
+	return -EPROTO;
+}
+
+/*
+ * Several records that nobody waits for, a line each.  All are looked at first,
+ * so that of a message that is wrong nothing is stored.
+ */
+static int answer_batch(struct writer *w, struct ipc_msg *m)
+{
+	struct str rest = buf_str(&m->body), line;
+	struct scribe *s = w->scribe;
+	uint64_t at = clock_utc_ns();
+	int r = m->id != 0 ? violation(s, "a batch that is to be answered") : 0;
+
+	while (r == 0 && str_cut(&rest, '\n', &line))
+		r = check(w, line);
+	rest = buf_str(&m->body);
+	while (r == 0) {
+		struct str left = rest;
+
+		if (!str_cut(&rest, '\n', &line))
+			break;
+		r = add_record(w, at, line, true, NULL);
+		if (r == -ENOBUFS) {
+			commit(s);
+			r = add_record(w, at, line, true, NULL);
+		}
+		if (r == -ENOBUFS || r == -ENOMEM)
+			return hold_or_refuse(w, 0, left, at);
+		if (r != 0)
+			return violation(s, "record: too long");
+	}
+	arm_flush(s, FLUSH_MS);
+	return r;
 }
 
 static int answer_append(void *peer, struct ipc_msg *m)
@@ -374,25 +431,23 @@ static int answer_append(void *peer, struct ipc_msg *m)
 	struct writer *w = peer;
 	struct scribe *s = w->scribe;
 	uint64_t at = clock_utc_ns();
-	enum record_kind kind;
 	size_t index = 0;
-	struct diag d = { 0 };
 	int r;
 
 	if (m->type == MSG_APPEND_TELL && m->id == 0)
 		return violation(s, "nobody to tell");
-	if (record_check(buf_str(&m->body), w->role, &kind, &d) != 0) {
-		diag_set(&s->why, 0, 0, "record, byte %u: %s", d.column,
-			 d.text);
-		return -EPROTO;
-	}
+	if (memchr(buf_str(&m->body).ptr, '\n', m->body.len))
+		return answer_batch(w, m);
+	r = check(w, buf_str(&m->body));
+	if (r != 0)
+		return r;
 	r = add_record(w, at, buf_str(&m->body), m->id == 0, &index);
 	if (r == -ENOBUFS) {
 		commit(s);
 		r = add_record(w, at, buf_str(&m->body), m->id == 0, &index);
 	}
 	if (r == -ENOBUFS || r == -ENOMEM)
-		return hold_or_refuse(w, m, at);
+		return hold_or_refuse(w, m->id, buf_str(&m->body), at);
 	if (r != 0)
 		return violation(s, "record: too long");
 
@@ -469,12 +524,12 @@ static int answer_channel(void *peer, struct ipc_msg *m)
 static const struct request keeper_requests[MSG_MAX_] = {
 	[MSG_CHANNEL] = { "channel", answer_channel, CHANNEL_MAX, PHASE_SERVE,
 			  1, 1, false },
-	[MSG_APPEND] = { "append", answer_append, RECORD_MAX_BODY, PHASE_SERVE,
+	[MSG_APPEND] = { "append", answer_append, SCRIBE_MAX_BATCH, PHASE_SERVE,
 			 0, 0, false },
 };
 
 static const struct request writer_requests[MSG_MAX_] = {
-	[MSG_APPEND] = { "append", answer_append, RECORD_MAX_BODY, PHASE_SERVE,
+	[MSG_APPEND] = { "append", answer_append, SCRIBE_MAX_BATCH, PHASE_SERVE,
 			 0, 0, false },
 	[MSG_APPEND_TELL] = { "append", answer_append, RECORD_MAX_BODY,
 			      PHASE_SERVE, 0, 0, false },
@@ -558,23 +613,47 @@ static int read_message(struct writer *w)
 				MSG_MAX_, &w->state, w, &s->msg, &s->why);
 }
 
-static int read_writer(struct loop_io *io, uint32_t events)
+/* What it has sent until now; not once an answer is owed or a record held. */
+static void read_burst(struct writer *w)
 {
-	struct writer *w = io->owner;
 	int r = 0;
 
-	if (w->n_owed > 0) {
-		(void)events;
-		send_owed(w);
-		return update_interest(w);
-	}
-	/* Not reading any more once an answer is owed or a record held. */
 	for (unsigned i = 0;
 	     r == 0 && i < READ_BURST && w->n_owed == 0 && w->held.len == 0;
 	     i++)
 		r = read_message(w);
 	if (r != 0 && r != -EAGAIN)
 		writer_over(w, r);
+}
+
+/*
+ * The keeper closes a session when its other writers have ended: what they sent
+ * before that is in their sockets, and comes first.
+ */
+static void read_others(struct writer *w)
+{
+	struct writer *next;
+
+	for (struct writer *o = w->scribe->writers; o; o = next) {
+		next = o->next;
+		if (o != w && !o->is_keeper && o->role != RECORD_ROLE_KEEPER &&
+		    str_eq(buf_str(&o->envelope), buf_str(&w->envelope)))
+			read_burst(o);
+	}
+}
+
+static int read_writer(struct loop_io *io, uint32_t events)
+{
+	struct writer *w = io->owner;
+
+	if (w->n_owed > 0) {
+		(void)events;
+		send_owed(w);
+		return update_interest(w);
+	}
+	if (w->role == RECORD_ROLE_KEEPER && !w->is_keeper)
+		read_others(w);
+	read_burst(w);
 	return 0;
 }
 

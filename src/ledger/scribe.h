@@ -6,12 +6,13 @@
  * and who may send what are in doc/PROTOCOL.ledger):
  *
  *   keeper -> scribe  MSG_CHANNEL {"session","user","task","role"} + 1 fd
- *       A new writer at the other end of fd.  role: keeper, supervisor or
- *       relay decides what kinds it may write.  All four are strings; session
+ *       A new writer at the other end of fd.  role: keeper, supervisor,
+ *       relay or witness decides what kinds it may write.  All four are strings; session
  *       is 0 to 64 letters or digits; user and task 0 to 256 bytes.
  *   writer -> scribe  MSG_APPEND, body one record
  *       The keeper's own channel is a writer too: role keeper, no session.
- *       id 0: ordered, durable within 100 ms.  id != 0 asks for
+ *       id 0: ordered, durable within 100 ms; then it may be several, a line
+ *       each, SCRIBE_MAX_BATCH bytes together.  id != 0 asks for
  *   writer -> scribe  MSG_APPEND_TELL, the same with id != 0; is answered
  *       MSG_WRITTEN {} first, when the record is in the file
  *   scribe -> writer  MSG_APPENDED, the same id
@@ -23,6 +24,10 @@
  * ends the scribe, after the other writers have ended or two seconds.
  */
 #pragma once
+
+#include "ipc/ipc.h"
+
+#define SCRIBE_MAX_BATCH IPC_INLINE_MAX /* bytes of a message of records */
 
 /*
  * Takes the process over: closes other descriptors than @keeper_fd and stdio,

@@ -335,6 +335,62 @@ static void more_later(struct line *l)
 	detail_text(l, "after ", "ms", " ms");
 }
 
+/* "from -> to", where there are two names. */
+static void show_paths(struct line *l)
+{
+	add_text(l, has(l, "path") ? "path" : "unread");
+	if (has(l, "to")) {
+		add(l, " -> ");
+		add_text(l, "to");
+	}
+}
+
+static void more_seen(struct line *l)
+{
+	detail_text(l, "", "access", "");
+	detail_text(l, "", "what", "");
+	detail_text(l, "", "mode", "");
+	detail_text(l, "by ", "exe", "");
+	detail_text(l, "pid ", "pid", "");
+}
+
+static void show_exec(struct line *l)
+{
+	add_text(l, has(l, "argv") ? "argv" : "path");
+}
+
+static void more_exec(struct line *l)
+{
+	detail_text(l, "", "path", "");
+	detail_text(l, "in ", "cwd", "");
+	detail_hash(l, "sha256 ", "sha256");
+	detail_text(l, "pid ", "pid", "");
+	detail_text(l, "of ", "ppid", "");
+}
+
+static void more_hash(struct line *l)
+{
+	detail_hash(l, "sha256 ", "sha256");
+	detail_bytes(l, "bytes", "");
+	detail_text(l, "", "reason", "");
+}
+
+static void show_socket(struct line *l)
+{
+	if (has(l, "path"))
+		add_text(l, "path");
+	else if (has(l, "addr"))
+		show_net(l);
+	else
+		add_text(l, has(l, "family") ? "family" : "unread");
+}
+
+static void show_output(struct line *l)
+{
+	add_text(l, "bytes");
+	add(l, " bytes to the terminal");
+}
+
 static void show_peer(struct line *l)
 {
 	add_text(l, "peer");
@@ -391,6 +447,20 @@ static const struct {
 	[RECORD_SESSION_NARROW] = { "narrowed", show_policy, NULL },
 	[RECORD_POLICY_ACCEPT] = { "accepted", show_path, more_accept },
 	[RECORD_FILE_LATER] = { "later", show_later, more_later },
+	[RECORD_PROCESS_EXEC] = { "ran", show_exec, more_exec },
+	[RECORD_PROCESS_HASH] = { "program", show_path, more_hash },
+	[RECORD_FILE_OPEN] = { "opened", show_paths, more_seen },
+	[RECORD_FILE_CREATE] = { "made", show_paths, more_seen },
+	[RECORD_FILE_RENAME] = { "renamed", show_paths, more_seen },
+	[RECORD_FILE_UNLINK] = { "removed", show_paths, more_seen },
+	[RECORD_FILE_LINK] = { "linked", show_paths, more_seen },
+	[RECORD_FILE_CHMOD] = { "chmod", show_paths, more_seen },
+	[RECORD_FILE_CHANGE] = { "changed", show_paths, more_seen },
+	[RECORD_NET_CONNECT] = { "connect", show_socket, more_seen },
+	[RECORD_NET_BIND] = { "bind", show_socket, more_seen },
+	[RECORD_NET_LISTEN] = { "listen", show_socket, more_seen },
+	[RECORD_NET_SEND] = { "send", show_socket, more_seen },
+	[RECORD_SESSION_OUTPUT] = { "output", show_output, NULL },
 };
 
 /* "20:21:22", with the date in front when it is not @now's. */

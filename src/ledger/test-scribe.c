@@ -668,9 +668,69 @@ static void test_cannot_start(void)
 	test_dir_done(&w.dir);
 }
 
+#define SEEN(more)                                                \
+	"{\"kind\":\"file.open\",\"verdict\":\"none\",\"trust\":" \
+	"\"claimed\",\"count\":1,\"path\":\"" more "\"}"
+
+/* Of a directory's records those of the kind, by their path or reason. */
+static size_t count_of(const struct world *w, const char *what)
+{
+	AUTO(reader) struct reader *r = NULL;
+	struct reader_line l;
+	size_t n = 0;
+
+	CHECK_EQ(reader_open(&r, w->dir.path), 0);
+	while (reader_next(r, &l) == 0)
+		n += memmem(l.text.ptr, l.text.len, what, strlen(what)) != NULL;
+	return n;
+}
+
+/* Several in one message, a line each; all of them or none. */
+static void test_batch(void)
+{
+	static const char *const wrong[] = {
+		SEEN("x") "\n" SEEN("y") "\n" GRANT(""), /* not its kind */
+		SEEN("x") "\n\n" SEEN("y"),
+		"\n" SEEN("x"),
+		SEEN("x") "\n{",
+	};
+	struct world w;
+	int a, k;
+
+	world_init(&w);
+	a = new_channel(&w, CHANNEL("s1", "witness"));
+	k = new_channel(&w, CHANNEL("s1", "keeper"));
+	CHECK_EQ(send_record(k, 1, OPENED), 0);
+	CHECK_EQ(get_message(k, MSG_APPENDED, 1) > 0, 1);
+	CHECK_EQ(send_record(a, 0, SEEN("one") "\n" SEEN("two") "\n"), 0);
+	CHECK_EQ(send_record(a, 0, SEEN("three")), 0);
+	/* Its own answer comes when all of the others' is there. */
+	CHECK_EQ(send_record(k, 2, OPENED), 0);
+	CHECK_EQ(get_message(k, MSG_APPENDED, 2) > 0, 1);
+	CHECK_EQ(count_of(&w, "\"path\":\"one\""), 1);
+	CHECK_EQ(count_of(&w, "\"path\":\"two\""), 1);
+	CHECK_EQ(count_of(&w, "\"path\":\"three\""), 1);
+	(void)close(a);
+	for (size_t i = 0; i < N_ELEMS(wrong); i++) {
+		a = new_channel(&w, CHANNEL("s1", "witness"));
+		CHECK_EQ(send_record(a, 0, wrong[i]), 0);
+		CHECK_EQ(get_message(a, MSG_APPENDED, 9), -EPIPE);
+		(void)close(a);
+	}
+	a = new_channel(&w, CHANNEL("s1", "witness"));
+	CHECK_EQ(send_record(a, 7, SEEN("x") "\n" SEEN("y")), 0);
+	CHECK_EQ(get_message(a, MSG_APPENDED, 7), -EPIPE);
+	(void)close(a);
+	CHECK_EQ(count_of(&w, "\"path\":\"x\""), 0);
+	CHECK_EQ(count_of(&w, "peer.killed"), N_ELEMS(wrong) + 1);
+	(void)close(k);
+	world_done(&w, 0);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
+		{ "several records in a message", test_batch },
 		{ "a session", test_session },
 		{ "a record told when written", test_written },
 		{ "records nobody waits for", test_unasked },
