@@ -63,6 +63,24 @@ static int show_all(const struct list_opts *o, struct reader *r, struct str id)
 	}
 }
 
+/* Opens the ledger at the session that the one argument names. */
+static int session_parse(const struct command *c, int argc, char *const argv[],
+			 void *opts, struct arena *a, struct reader **ret,
+			 struct str *ret_id)
+{
+	const char *name = NULL;
+	int n = 0;
+	int e = cmd_parse(c, argc, argv, opts, &name, 1, &n);
+
+	if (e >= 0)
+		return e;
+	if (n != 1) {
+		cmd_error("usage: bawn %s", c->synopsis);
+		return BAWN_EXIT_USAGE;
+	}
+	return session_open(a, name, ret, ret_id);
+}
+
 int cmd_logs(const struct command *c, int argc, char *const argv[])
 {
 	AUTO(arena) struct arena a = ARENA_NULL;

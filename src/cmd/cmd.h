@@ -51,7 +51,6 @@ bool cmd_libexec(const char *name, char *dst, size_t size);
 
 int cmd_run(const struct command *c, int argc, char *const argv[]);
 int cmd_ps(const struct command *c, int argc, char *const argv[]);
-int cmd_show(const struct command *c, int argc, char *const argv[]);
 int cmd_kill(const struct command *c, int argc, char *const argv[]);
 int cmd_logs(const struct command *c, int argc, char *const argv[]);
 int cmd_doctor(const struct command *c, int argc, char *const argv[]);

@@ -8,6 +8,7 @@
 #include "base/build-id.h"
 #include "base/json.h"
 #include "base/wall.h"
+#include "cmd/bawn-show.h"
 #include "cmd/cmd.h"
 
 #define HELP_MAX ((size_t)64 * 1024)
@@ -123,10 +124,10 @@ const struct command commands[] = {
 	  .n_options = RUN_N_OPTIONS },
 	LATER("scan", "look for secrets and personal data"),
 	{ .name = "show",
-	  .run = cmd_show,
-	  .synopsis = "show [--json] SESSION",
-	  .help = "all about one session",
-	  OPTIONS(list_options) },
+	  .synopsis = SHOW_SYNOPSIS,
+	  .help = SHOW_HELP,
+	  .options = show_options,
+	  .n_options = SHOW_N_OPTIONS },
 	LATER("undo", "take back what a live session changed"),
 	{ .name = "version",
 	  .run = cmd_version,

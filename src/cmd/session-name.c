@@ -43,23 +43,6 @@ int session_open(struct arena *a, const char *name, struct reader **ret,
 	return -1;
 }
 
-int session_parse(const struct command *c, int argc, char *const argv[],
-		  void *opts, struct arena *a, struct reader **ret,
-		  struct str *ret_id)
-{
-	const char *name = NULL;
-	int n = 0;
-	int e = cmd_parse(c, argc, argv, opts, &name, 1, &n);
-
-	if (e >= 0)
-		return e;
-	if (n != 1) {
-		cmd_error("usage: bawn %s", c->synopsis);
-		return BAWN_EXIT_USAGE;
-	}
-	return session_open(a, name, ret, ret_id);
-}
-
 bool session_has(struct str line, struct str id)
 {
 	struct record_line l;

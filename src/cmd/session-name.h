@@ -12,12 +12,5 @@
  */
 int session_open(struct arena *a, const char *name, struct reader **ret,
 		 struct str *ret_id);
-/*
- * The same for a verb whose one argument is the session; its options go to
- * @opts as cmd_parse() does it.
- */
-int session_parse(const struct command *c, int argc, char *const argv[],
-		  void *opts, struct arena *a, struct reader **ret,
-		  struct str *ret_id);
 /* Does this stored line belong to session @id?  By its text: no parsing. */
 bool session_has(struct str line, struct str id);

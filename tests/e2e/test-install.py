@@ -75,7 +75,7 @@ def parts():
     found = files()
     for path in ('bin/bawn', 'bin/bawnd', 'libexec/bawn/bawn-policy',
                  'libexec/bawn/bawn-ledger', 'libexec/bawn/bawn-registries',
-                 'libexec/bawn/bawn-probe'):
+                 'libexec/bawn/bawn-probe', 'libexec/bawn/bawn-show'):
         check(path in found, f'no {path} in {sorted(found)}')
         equal(oct(stat.S_IMODE(found[path])), '0o755', path)
     for path in ('share/man/man1/bawn.1', 'share/man/man1/bawn-run.1',

@@ -41,6 +41,8 @@ def ps():
 @test('show prints one session, running or over')
 def show():
     p, row = running('98762')
+    # The list may have it before its opening record is in the file.
+    wait_for('its record', 10, lambda: w.bawn('show', '@').code == 0)
     live = w.bawn('show', '@', '--json')
     equal(live.code, 0, f'{live}')
     json.loads(live.out)

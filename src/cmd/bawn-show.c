@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bawn-show: the story of one session.  `bawn show` executes it: a program of
+ * its own, so that `bawn`, which is on the path of every start, stays small.
+ * It reads the ledger and asks no daemon.
+ */
+#include "cmd/bawn-show.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "cmd/session-name.h"
+#include "ledger/story-view.h"
+
+#define OUT_MAX    ((size_t)256 * 1024 * 1024)
+#define HELP_MAX   ((size_t)16 * 1024)
+#define NAME_ARENA ((size_t)1024 * 1024)
+#define WIDTH_MAX  240u
+#define WIDTH_FILE 100u /* where there is no terminal */
+
+void cmd_error(const char *fmt, ...)
+{
+	char text[1000], safe[1200];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	str_sanitise(str_of(text), safe, sizeof(safe));
+	(void)fprintf(stderr, "bawn: %s\n", safe);
+}
+
+static int help(void)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+
+	buf_init(&b, HELP_MAX);
+	(void)buf_printf(&b, "usage: bawn %s\n\n%s\n\n", SHOW_SYNOPSIS,
+			 SHOW_HELP);
+	options_help(show_options, SHOW_N_OPTIONS, &b);
+	(void)fwrite(buf_str(&b).ptr, 1, b.len, stdout);
+	return fflush(stdout) == 0 ? BAWN_EXIT_OK : BAWN_EXIT_TROUBLE;
+}
+
+struct arguments {
+	struct show_opts opts;
+	const char *words[2]; /* SESSION, FILE */
+	int n;
+};
+
+/* Options may stand before, between and behind.  -1, or the exit code. */
+static int parse(int argc, char *const argv[], struct arguments *ret)
+{
+	struct diag why = { 0 };
+	int at = 0;
+
+	if (argc > 1 &&
+	    (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
+		return help();
+	for (;;) {
+		int next = 0;
+
+		if (!options_parse(show_options, SHOW_N_OPTIONS, argc - at,
+				   argv + at, &ret->opts, &next, &why)) {
+			cmd_error("%s; see 'bawn help show'", why.text);
+			return BAWN_EXIT_USAGE;
+		}
+		at += next;
+		if (at >= argc || ret->n == 2)
+			break;
+		ret->words[ret->n++] = argv[at];
+	}
+	if (at < argc || ret->n < 1 || (ret->n > 1 && !ret->opts.html) ||
+	    (ret->opts.html && ret->opts.json)) {
+		cmd_error("usage: bawn %s", SHOW_SYNOPSIS);
+		return BAWN_EXIT_USAGE;
+	}
+	return -1;
+}
+
+/* 0 or -errno. */
+static int gather(struct reader *r, struct str id, struct story *s)
+{
+	struct reader_line l;
+
+	for (;;) {
+		int e = reader_next(r, &l);
+
+		if (e == READER_END)
+			return 0;
+		if (e == 0 && session_has(l.text, id))
+			e = story_add(s, l.text);
+		if (e < 0)
+			return e;
+	}
+}
+
+static unsigned terminal_width(void)
+{
+	struct winsize w = { 0 };
+
+	if (!isatty(STDOUT_FILENO) ||
+	    ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == -1 || w.ws_col == 0)
+		return WIDTH_FILE;
+	return w.ws_col < STORY_WIDTH_MIN ? STORY_WIDTH_MIN
+	       : w.ws_col > WIDTH_MAX     ? WIDTH_MAX
+					  : w.ws_col;
+}
+
+static bool wants_colour(void)
+{
+	const char *none = getenv("NO_COLOR");
+	const char *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && !(none && none[0]) && term && term[0] &&
+	       strcmp(term, "dumb") != 0;
+}
+
+/* Whole or not at all. */
+static int save(const char *path, struct str text)
+{
+	int r = file_save(AT_FDCWD, path, text, 0600, false);
+
+	if (r == 0)
+		return BAWN_EXIT_OK;
+	cmd_error("cannot write %s: %s%s", path, strerror(-r),
+		  error_advice(-r));
+	return BAWN_EXIT_TROUBLE;
+}
+
+static int print(struct str text)
+{
+	if (fwrite(text.ptr, 1, text.len, stdout) == text.len &&
+	    fflush(stdout) == 0)
+		return BAWN_EXIT_OK;
+	cmd_error("cannot write: %s", strerror(errno));
+	return BAWN_EXIT_TROUBLE;
+}
+
+static int tell(const struct arguments *a, const struct story *s)
+{
+	const struct story_view view = {
+		.now_ns = clock_utc_ns(),
+		.width = terminal_width(),
+		.all = a->opts.all,
+		.colour = wants_colour(),
+	};
+	AUTO(buf) struct buf b = BUF_NULL;
+
+	buf_init(&b, OUT_MAX);
+	if (a->opts.json)
+		story_json(s, &view, &b);
+	else if (a->opts.html)
+		story_html(s, &view, &b);
+	else
+		story_text(s, &view, &b);
+	if (b.failed) {
+		cmd_error("the story is too long, or memory is short");
+		return BAWN_EXIT_TROUBLE;
+	}
+	return a->n > 1 ? save(a->words[1], buf_str(&b)) : print(buf_str(&b));
+}
+
+int main(int argc, char **argv)
+{
+	const struct sigaction by_default = { .sa_handler = SIG_DFL };
+	AUTO(story) struct story s = { 0 };
+	AUTO(arena) struct arena a = ARENA_NULL;
+	AUTO(reader) struct reader *r = NULL;
+	struct arguments args = { 0 };
+	struct str id = { 0 };
+	int e;
+
+	/* A closed pipe ends us quietly, whoever started us. */
+	(void)sigaction(SIGPIPE, &by_default, NULL);
+	e = parse(argc, argv, &args);
+	if (e >= 0)
+		return e;
+	arena_init(&a, NAME_ARENA);
+	e = session_open(&a, args.words[0], &r, &id);
+	if (e >= 0)
+		return e;
+	e = story_init(&s, id);
+	if (e == 0)
+		e = gather(r, id, &s);
+	if (e < 0) {
+		cmd_error("cannot read the ledger: %s", strerror(-e));
+		return BAWN_EXIT_TROUBLE;
+	}
+	return tell(&args, &s);
+}
