@@ -142,7 +142,7 @@
 	X(OWED, "a session that died has its closing record")                 \
 	X(LEDGER_LOCK, "the ledger has one writer")                           \
 	X(LEDGER_SYNC, "what is acknowledged is on the disk")                 \
-	X(LEDGER_CHAIN, "each record carries the hash of the one before")     \
+	X(LEDGER_CHAIN, "the tree holds the hash of each record")             \
 	X(SCRIBE_ROLES, "a writer says only what its role may say")           \
 	X(SCRIBE_ENVELOPE, "a writer does not say for whom it speaks")        \
 	X(SCRIBE_SECCOMP, "the scribe's own filter")                          \

@@ -27,8 +27,8 @@ static void draw(void *arg, uint64_t done, uint64_t all)
 		return;
 	b->next_ns = now + BAR_STEP_NS;
 	b->shown = true;
-	fprintf(stderr, "\rverifying [%-40.*s] %" PRIu64 " MB", n, full,
-		done / 1000000);
+	fprintf(stderr, "\rverifying [%-40.*s] %" PRIu64 " records", n, full,
+		done);
 }
 
 static void clear(const struct bar *b)
@@ -46,7 +46,12 @@ static int show_json(const struct verify_report *rep, bool ok)
 	json_open(&w, '{');
 	json_kbool(&w, "ok", ok);
 	json_kuint(&w, "records", rep->records);
-	json_kuint(&w, "files", rep->files);
+	json_kuint(&w, "size", rep->size);
+	json_kuint(&w, "first_form", rep->first_form);
+	json_kuint(&w, "erased", rep->erased);
+	json_kuint(&w, "since", rep->since);
+	json_kstr(&w, "key", str_of(rep->key));
+	json_kbool(&w, "key_was_told", rep->key_was_told);
 	json_kuint(&w, "bytes", rep->bytes);
 	json_kuint(&w, "last_seq", rep->last_seq);
 	json_kuint(&w, "torn_bytes", rep->torn_bytes);
@@ -75,10 +80,20 @@ static void show_text(const struct verify_report *rep, bool ok)
 		       rep->records);
 		return;
 	}
-	printf("whole: %" PRIu64 " records in %" PRIu32 " file%s, the last is "
-	       "number %" PRIu64 "\n",
-	       rep->records, rep->files, rep->files == 1 ? "" : "s",
-	       rep->last_seq);
+	printf("whole: %" PRIu64 " records, the last is number %" PRIu64
+	       "; %" PRIu64 " of them below the signed checkpoint\n",
+	       rep->records, rep->last_seq, rep->size);
+	if (rep->since > 0)
+		printf("nothing of the first %" PRIu64 " has changed since it "
+		       "was verified before\n",
+		       rep->since);
+	printf("%s %s\n",
+	       rep->key_was_told ? "signed by the key known before:"
+				 : "signed by a key seen for the first time:",
+	       rep->key);
+	if (rep->erased > 0)
+		printf("%" PRIu64 " payloads were erased, and records say so\n",
+		       rep->erased);
 	if (rep->repairs > 0)
 		printf("%" PRIu64 " times a write that was never acknowledged "
 		       "was cut short; see kind = ledger.torn\n",

@@ -34,7 +34,7 @@
 #include "keeper/election.h"
 #include "keeper/session.h"
 #include "keeper/state.h"
-#include "ledger/head.h"
+#include "ledger/reader.h"
 #include "ledger/record.h"
 
 #define TICK_NS      (UINT64_C(1) * NS_PER_S)  /* look at resolv.conf */
@@ -493,20 +493,18 @@ static int open_peer(struct keeper *k, struct link *l, int fd, link_msg_fn msg,
 	return link_open(l, k->loop, copy);
 }
 
-/* What is durable by the word of the file `head`; 0: it says nothing. */
-static uint64_t read_head(const char *state_dir)
+/* The last record there is now; 0: none, or it cannot be said. */
+static uint64_t read_last(const char *state_dir)
 {
-	AUTO(buf) struct buf b = BUF_NULL;
+	AUTO(reader) struct reader *r = NULL;
 	char path[PATH_LIMIT + 32];
-	struct ledger_head h;
+	struct reader_line l;
 
-	buf_init(&b, LEDGER_HEAD_BYTES);
-	(void)snprintf(path, sizeof(path), "%s/ledger/" LEDGER_HEAD_NAME,
-		       state_dir);
-	if (file_load(AT_FDCWD, path, &b) != 0 ||
-	    !ledger_head_parse(buf_str(&b), &h))
+	(void)snprintf(path, sizeof(path), "%s/ledger", state_dir);
+	if (reader_open(&r, path) != 0 || reader_seek_last(r, 1) != 0 ||
+	    reader_next(r, &l) != 0)
 		return 0;
-	return h.seq;
+	return l.seq;
 }
 
 static int open_all(struct keeper *k, struct loop_io *signals)
@@ -524,7 +522,7 @@ static int open_all(struct keeper *k, struct loop_io *signals)
 		r = loop_io_add(k->loop, &k->listen);
 	if (r == 0)
 		r = loop_io_add(k->loop, signals);
-	k->seq = read_head(c->state_dir);
+	k->seq = read_last(c->state_dir);
 	if (r == 0)
 		r = owed_open(&k->owed, c->state_dir);
 	if (r == 0)

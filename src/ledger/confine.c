@@ -64,12 +64,13 @@ static int landlock_enter(int dirfd, int abi)
 	if (fd == -1)
 		return neg_errno();
 
-	/* REMOVE_FILE: rename(2) over the old `head`. */
+	/* REMOVE_FILE: rename(2) over the old `checkpoint`, old journals. */
 	rule.allowed_access =
 		rs.fs &
 		(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
 		 LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
-		 LANDLOCK_ACCESS_FS_REMOVE_FILE | FS_TRUNCATE);
+		 LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |
+		 LANDLOCK_ACCESS_FS_REMOVE_DIR | FS_TRUNCATE);
 	if (syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH,
 		    &rule, 0) == -1 ||
 	    syscall(SYS_landlock_restrict_self, fd, 0) == -1)
@@ -83,6 +84,7 @@ static int landlock_enter(int dirfd, int abi)
 /* #syscalls scribe: write clock_gettime clock_nanosleep getpid gettid tgkill */
 /* #syscalls scribe: brk munmap mremap madvise futex restart_syscall */
 /* #syscalls scribe: rt_sigreturn rt_sigprocmask exit exit_group */
+/* #syscalls scribe: read pread64 mkdirat getdents64 getrandom */
 /* And mmap, mprotect where nothing becomes executable. */
 static const int allowed[] = {
 	SCMP_SYS(recvmsg),         SCMP_SYS(sendmsg),
@@ -102,7 +104,9 @@ static const int allowed[] = {
 	SCMP_SYS(madvise),         SCMP_SYS(futex),
 	SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigreturn),
 	SCMP_SYS(rt_sigprocmask),  SCMP_SYS(exit),
-	SCMP_SYS(exit_group),
+	SCMP_SYS(exit_group),      SCMP_SYS(read),
+	SCMP_SYS(pread64),         SCMP_SYS(mkdirat),
+	SCMP_SYS(getdents64),      SCMP_SYS(getrandom),
 };
 
 static int add_rules(scmp_filter_ctx c)

@@ -35,20 +35,42 @@ void hash_free(struct hash *h)
 	free(h);
 }
 
-int hash_hex(struct hash *h, struct str s, char ret[LEDGER_HASH_LEN + 1])
+/* Nothing here allocates, so it can only fail by a mistake of ours. */
+void hash_three(struct hash *h, struct str a, struct str b, struct str c,
+		struct digest *ret)
 {
-	static const char hex[] = "0123456789abcdef";
-	unsigned char raw[LEDGER_HASH_LEN / 2];
 	unsigned len = 0;
 
-	if (EVP_DigestInit_ex2(h->ctx, h->md, NULL) != 1 ||
-	    EVP_DigestUpdate(h->ctx, s.ptr, s.len) != 1 ||
-	    EVP_DigestFinal_ex(h->ctx, raw, &len) != 1 || len != sizeof(raw))
-		return -EIO;
-	for (size_t i = 0; i < sizeof(raw); i++) {
-		ret[2 * i] = hex[raw[i] >> 4];
-		ret[2 * i + 1] = hex[raw[i] & 15];
-	}
-	ret[LEDGER_HASH_LEN] = '\0';
+	ASSERT(EVP_DigestInit_ex2(h->ctx, h->md, NULL) == 1 &&
+	       EVP_DigestUpdate(h->ctx, a.ptr, a.len) == 1 &&
+	       EVP_DigestUpdate(h->ctx, b.ptr, b.len) == 1 &&
+	       EVP_DigestUpdate(h->ctx, c.ptr, c.len) == 1 &&
+	       EVP_DigestFinal_ex(h->ctx, ret->b, &len) == 1 &&
+	       len == DIGEST_BYTES);
+}
+
+void hash_raw(struct hash *h, struct str s, struct digest *ret)
+{
+	hash_three(h, s, STR(""), STR(""), ret);
+}
+
+void hash_leaf(struct hash *h, struct str leaf, struct digest *ret)
+{
+	hash_three(h, (struct str){ "\0", 1 }, leaf, STR(""), ret);
+}
+
+void hash_node(struct hash *h, const struct digest *left,
+	       const struct digest *right, struct digest *ret)
+{
+	/* @ret may be one of them: both are read before it is written. */
+	hash_three(h, STR("\1"), digest_str(left), digest_str(right), ret);
+}
+
+int hash_hex(struct hash *h, struct str s, char ret[LEDGER_HASH_LEN + 1])
+{
+	struct digest d;
+
+	hash_raw(h, s, &d);
+	digest_hex(&d, ret);
 	return 0;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reader: the ledger's lines in order, while the scribe may be writing.
+ * reader: the ledger's records in order, while the scribe may be writing.
  *
- * Needs no lock and no OpenSSL, and checks no hash: that is verify.  A line
- * that has no LF yet is not shown.  What is shown may be some microseconds
- * from being durable.
+ * Needs no lock and no OpenSSL, and checks no hash: that is verify.  A record
+ * that is not wholly there yet is not shown.  What is shown may be some
+ * microseconds from being durable.  Leaf and payload come joined, as one flat
+ * object, without salt and the payload's hash; with "erased":true when the
+ * payload was erased.
  */
 #pragma once
 
@@ -15,14 +17,13 @@ struct reader;
 
 struct reader_line {
 	struct str text; /* without LF; valid until the next call */
-	uint32_t file;   /* number of the file */
-	uint64_t line;   /* in it, from 1; 0 after reader_seek_last() */
-	uint64_t offset; /* in it, bytes */
+	uint64_t seq;    /* 0: not a record */
+	uint64_t index;  /* in the tree, from 0 */
 };
 
 enum reader_outcome {
-	READER_END = 1, /* no further whole line now; more may come */
-	READER_LONG,    /* a line beyond RECORD_MAX_BYTES was skipped */
+	READER_END = 1, /* no further record now; more may come */
+	READER_LONG,    /* one beyond RECORD_MAX_BYTES was skipped */
 };
 
 /*
@@ -39,11 +40,17 @@ DEFINE_AUTO(reader, struct reader, reader_free);
 /* 0 and the next line; an enum reader_outcome; -errno. */
 must_check int reader_next(struct reader *r, struct reader_line *ret);
 
-/* Bytes after the last LF at READER_END: being written, or torn. */
+/* Bytes after the last record at READER_END: being written, or torn. */
 uint64_t reader_torn_bytes(const struct reader *r);
 
-/* The next line becomes the @n-th from the end, or the first. */
+/* The next record becomes the @n-th from the end, or the first. */
 must_check int reader_seek_last(struct reader *r, uint64_t n);
+/* The first one with a number of at least @seq, or the end. */
+must_check int reader_seek(struct reader *r, uint64_t seq);
+/* That one, or the end. */
+must_check int reader_seek_index(struct reader *r, uint64_t index);
+/* How many there are. */
+must_check int reader_count(struct reader *r, uint64_t *ret);
 
 /*
  * Wait until something may have come, at most @timeout_ms (-1: for ever).

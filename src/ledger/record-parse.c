@@ -14,6 +14,8 @@
  *
  *   line    = '{"v":1,"seq":' N ',"at":' N ',"session":' string ... ','
  *             '"prev":"' 64HEX '"}'
+ *   leaf    = '{"v":2,"seq":' N ',"at":' N ',"session":' string ...
+ *             [ ',"payload":"' 64HEX '"' ] '}'
  *
  * This is a subset of RFC 8259: no blanks, no nesting, no fractions, one
  * spelling of each name.  So the scribe may store the bytes as they came,
@@ -226,8 +228,9 @@ static bool is_repeated(struct members *m, struct str name)
 static bool is_reserved(struct str name)
 {
 	static const struct str names[] = {
-		STR("v"),    STR("seq"),  STR("at"),   STR("session"),
-		STR("user"), STR("task"), STR("prev"),
+		STR("v"),       STR("seq"),    STR("at"),   STR("session"),
+		STR("user"),    STR("task"),   STR("prev"), STR("salt"),
+		STR("payload"), STR("erased"),
 	};
 
 	for (size_t i = 0; i < N_ELEMS(names); i++) {
@@ -376,30 +379,128 @@ static bool is_hash(struct str s)
 	return s.len == 64;
 }
 
+/* @line ends in @before, 64 digits, '"}': they are *ret.  False: it does not. */
+static bool ends_in_hash(struct str line, struct str before, struct str *ret)
+{
+	const size_t end = before.len + 64 + 2;
+	struct str tail;
+
+	if (line.len < end)
+		return false;
+	tail = str_skip(line, line.len - end);
+	*ret = (struct str){ tail.ptr + before.len, 64 };
+	return str_starts(tail, before) && is_hash(*ret) &&
+	       str_ends(tail, STR("\"}"));
+}
+
 bool record_line_scan(struct str line, struct record_line *ret)
 {
-	static const struct str before = STR(",\"prev\":\"");
-	const size_t end = before.len + 64 + 2;
 	struct scan s = { .rest = line };
-	struct record_line v = { 0 };
+	struct record_line v = { .v = 1 };
 
-	if (line.len > RECORD_MAX_BYTES || line.len < end)
+	if (line.len > RECORD_MAX_BYTES)
 		return false;
-	if (!eat(&s, STR("{\"v\":1,\"seq\":")) ||
-	    !eat_uint(&s, 1, INT64_MAX, &v.seq) || !eat(&s, STR(",\"at\":")) ||
+	if (eat(&s, STR("{\"v\":2,\"seq\":")))
+		v.v = 2;
+	else if (!eat(&s, STR("{\"v\":1,\"seq\":")))
+		return false;
+	if (!eat_uint(&s, 1, INT64_MAX, &v.seq) || !eat(&s, STR(",\"at\":")) ||
 	    !eat_uint(&s, 0, INT64_MAX, &v.at) ||
-	    !eat(&s, STR(",\"session\":")) || !eat_string(&s, &v.session))
+	    !eat(&s, STR(",\"session\":")) || !eat_string(&s, &v.session) ||
+	    !str_starts(s.rest, STR(",")))
 		return false;
-
-	if (s.rest.len < end)
+	if (v.v == 1) {
+		if (!ends_in_hash(s.rest, STR(",\"prev\":\""), &v.prev))
+			return false;
+	} else if (!str_ends(s.rest, STR("}"))) {
 		return false;
-	s.rest = str_skip(s.rest, s.rest.len - end);
-	if (!eat(&s, before))
-		return false;
-	v.prev = (struct str){ .ptr = s.rest.ptr, .len = 64 };
-	s.rest = str_skip(s.rest, 64);
-	if (!is_hash(v.prev) || !str_eq(s.rest, STR("\"}")))
-		return false;
+	} else if (!ends_in_hash(s.rest, STR(",\"payload\":\""), &v.payload)) {
+		v.payload = (struct str){ 0 };
+	}
 	*ret = v;
 	return true;
+}
+
+/* One of them stands in the leaf, whatever becomes of the payload. */
+static bool is_common(struct str name)
+{
+	static const struct str names[] = {
+		STR("kind"),      STR("verdict"),    STR("trust"),
+		STR("count"),     STR("rule.layer"), STR("rule.file"),
+		STR("rule.line"),
+	};
+
+	for (size_t i = 0; i < N_ELEMS(names); i++) {
+		if (str_eq(name, names[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Of a checked body: the length of the value at the start of @s. */
+static size_t value_len(struct str s)
+{
+	size_t i = 1;
+
+	if (s.ptr[0] == '"') {
+		while (s.ptr[i] != '"')
+			i += s.ptr[i] == '\\' ? 2 : 1;
+		return i + 1;
+	}
+	while (s.ptr[i] != ',' && s.ptr[i] != '}')
+		i++;
+	return i;
+}
+
+void record_split(struct str body, struct buf *common, struct buf *rest)
+{
+	struct str at = str_skip(body, 1);
+
+	while (at.len > 1) {
+		const char *colon = memchr(at.ptr, ':', at.len);
+		size_t name = colon ? (size_t)(colon - at.ptr) + 1 : 0;
+		struct buf *to = rest;
+
+		ASSERT(name > 3 && at.len > name); /* record_check() saw it */
+
+		size_t len = name + value_len(str_skip(at, name));
+
+		if (is_common((struct str){ at.ptr + 1, name - 3 }))
+			to = common;
+		(void)buf_addc(to, ',');
+		(void)buf_add(to, (struct str){ at.ptr, len });
+		at = str_skip(at, len);
+		if (at.len > 1) /* a comma, not the last brace */
+			at = str_skip(at, 1);
+	}
+}
+
+bool record_payload_members(struct str payload, struct str *ret)
+{
+	static const struct str begin = STR("{\"salt\":\"");
+	const size_t head = begin.len + RECORD_SALT_LEN + 1;
+
+	if (payload.len < head + 1 || !str_starts(payload, begin) ||
+	    payload.ptr[head - 1] != '"' || !str_ends(payload, STR("}")))
+		return false;
+	*ret = (struct str){ payload.ptr + head, payload.len - head - 1 };
+	return ret->len == 0 || ret->ptr[0] == ',';
+}
+
+void record_join(struct str leaf, const struct payload *p, struct buf *b)
+{
+	struct str head = leaf, members = { 0 };
+	struct record_line l;
+
+	if (!record_line_scan(leaf, &l) || l.v == 1 || l.payload.len == 0) {
+		(void)buf_add(b, leaf);
+		return;
+	}
+	head.len -= sizeof(",\"payload\":\"") - 1 + 64 + 2;
+	(void)buf_add(b, head);
+	if (p->erased)
+		(void)buf_add(b, STR(",\"erased\":true"));
+	else if (record_payload_members(p->text, &members))
+		(void)buf_add(b, members);
+	(void)buf_addc(b, '}');
 }

@@ -16,6 +16,9 @@ static const struct {
 } kinds[RECORD_KIND_MAX_] = {
 	[RECORD_LEDGER_START] = { "ledger.start", SCRIBE },
 	[RECORD_LEDGER_TORN] = { "ledger.torn", SCRIBE },
+	[RECORD_LEDGER_FIRST] = { "ledger.first", SCRIBE },
+	[RECORD_LEDGER_KEY] = { "ledger.key", SCRIBE },
+	[RECORD_LEDGER_ERASE] = { "ledger.erase", SCRIBE },
 	[RECORD_DAEMON_START] = { "daemon.start", KEEPER },
 	[RECORD_DAEMON_STOP] = { "daemon.stop", KEEPER },
 	[RECORD_PEER_KILLED] = { "peer.killed", KEEPER | SCRIBE },
@@ -155,6 +158,7 @@ int record_read(struct arena *a, struct str line, struct record *ret)
 {
 	struct record_head h = { 0 };
 	struct json *o = NULL;
+	int64_t v;
 	struct str kind, prev;
 	int r = json_parse(a, line, &o, NULL);
 
@@ -162,12 +166,13 @@ int record_read(struct arena *a, struct str line, struct record *ret)
 		return r;
 	if (!json_is(o, JSON_OBJECT) || !is_flat(o))
 		return 1;
-	if (json_find_int(o, "v", 0) != 1 || !read_uint(o, "seq", &h.seq) ||
+	v = json_find_int(o, "v", 0);
+	if ((v != 1 && v != 2) || !read_uint(o, "seq", &h.seq) ||
 	    !read_uint(o, "at", &h.at) || !read_uint(o, "count", &h.count) ||
 	    !read_str(o, "session", &h.session) ||
 	    !read_str(o, "verdict", &h.verdict) ||
 	    !read_str(o, "trust", &h.trust) || !read_str(o, "kind", &kind) ||
-	    !read_str(o, "prev", &prev))
+	    (v == 1 && !read_str(o, "prev", &prev)))
 		return 1;
 
 	(void)record_kind_find(kind, &h.kind); /* a later kind stays 0 */

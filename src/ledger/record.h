@@ -20,6 +20,9 @@
 enum record_kind {
 	RECORD_LEDGER_START = 1, /* scribe */
 	RECORD_LEDGER_TORN,      /* scribe: bytes cut at start */
+	RECORD_LEDGER_FIRST,     /* scribe: the first form was taken in */
+	RECORD_LEDGER_KEY,       /* scribe: the ledger's key is another now */
+	RECORD_LEDGER_ERASE,     /* scribe: payloads will be gone */
 	RECORD_DAEMON_START,     /* keeper */
 	RECORD_DAEMON_STOP,
 	RECORD_PEER_KILLED,    /* keeper, scribe: a peer broke its table */
@@ -102,7 +105,7 @@ struct record {
 };
 
 /*
- * One stored line, without its LF, as fields in @a.  0; 1: not a record (cut,
+ * One line as a reader gives it, as fields in @a.  0; 1: not a record (cut,
  * not flat, not JSON, a missing head field); -ENOMEM when @a is full.
  */
 must_check int record_read(struct arena *a, struct str line,

@@ -48,6 +48,8 @@
 
 #define FLUSH_MS     50u   /* records that nobody waits for */
 #define RETRY_MS     500u  /* after a failed commit */
+#define IDLE_MS      50u   /* then a checkpoint is signed */
+#define PUBLISH_MS   1000u /* and at the latest then */
 #define LINGER_MS    2000u /* writers may finish after the keeper is gone */
 #define LOCK_WAIT_MS 5000u /* for the scribe of a daemon that is ending */
 #define READ_BURST   256u  /* messages of one writer in one round */
@@ -94,11 +96,13 @@ struct scribe {
 	struct heap_crowd crowd;
 	struct ask *asks; /* ASKS_MAX of them */
 	size_t n_asks;
-	struct loop_timer flush, linger;
+	struct loop_timer flush, linger, publish;
+	uint64_t behind_since; /* ns; 0: the checkpoint speaks of all */
 	struct ipc_msg msg;
 	struct diag why; /* of the violation at hand */
 	bool urgent;     /* commit at the end of this round */
 	bool sick;       /* the last commit failed */
+	bool unsigned_;  /* the last checkpoint failed */
 	bool ending;     /* the keeper is gone */
 	int error;       /* the last failure of a commit */
 	int code;        /* to exit with */
@@ -324,6 +328,47 @@ static void on_written(void *owner)
 	}
 }
 
+/* ---- what nobody waits for ---- */
+
+/* A while after the last record, but not for ever. */
+static void arm_publish(struct scribe *s)
+{
+	uint64_t now = loop_now_ns(s->loop), at, last;
+
+	if (!store_is_behind(s->store)) {
+		s->behind_since = 0;
+		return;
+	}
+	if (s->behind_since == 0)
+		s->behind_since = now;
+	at = now + IDLE_MS * NS_PER_MS;
+	last = s->behind_since + PUBLISH_MS * NS_PER_MS;
+	loop_timer_clear(s->loop, &s->publish);
+	/* Without a timer it is the end that signs. */
+	(void)!loop_timer_set(s->loop, &s->publish,
+			      at < last    ? at
+			      : last > now ? last
+					   : at);
+}
+
+static void publish(struct scribe *s)
+{
+	int r = store_publish(s->store);
+
+	if (r != 0 && !s->unsigned_)
+		log_error("the ledger's tiles cannot be written: %s",
+			  strerror(-r));
+	s->unsigned_ = r != 0;
+	s->behind_since = 0;
+	arm_publish(s); /* again, when it failed */
+}
+
+static int publish_due(struct loop_timer *t)
+{
+	publish(t->owner);
+	return 0;
+}
+
 static void commit(struct scribe *s)
 {
 	uint64_t first = 0;
@@ -339,6 +384,9 @@ static void commit(struct scribe *s)
 	}
 	s->n_asks = 0;
 	loop_timer_clear(s->loop, &s->flush);
+	/* They have their answers; a failure is told of when it matters. */
+	(void)!store_settle(s->store);
+	arm_publish(s);
 
 	if (r != 0 && !s->sick)
 		log_error("the ledger cannot be written: %s", strerror(-r));
@@ -771,6 +819,7 @@ static int scribe_serve(struct scribe *s)
 		if (s->urgent || over)
 			commit(s);
 	}
+	publish(s);
 	if (r != 0 || s->sick)
 		return 2;
 	return s->code;
@@ -818,6 +867,7 @@ int scribe_run(int keeper_fd, const char *ledger_dir)
 	log_init("bawnd[scribe]", STDERR_FILENO, LOG_LEVEL_INFO);
 	ipc_msg_init(&s.msg);
 	s.flush = (struct loop_timer){ .run = flush_due, .owner = &s };
+	s.publish = (struct loop_timer){ .run = publish_due, .owner = &s };
 	s.linger = (struct loop_timer){ .run = linger_over,
 					.owner = &s,
 					.patient = true };

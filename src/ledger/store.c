@@ -3,21 +3,22 @@
  * Theory of operation
  *
  * A group of records waits in memory as it came (struct waiting, then its
- * bytes).  A commit words them, since only then their numbers and the chain
- * are known, writes them with one pwrite at the known end of the file, and
- * syncs once.  Only after that the end moves.
+ * bytes).  A commit words them, since only then their numbers are known, as one
+ * frame of the journal, writes that with one pwrite at the known end and syncs
+ * once.  Only after that the end moves, and the records enter the tree, which
+ * is memory and files that nobody waits for.
+ *
+ *   journal  --full bundles-->  files, unsynced  --switch-->  synced, and a new
+ *   journal that begins with what is in no bundle yet
  *
  * Invariants
- *   1. s->end is durable: its record, and all before it.
- *   2. The file has no byte beyond s->end.size, unless s->dirty; a dirty file
- *      is cut before the next write.  A failed fdatasync leaves pages of
+ *   1. journal.size is durable: its frames, and all before them.
+ *   2. The journal has no byte beyond journal.size, unless it is dirty; a dirty
+ *      one is cut before the next write.  A failed fdatasync leaves pages of
  *      unknown state, which are cut and written again.
- *   3. `head` never names a record that is not durable.  It may lag: it is
- *      not synced, since its purpose is to show a cut tail, and after a power
- *      failure recovery walks on from where it is.  It is synced when a file
- *      is left, so that it lags by no more than one.
- *   4. While damage has not been recorded `head` keeps its old content, so
- *      that a crash before the first commit does not hide it.
+ *   3. Every acknowledged record is in the journal, or in bundle, payload file
+ *      and tiles that were synced before the journal was left.
+ *   4. A checkpoint never speaks of a record that is not durable.
  *
  * Blocks are not preallocated: with FALLOC_FL_KEEP_SIZE a commit was measured
  * at 124 us against 128 us, since the size changes all the same; only files
@@ -28,6 +29,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -36,26 +38,16 @@
 #include "base/fd.h"
 #include "base/wall.h"
 #include "ledger/record-parse.h"
-#include "ledger/recover.h"
+#include "ledger/store-in.h"
 
 #define BUF_KEEP_BYTES ((size_t)256 * 1024) /* memory kept between commits */
-#define LINE_EXTRA     ((size_t)256) /* v, seq, at, prev and punctuation */
+#define LINE_EXTRA     ((size_t)256) /* v, seq, at, payload, punctuation */
 #define LOCK_STEP_MS   5u
+#define SETTLE_AT      4096u /* records in memory: a commit settles them */
+#define FRAME_MAX      (STORE_GROUP_BYTES * 8)
+#define JOURNAL_NEW    "journal.new"
 
-struct store {
-	int dirfd, fd, head_fd;
-	struct store_world world;
-	void (*written)(void *owner);
-	void *owner;
-	uint64_t file_bytes;
-	struct hash *hash;
-	struct ledger_head end;
-	uint64_t next_seq; /* end.seq + 1, but after a loss */
-	bool dirty;
-	struct buf group; /* of struct waiting and bytes */
-	struct buf lines; /* a commit's output */
-	size_t n_waiting;
-};
+_Static_assert(FRAME_MAX <= JOURNAL_BODY_MAX, "a group is one frame");
 
 struct waiting {
 	uint64_t at;
@@ -92,7 +84,7 @@ static struct store_world real_world(const struct store_options *o)
 	return w;
 }
 
-static int sync_data(struct store *s, int fd)
+int store_sync(struct store *s, int fd)
 {
 	while (WALL(LEDGER_SYNC) && s->world.fdatasync(fd) == -1) {
 		if (errno != EINTR)
@@ -101,7 +93,7 @@ static int sync_data(struct store *s, int fd)
 	return 0;
 }
 
-static int write_at(struct store *s, int fd, struct str data, uint64_t at)
+int store_write_at(struct store *s, int fd, struct str data, uint64_t at)
 {
 	while (data.len > 0) {
 		ssize_t n = s->world.pwrite(fd, data.ptr, data.len, (off_t)at);
@@ -134,113 +126,16 @@ static int lock_dir(int dirfd, uint32_t wait_ms)
 	}
 }
 
-/* Opens or makes the file that s->end names; it must end there. */
-static int open_current(struct store *s)
-{
-	char name[LEDGER_NAME_SIZE];
-	AUTO(fd) int fd = -1;
-	struct stat st;
-
-	ledger_file_name(s->end.file, name);
-	fd = s->world.create(s->dirfd, name);
-	if (fd == -1 || fstat(fd, &st) == -1)
-		return neg_errno();
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != s->end.size)
-		return -EIO; /* not ours: somebody else writes here */
-	if (fsync(s->dirfd) == -1)
-		return neg_errno();
-	if (s->fd != -1)
-		(void)close(s->fd);
-	s->fd = TAKE_FD(fd);
-	return 0;
-}
-
-/*
- * Failure is no failure of the commit: the data is durable, head only lags.
- * The next commit writes it again.
- */
-static int write_head(struct store *s)
-{
-	char text[LEDGER_HEAD_BYTES];
-	struct str all = { .ptr = text, .len = sizeof(text) };
-	int r;
-
-	ledger_head_format(&s->end, text);
-	if (s->head_fd != -1)
-		return write_at(s, s->head_fd, all, 0);
-	r = file_save(s->dirfd, LEDGER_HEAD_NAME, all, 0600, true);
-	if (r != 0)
-		return r;
-	s->head_fd = openat(s->dirfd, LEDGER_HEAD_NAME,
-			    O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	return s->head_fd == -1 ? neg_errno() : 0;
-}
-
-/* The record that tells what recovery found. */
-static int add_torn(struct store *s, const struct recovered *f)
-{
-	static const struct str envelope =
-		STR("\"session\":\"\",\"user\":\"\",\"task\":\"\"");
-	AUTO(buf) struct buf b = BUF_NULL;
-	struct json_out w = JSON_OUT(&b);
-
-	buf_init(&b, RECORD_MAX_BODY);
-	record_begin(&w, RECORD_LEDGER_TORN, "none", RECORD_KERNEL, NULL, 1);
-	json_kuint(&w, "bytes", f->repair.torn_bytes);
-	json_kstr(&w, "kept", str_of(f->kept));
-	json_kuint(&w, "lost", f->repair.lost);
-	json_kbool(&w, "damage", f->repair.damage != NULL);
-	json_kstr(&w, "reason",
-		  str_of(f->repair.damage ? f->repair.damage
-					  : "a write was cut short"));
-	record_end(&w);
-	if (b.failed)
-		return -ENOMEM;
-	return store_add(s,
-			 &(struct store_record){ .at = clock_utc_ns(),
-						 .envelope = envelope,
-						 .body = buf_str(&b),
-						 .keep = true },
-			 NULL);
-}
-
-static int start(struct store *s, struct store_repair *ret_repair)
-{
-	struct recovered f;
-	int r = recover_dir(s->dirfd, s->hash, &f);
-
-	if (r != 0)
-		return r;
-	s->end = f.end;
-	s->next_seq = f.next_seq;
-	r = open_current(s);
-	if (r != 0)
-		return r;
-
-	if (f.head == HEAD_GOOD) {
-		s->head_fd = openat(s->dirfd, LEDGER_HEAD_NAME,
-				    O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-		if (s->head_fd == -1)
-			return neg_errno();
-	} else if (!f.repair.damage) {
-		r = write_head(s);
-		if (r != 0)
-			return r;
-	}
-	if (ret_repair)
-		*ret_repair = f.repair;
-	return f.repair.damage || f.kept[0] ? add_torn(s, &f) : 0;
-}
-
 int store_open(struct store **ret, const char *dir,
 	       const struct store_options *o, struct store_repair *ret_repair)
 {
 	AUTO(store) struct store *s = calloc(1, sizeof(*s));
+	struct store_repair repair = { 0 };
 	int r;
 
 	if (!s)
 		return -ENOMEM;
-	s->dirfd = s->fd = s->head_fd = -1;
+	s->dirfd = s->journal.fd = -1;
 	s->world = real_world(o);
 	if (o) {
 		s->written = o->written;
@@ -248,7 +143,10 @@ int store_open(struct store **ret, const char *dir,
 	}
 	s->file_bytes = o && o->file_bytes ? o->file_bytes : STORE_FILE_BYTES;
 	buf_init(&s->group, STORE_GROUP_BYTES);
-	buf_init(&s->lines, STORE_GROUP_BYTES * 2);
+	buf_init(&s->frame, FRAME_MAX);
+	buf_init(&s->leaf, RECORD_MAX_BYTES);
+	buf_init(&s->payload, RECORD_MAX_BYTES);
+	buf_init(&s->common, RECORD_MAX_BYTES);
 
 	r = dir_make_private(dir);
 	if (r != 0)
@@ -259,10 +157,14 @@ int store_open(struct store **ret, const char *dir,
 	r = lock_dir(s->dirfd, o ? o->lock_wait_ms : 0);
 	if (r == 0)
 		r = hash_new(&s->hash);
-	if (r == 0)
-		r = start(s, ret_repair);
 	if (r != 0)
 		return r;
+	tree_init(&s->tree, s->dirfd, &s->world, s->hash);
+	r = store_start(s, &repair);
+	if (r != 0)
+		return r;
+	if (ret_repair)
+		*ret_repair = repair;
 	*ret = TAKE(s);
 	return 0;
 }
@@ -271,17 +173,20 @@ void store_free(struct store *s)
 {
 	if (!s)
 		return;
-	if (s->head_fd != -1) {
-		(void)fdatasync(s->head_fd); /* it may lag */
-		(void)close(s->head_fd);
-	}
-	if (s->fd != -1)
-		(void)close(s->fd);
+	if (s->journal.fd != -1)
+		(void)close(s->journal.fd);
 	if (s->dirfd != -1)
 		(void)close(s->dirfd); /* and the lock with it */
+	for (size_t i = 0; i < s->n_signers; i++)
+		note_signer_free(s->signers[i]);
+	if (s->hash)
+		tree_done(&s->tree);
 	hash_free(s->hash);
 	buf_done(&s->group);
-	buf_done(&s->lines);
+	buf_done(&s->frame);
+	buf_done(&s->leaf);
+	buf_done(&s->payload);
+	buf_done(&s->common);
 	free(s);
 }
 
@@ -350,6 +255,8 @@ static bool next_waiting(struct str *group, struct waiting *ret,
 	return true;
 }
 
+/* ---- wording ---- */
+
 static char *put(char *p, struct str s)
 {
 	memcpy(p, s.ptr, s.len);
@@ -368,55 +275,153 @@ static char *put_uint(char *p, uint64_t v)
 	return put(p, (struct str){ text + n, sizeof(text) - n });
 }
 
-/* One line onto s->lines; @end becomes its end. */
-static int word_line(struct store *s, const struct waiting *w,
-		     struct str envelope, struct str body,
-		     struct ledger_head *end, uint64_t seq)
+static int add_salt(struct store *s, struct buf *b)
 {
-	char *begin =
-		buf_reserve(&s->lines, envelope.len + body.len + LINE_EXTRA);
-	char *p = begin;
-	size_t len;
-	int r;
+	static const char hex[] = "0123456789abcdef";
+	const uint8_t *salt;
+	char text[RECORD_SALT_LEN];
 
-	if (!p)
-		return -ENOMEM;
-	p = put(p, STR("{\"v\":1,\"seq\":"));
-	p = put_uint(p, seq);
-	p = put(p, STR(",\"at\":"));
-	p = put_uint(p, w->at);
-	*p++ = ',';
-	p = put(p, envelope);
-	*p++ = ',';
-	p = put(p, (struct str){ body.ptr + 1, body.len - 2 }); /* no braces */
-	p = put(p, STR(",\"prev\":\""));
-	p = put(p, (struct str){ end->hash, LEDGER_HASH_LEN });
-	p = put(p, STR("\"}"));
-	len = (size_t)(p - begin);
-	*p = '\n';
+	_Static_assert(RECORD_SALT_LEN == 2 * SALT_BYTES, "all of it");
+	if (s->salts_left == 0) {
+		size_t n = 0;
 
-	r = WALL(LEDGER_CHAIN)
-		    ? hash_hex(s->hash, (struct str){ begin, len }, end->hash)
-		    : 0;
-	if (r != 0)
-		return r;
-	end->seq = seq;
-	end->size += len + 1;
-	buf_added(&s->lines, len + 1);
+		while (n < sizeof(s->salts)) {
+			ssize_t got = getrandom(s->salts + n,
+						sizeof(s->salts) - n, 0);
+
+			if (got == -1 && errno != EINTR)
+				return neg_errno();
+			n += got > 0 ? (size_t)got : 0;
+		}
+		s->salts_left = SALTS;
+	}
+	salt = s->salts + --s->salts_left * SALT_BYTES;
+	for (size_t i = 0; i < SALT_BYTES; i++) {
+		text[2 * i] = hex[salt[i] >> 4];
+		text[2 * i + 1] = hex[salt[i] & 15];
+	}
+	(void)buf_add(b, STR("{\"salt\":\""));
+	(void)buf_add(b, (struct str){ text, sizeof(text) });
+	(void)buf_addc(b, '"');
 	return 0;
 }
 
-static int word_group(struct store *s, struct ledger_head *end)
+/* Of s->common and s->payload, into s->leaf. */
+static int word_leaf(struct store *s, uint64_t at, struct str envelope,
+		     uint64_t seq)
+{
+	struct str common = buf_str(&s->common);
+	char *begin =
+		buf_reserve(&s->leaf, envelope.len + common.len + LINE_EXTRA);
+	char *p = begin;
+
+	if (!p)
+		return -ENOMEM;
+	p = put(p, STR("{\"v\":2,\"seq\":"));
+	p = put_uint(p, seq);
+	p = put(p, STR(",\"at\":"));
+	p = put_uint(p, at);
+	*p++ = ',';
+	p = put(p, envelope);
+	p = put(p, common);
+	if (s->payload.len > 0) {
+		char hex[LEDGER_HASH_LEN + 1];
+		struct digest d;
+
+		hash_raw(s->hash, buf_str(&s->payload), &d);
+		digest_hex(&d, hex);
+		p = put(p, STR(",\"payload\":\""));
+		p = put(p, (struct str){ hex, LEDGER_HASH_LEN });
+		*p++ = '"';
+	}
+	*p++ = '}';
+	buf_added(&s->leaf, (size_t)(p - begin));
+	return 0;
+}
+
+int store_word(struct store *s, uint64_t at, struct str envelope,
+	       struct str body, uint64_t seq)
+{
+	size_t salted;
+	int r;
+
+	buf_clear(&s->leaf);
+	buf_clear(&s->payload);
+	buf_clear(&s->common);
+	r = add_salt(s, &s->payload);
+	if (r != 0)
+		return r;
+	salted = s->payload.len;
+	record_split(body, &s->common, &s->payload);
+	if (s->payload.len == salted)
+		buf_clear(&s->payload); /* it has no members of its own */
+	else
+		(void)buf_addc(&s->payload, '}');
+	if (s->common.failed || s->payload.failed)
+		return -ENOMEM;
+	return word_leaf(s, at, envelope, seq);
+}
+
+/* One record onto s->frame. */
+static int word_record(struct store *s, const struct waiting *w,
+		       struct str envelope, struct str body, uint64_t seq)
+{
+	int r = store_word(s, w->at, envelope, body, seq);
+	struct payload p = { .text = buf_str(&s->payload) };
+
+	if (r != 0)
+		return r;
+	tile_add_entry(&s->frame, buf_str(&s->leaf));
+	payload_add(&s->frame, &p);
+	return s->frame.failed ? -ENOMEM : 0;
+}
+
+static int word_group(struct store *s)
 {
 	struct str group = buf_str(&s->group), envelope, body;
+	static const char head[JOURNAL_HEAD_BYTES];
 	uint64_t seq = s->next_seq;
 	struct waiting w;
 	int r = 0;
 
-	buf_clear(&s->lines);
+	buf_clear(&s->frame);
+	(void)buf_add(&s->frame, (struct str){ head, sizeof(head) });
 	while (r == 0 && next_waiting(&group, &w, &envelope, &body))
-		r = word_line(s, &w, envelope, body, end, seq++);
+		r = word_record(s, &w, envelope, body, seq++);
 	return r;
+}
+
+int store_add_own(struct store *s, struct str body)
+{
+	static const struct str envelope =
+		STR("\"session\":\"\",\"user\":\"\",\"task\":\"\"");
+	int r = store_word(s, clock_utc_ns(), envelope, body, s->next_seq);
+	struct payload p = { .text = buf_str(&s->payload) };
+
+	if (r == 0)
+		r = tree_add(&s->tree, buf_str(&s->leaf), &p);
+	if (r == 0)
+		s->next_seq++;
+	return r;
+}
+
+/* ---- the journal ---- */
+
+/* Fills in the head of the frame in @b, whose body follows it. */
+static void seal_frame(struct store *s, struct buf *b, enum journal_type type,
+		       uint64_t first, uint64_t number, size_t count,
+		       struct digest *last)
+{
+	struct str body = str_skip(buf_str(b), JOURNAL_HEAD_BYTES);
+	struct journal_frame f = { .type = type,
+				   .length = (uint32_t)body.len,
+				   .count = (uint32_t)count,
+				   .first = first,
+				   .number = number };
+
+	journal_digest(s->hash, last, &f, body, &f.digest);
+	journal_format(&f, b->ptr + b->off);
+	*last = f.digest;
 }
 
 /* The group did not become durable. */
@@ -447,66 +452,74 @@ static void forget_written(struct store *s)
 	s->n_waiting = 0;
 	if (s->group.size > BUF_KEEP_BYTES)
 		buf_done(&s->group);
-	if (s->lines.size > BUF_KEEP_BYTES)
-		buf_done(&s->lines);
+	if (s->frame.size > BUF_KEEP_BYTES)
+		buf_done(&s->frame);
 }
 
 static int make_clean(struct store *s)
 {
-	while (s->dirty) {
-		if (s->world.ftruncate(s->fd, (off_t)s->end.size) == 0)
-			s->dirty = false;
+	struct journal *j = &s->journal;
+
+	while (j->dirty) {
+		if (s->world.ftruncate(j->fd, (off_t)j->size) == 0)
+			j->dirty = false;
 		else if (errno != EINTR)
 			return neg_errno();
 	}
 	return 0;
 }
 
-/* The file is full: leave it for the next one. */
-static int rotate(struct store *s)
+/* What is durable now enters the tree; room for it was reserved. */
+static void enter_tree(struct store *s)
 {
-	struct ledger_head before = s->end;
-	int r;
+	struct str body = str_skip(buf_str(&s->frame), JOURNAL_HEAD_BYTES);
+	struct payload p;
+	struct str leaf;
 
-	if (s->end.size < s->file_bytes)
-		return 0;
-	if (s->end.file == LEDGER_FILES_MAX)
-		return -EFBIG;
-	if (s->head_fd != -1)
-		(void)fdatasync(s->head_fd); /* it may lag */
-	s->end.file++;
-	s->end.size = 0;
-	r = open_current(s);
-	if (r != 0)
-		s->end = before;
-	return r;
+	while (journal_next(&body, &leaf, &p))
+		ASSERT(tree_add(&s->tree, leaf, &p) == 0);
 }
 
 static int try_commit(struct store *s)
 {
-	struct ledger_head end;
+	struct journal *j = &s->journal;
+	struct digest last = j->last;
 	int r = make_clean(s);
 
 	if (r == 0)
-		r = rotate(s);
+		r = word_group(s);
+	if (r == 0)
+		r = tree_reserve(&s->tree, s->n_waiting, s->frame.len);
 	if (r != 0)
 		return r;
-	end = s->end;
-	r = word_group(s, &end);
-	if (r != 0)
-		return r;
-
-	s->dirty = true;
-	r = write_at(s, s->fd, buf_str(&s->lines), s->end.size);
+	seal_frame(s, &s->frame, JOURNAL_RECORDS, tree_size(&s->tree),
+		   s->next_seq + s->n_waiting, s->n_waiting, &last);
+	j->dirty = true;
+	r = store_write_at(s, j->fd, buf_str(&s->frame), j->size);
 	if (r == 0 && s->written)
 		s->written(s->owner);
 	if (r == 0)
-		r = sync_data(s, s->fd);
+		r = store_sync(s, j->fd);
 	if (r != 0)
 		return r;
-	s->dirty = false;
-	s->end = end;
+	j->dirty = false;
+	j->size += s->frame.len;
+	j->last = last;
+	enter_tree(s);
 	return 0;
+}
+
+/* What nobody settled meanwhile.  Only too much of it is a failure. */
+static int settle_late(struct store *s)
+{
+	int r = s->tree.n >= SETTLE_AT || s->journal.size >= 2 * s->file_bytes
+			? store_settle(s)
+			: 0;
+
+	return s->tree.leaves.len > TREE_WAITING_BYTES / 2 ||
+			       s->tree.payloads.len > TREE_WAITING_BYTES / 2
+		       ? r
+		       : 0;
 }
 
 int store_commit(struct store *s, uint64_t *ret_first_seq)
@@ -517,14 +530,171 @@ int store_commit(struct store *s, uint64_t *ret_first_seq)
 	*ret_first_seq = first;
 	if (s->n_waiting == 0)
 		return 0;
-	r = try_commit(s);
+	r = settle_late(s);
+	if (r == 0)
+		r = try_commit(s);
 	if (r != 0) {
 		forget_refused(s);
 		(void)make_clean(s); /* else before the next write */
 		return r;
 	}
-	s->next_seq = s->end.seq + 1;
-	(void)!write_head(s); /* it may lag */
+	s->next_seq += s->n_waiting;
 	forget_written(s);
 	return 0;
+}
+
+/* ---- what nobody waits for ---- */
+
+/* The records that are in no bundle, as the second frame of a journal. */
+static int add_rest(struct store *s, struct buf *b)
+{
+	struct str leaves = buf_str(&s->tree.leaves), leaf;
+	struct str payloads = buf_str(&s->tree.payloads);
+	struct payload p;
+
+	while (tile_next_entry(&leaves, &leaf) && payload_next(&payloads, &p)) {
+		tile_add_entry(b, leaf);
+		payload_add(b, &p);
+	}
+	return b->failed ? -ENOMEM : 0;
+}
+
+/* All of a new journal's first bytes into @b; *last is of its last frame. */
+static int word_journal(struct store *s, struct buf *b, struct digest *last)
+{
+	static const char head[JOURNAL_HEAD_BYTES];
+	AUTO(buf) struct buf rest = BUF_NULL;
+	int r;
+
+	*last = (struct digest){ { 0 } };
+	(void)buf_add(b, (struct str){ head, sizeof(head) });
+	tree_tiles_add(&s->tree, b);
+	if (b->failed)
+		return -ENOMEM;
+	seal_frame(s, b, JOURNAL_START, s->tree.written, s->next_seq,
+		   tree_tiles_count(&s->tree), last);
+	if (s->tree.n == 0)
+		return 0;
+	buf_init(&rest, FRAME_MAX);
+	(void)buf_add(&rest, (struct str){ head, sizeof(head) });
+	r = add_rest(s, &rest);
+	if (r != 0)
+		return r;
+	seal_frame(s, &rest, JOURNAL_RECORDS, s->tree.written, s->next_seq,
+		   s->tree.n, last);
+	return buf_add(b, buf_str(&rest)) ? 0 : -ENOMEM;
+}
+
+/* Takes the place of s->journal, and its file. */
+static int replace_journal(struct store *s, struct journal *take)
+{
+	char name[JOURNAL_NAME_SIZE];
+	struct journal before = s->journal;
+
+	journal_name(take->number, name);
+	if (renameat(s->dirfd, JOURNAL_NEW, s->dirfd, name) == -1)
+		return neg_errno();
+	s->journal = *take;
+	if (before.fd != -1)
+		(void)close(before.fd);
+	if (fsync(s->dirfd) == -1)
+		return neg_errno(); /* the old one stays: either will do */
+	if (before.number > 0) {
+		journal_name(before.number, name);
+		(void)unlinkat(s->dirfd, name, 0); /* else at the next start */
+	}
+	return 0;
+}
+
+int store_switch(struct store *s)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct journal j = { .number = s->journal.number + 1 };
+	AUTO(fd) int fd = -1;
+	int r = tree_settle(&s->tree);
+
+	if (r == 0)
+		r = tree_sync(&s->tree);
+	buf_init(&b, FRAME_MAX * 2);
+	if (r == 0)
+		r = word_journal(s, &b, &j.last);
+	if (r != 0)
+		return r;
+	if (j.number > JOURNAL_MAX)
+		return -EFBIG;
+	(void)unlinkat(s->dirfd, JOURNAL_NEW, 0); /* what a failure left */
+	fd = s->world.create(s->dirfd, JOURNAL_NEW);
+	if (fd == -1)
+		return neg_errno();
+	r = store_write_at(s, fd, buf_str(&b), 0);
+	if (r == 0)
+		r = store_sync(s, fd);
+	if (r != 0)
+		return r;
+	j.size = b.len;
+	j.fd = fd;
+	r = replace_journal(s, &j);
+	if (s->journal.fd == fd)
+		(void)TAKE_FD(fd);
+	return r;
+}
+
+int store_settle(struct store *s)
+{
+	int r = tree_settle(&s->tree);
+
+	if (r == 0 && s->journal.size >= s->file_bytes && !s->journal.dirty)
+		r = store_switch(s);
+	return r;
+}
+
+static int save_checkpoint(struct store *s)
+{
+	AUTO(buf) struct buf text = BUF_NULL;
+	AUTO(buf) struct buf note = BUF_NULL;
+	struct checkpoint c = {
+		.origin = str_of(note_signer_key(s->signers[0])->name),
+		.size = tree_size(&s->tree),
+	};
+	struct merkle_edge edge;
+	int r;
+
+	tree_edge(&s->tree, &edge);
+	ASSERT(edge.size == c.size);
+	merkle_root(&edge, s->hash, &c.root);
+	buf_init(&text, CHECKPOINT_MAX);
+	buf_init(&note, CHECKPOINT_MAX);
+	checkpoint_add(&text, &c);
+	r = note_sign(buf_str(&text), s->signers, s->n_signers, &note);
+	if (r == 0 && (text.failed || note.failed))
+		r = -ENOMEM;
+	if (r == 0)
+		r = tree_save_synced(&s->tree, CHECKPOINT_NAME, buf_str(&note));
+	return r;
+}
+
+bool store_is_behind(const struct store *s)
+{
+	return !s->published || s->published_size != tree_size(&s->tree);
+}
+
+uint64_t store_size(const struct store *s)
+{
+	return tree_size(&s->tree);
+}
+
+int store_publish(struct store *s)
+{
+	int r = store_settle(s);
+
+	if (r != 0 || !store_is_behind(s))
+		return r;
+	r = tree_write_partial(&s->tree);
+	if (r == 0)
+		r = save_checkpoint(s);
+	if (r == 0) {
+		s->published = true;
+		s->published_size = tree_size(&s->tree);
+	}
+	return r;
 }

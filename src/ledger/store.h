@@ -4,7 +4,9 @@
  *
  * Records are added to a group and become durable together with
  * store_commit(); what a successful commit covered is there after kill -9 or
- * power loss at any byte.  The layout is in doc/PROTOCOL.ledger.
+ * power loss at any byte.  What others read and verify, tiles and a signed
+ * checkpoint, follows with store_settle() and store_publish(), on which nobody
+ * waits.  The layout is in doc/PROTOCOL.ledger.
  */
 #pragma once
 
@@ -12,7 +14,7 @@
 
 #include "base/base.h"
 
-#define STORE_FILE_BYTES  ((uint64_t)64 * 1024 * 1024) /* then the next file */
+#define STORE_FILE_BYTES  ((uint64_t)8 * 1024 * 1024) /* then a new journal */
 #define STORE_GROUP_BYTES ((size_t)4 * 1024 * 1024) /* waiting to be written */
 
 struct store;
@@ -36,15 +38,16 @@ struct store_options {
 
 /* What store_open() found amiss; all of it is on the ledger's next record. */
 struct store_repair {
-	uint64_t torn_bytes; /* never acknowledged; moved to `torn-SEQ` */
+	uint64_t torn_bytes; /* never acknowledged; moved to a torn- file */
 	uint64_t lost;       /* records that had been acknowledged */
 	const char *damage;  /* NULL, or what is wrong with durable data */
 };
 
 /*
- * Create or recover the ledger in directory @dir, which is made when absent.
- * When something had to be repaired a ledger.torn record waits for the first
- * commit.  -EBUSY: another writer holds it.  @o, @ret_repair may be NULL.
+ * Create or recover the ledger in directory @dir, which is made when absent; a
+ * ledger of the first form is taken in.  When something had to be repaired a
+ * ledger.torn record says so, durably.  -EBUSY: another writer holds it.  @o,
+ * @ret_repair may be NULL.
  */
 must_check int store_open(struct store **ret, const char *dir,
 			  const struct store_options *o,
@@ -82,3 +85,21 @@ size_t store_waiting_bytes(const struct store *s); /* their size */
  * in the ledger, only records to keep are still waiting.
  */
 must_check int store_commit(struct store *s, uint64_t *ret_first_seq);
+
+/*
+ * Write the files of what became full, and a new journal when this one is
+ * long.  To be called when nobody waits.  A failure is no loss: the journal has
+ * it all; it is tried again, and a commit fails when too much has gathered.
+ */
+must_check int store_settle(struct store *s);
+/* store_settle(), and a checkpoint of all there is, signed. */
+must_check int store_publish(struct store *s);
+/*
+ * Another key from now on; *ret is its public half.  The old one signs for it,
+ * on the record and below one last checkpoint.
+ */
+struct note_key;
+must_check int store_change_key(struct store *s, struct note_key *ret);
+uint64_t store_size(const struct store *s); /* records in the tree */
+/* There is no checkpoint of the last record yet. */
+bool store_is_behind(const struct store *s);

@@ -24,18 +24,34 @@ static inline void test_dir_init(struct test_dir *d)
 	ASSERT(mkdtemp(d->path) != NULL);
 }
 
-/* Its files; there are no directories. */
-static inline void test_dir_empty(const struct test_dir *d)
+static inline void test_empty_at(int fd)
 {
-	DIR *dir = opendir(d->path);
+	DIR *dir = fdopendir(fd);
 	const struct dirent *e;
 
 	ASSERT(dir != NULL);
 	while ((e = readdir(dir)) != NULL) {
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			(void)unlinkat(dirfd(dir), e->d_name, 0);
+		int sub;
+
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		if (unlinkat(dirfd(dir), e->d_name, 0) == 0)
+			continue;
+		sub = openat(dirfd(dir), e->d_name,
+			     O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		ASSERT(sub != -1);
+		test_empty_at(sub);
+		ASSERT(unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR) == 0);
 	}
 	(void)closedir(dir);
+}
+
+static inline void test_dir_empty(const struct test_dir *d)
+{
+	int fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	ASSERT(fd != -1);
+	test_empty_at(fd);
 }
 
 static inline void test_dir_done(const struct test_dir *d)

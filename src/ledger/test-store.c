@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The store against cut files, flipped bytes, full disks and failing syncs.
- * After each of them: what was acknowledged is there, the chain is whole from
- * the first record to the last, and what was done about it is on the ledger.
+ * After each of them: what was acknowledged is there, the tree is whole from the
+ * first record to the last, and what was done about it is on the ledger.
  */
 #include "base/test.h"
+#include "ledger/checkpoint.h"
 #include "ledger/head.h"
 #include "ledger/reader.h"
 #include "ledger/record-parse.h"
 #include "ledger/test-dir.h"
 #include "ledger/verify.h"
 
-#define FIRST "000001.jsonl"
+#define FIRST "journal-000001"
 
 /* What the ledger says to a reader. */
 struct seen {
@@ -142,31 +143,97 @@ static void test_limits(void)
 	test_dir_done(&d);
 }
 
-static void test_rotates(void)
+static int publish(const struct test_dir *d)
 {
-	const struct store_options o = { .file_bytes = 1000 };
-	struct test_dir d;
+	AUTO(store) struct store *s = open_store(d, NULL);
+
+	return store_publish(s);
+}
+
+static void remove_name(const struct test_dir *d, const char *name)
+{
+	AUTO(fd) int fd = test_dir_open(d);
+
+	(void)unlinkat(fd, name, 0);
+}
+
+static bool there_is(const struct test_dir *d, const char *name)
+{
+	AUTO(fd) int fd = test_dir_open(d);
+	struct stat st;
+
+	return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Bundles, tiles and journals come and go. */
+static void test_bundles(void)
+{
+	const struct store_options o = { .file_bytes = 20000 };
 	struct verify_report rep;
+	struct test_dir d;
 
 	test_dir_init(&d);
 	for (uint64_t i = 0; i < 20; i++) {
 		AUTO(store) struct store *s = open_store(&d, &o);
 
-		CHECK_EQ(test_append(s, 2 * i + 1, 2 * i + 2), 0);
+		CHECK_EQ(test_append(s, 50 * i + 1, 50 * i + 50), 0);
+		CHECK_EQ(store_settle(s), 0);
+		CHECK_EQ(verify(&d), 0);
+		if (i % 3 == 0)
+			CHECK_EQ(store_publish(s), 0);
+		CHECK_EQ(verify(&d), 0);
 	}
+	CHECK_EQ(publish(&d), 0);
 
 	struct seen seen = look(&d);
 
-	CHECK_EQ(seen.records, 40);
-	CHECK_EQ(seen.n_sum, 40 * 41 / 2);
+	CHECK_EQ(seen.records, 1000);
+	CHECK_EQ(seen.n_sum, 1000 * 1001 / 2);
 	CHECK_EQ(seen.torn, 0);
 	CHECK_EQ(verify_dir(d.path, NULL, NULL, &rep), 0);
-	CHECK_EQ(rep.records, 40);
-	CHECK_EQ(rep.files > 5, true);
+	CHECK_EQ(rep.records, 1000);
+	CHECK_EQ(rep.size, 1000);
+	CHECK(!there_is(&d, FIRST));
+	CHECK(there_is(&d, "tile/entries/002") && there_is(&d, "tile/0/002") &&
+	      there_is(&d, "payload/002"));
+	CHECK(there_is(&d, "tile/entries/003.p/232") &&
+	      there_is(&d, "tile/0/003.p/232") &&
+	      there_is(&d, "tile/1/000.p/3"));
+	/* Only what is full has no partial form any more. */
+	CHECK(!there_is(&d, "tile/entries/002.p"));
 	test_dir_done(&d);
 }
 
-/* A copy of the ledger's first file and head, to start from again. */
+/* A crash before anything of a bundle was synced. */
+static void test_bundles_again(void)
+{
+	static const char *const lost[] = { "tile/entries/001", "tile/0/001",
+					    "payload/001", "tile/entries/000" };
+	struct test_dir d;
+
+	test_dir_init(&d);
+	{
+		AUTO(store) struct store *s = open_store(&d, NULL);
+
+		CHECK_EQ(test_append(s, 1, 600), 0);
+		CHECK_EQ(store_publish(s), 0);
+	}
+	for (size_t i = 0; i < N_ELEMS(lost); i++)
+		remove_name(&d, lost[i]);
+	CHECK_EQ(verify(&d), VERIFY_E_BROKEN);
+	CHECK_EQ(look(&d).records, 600);
+	CHECK_EQ(publish(&d), 0);
+	{
+		AUTO(store) struct store *s = open_store(&d, NULL);
+
+		CHECK_EQ(store_settle(s), 0);
+	}
+	CHECK_EQ(verify(&d), 0);
+	CHECK_EQ(look(&d).records, 600);
+	test_dir_done(&d);
+}
+
+/* A copy of the ledger's only journal and checkpoint, to start from again. */
 struct image {
 	struct buf file, head;
 };
@@ -174,7 +241,7 @@ struct image {
 static void image_take(struct image *i, const struct test_dir *d)
 {
 	test_file_read(d, FIRST, &i->file);
-	test_file_read(d, "head", &i->head);
+	test_file_read(d, "checkpoint", &i->head);
 }
 
 static void image_put(const struct image *i, const struct test_dir *d,
@@ -182,10 +249,18 @@ static void image_put(const struct image *i, const struct test_dir *d,
 {
 	struct str f = buf_str(&i->file);
 
-	test_dir_empty(d);
+	for (unsigned n = 1; n < 6; n++) {
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "journal-%06u", n);
+		remove_name(d, name);
+		(void)snprintf(name, sizeof(name), "torn-journal-%06u", n);
+		remove_name(d, name);
+	}
 	test_file_write(d, FIRST, (struct str){ f.ptr, len });
+	remove_name(d, "checkpoint");
 	if (head)
-		test_file_write(d, "head", buf_str(&i->head));
+		test_file_write(d, "checkpoint", buf_str(&i->head));
 }
 
 static void image_done(struct image *i)
@@ -195,8 +270,8 @@ static void image_done(struct image *i)
 }
 
 /*
- * Records 1..acked are acknowledged, the rest up to @all only written: as a
- * crash before fdatasync leaves it.
+ * Records 1..acked are acknowledged and below the checkpoint, the rest up to
+ * @all only written, each as a frame: as a crash before fdatasync leaves it.
  */
 static void make_image(struct image *i, const struct test_dir *d,
 		       uint64_t acked, uint64_t all, size_t *ret_acked_len)
@@ -206,15 +281,17 @@ static void make_image(struct image *i, const struct test_dir *d,
 	{
 		AUTO(store) struct store *s = open_store(d, NULL);
 
-		if (acked > 0)
-			CHECK_EQ(test_append(s, 1, acked), 0);
+		for (uint64_t n = 1; n <= acked; n++)
+			CHECK_EQ(test_append(s, n, n), 0);
+		CHECK_EQ(store_publish(s), 0);
 	}
 	image_take(i, d);
 	*ret_acked_len = i->file.len;
-	if (all > acked) {
+	{
 		AUTO(store) struct store *s = open_store(d, NULL);
 
-		CHECK_EQ(test_append(s, acked + 1, all), 0);
+		for (uint64_t n = acked + 1; n <= all; n++)
+			CHECK_EQ(test_append(s, n, n), 0);
 	}
 	image_take(&more, d);
 	buf_done(&i->file);
@@ -222,24 +299,45 @@ static void make_image(struct image *i, const struct test_dir *d,
 	i->file = more.file;
 }
 
-static size_t count_lines(struct str s)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.len; i++)
-		n += s.ptr[i] == '\n';
-	return n;
-}
-
-/* Open, append one record, look.  All must go well. */
-static struct seen restart(const struct test_dir *d, struct store_repair *ret)
+static struct seen restart(const struct test_dir *d, struct store_repair *rep)
 {
 	AUTO(store) struct store *s = NULL;
 
-	CHECK_EQ(store_open(&s, d->path, NULL, ret), 0);
+	CHECK_EQ(store_open(&s, d->path, NULL, rep), 0);
 	if (s)
-		CHECK_EQ(test_append(s, 0, 0), 0);
+		CHECK_EQ(test_append(s, 1000, 1000), 0);
 	return look(d);
+}
+
+/* The journal ends after @len bytes, or holds zeros from there. */
+static void check_tail(struct image *im, const struct test_dir *d, size_t len,
+		       size_t acked, bool zeros)
+{
+	AUTO(buf) struct buf keep = BUF_NULL;
+	char *p = im->file.ptr + im->file.off;
+	struct store_repair rep;
+	struct seen seen;
+
+	buf_init(&keep, im->file.len);
+	CHECK(buf_add(&keep, buf_str(&im->file)));
+	if (zeros)
+		memset(p + len, 0, im->file.len - len);
+	image_put(im, d, zeros ? im->file.len : len, true);
+	memcpy(p, buf_str(&keep).ptr, keep.len);
+	seen = restart(d, &rep);
+	if (len >= acked) {
+		CHECK(!rep.damage && rep.lost == 0);
+		CHECK(seen.records >= 3 + 1);
+		CHECK_EQ(seen.torn, rep.torn_bytes > 0 ? 1 : 0);
+		CHECK_EQ(verify(d), 0);
+	} else {
+		CHECK(rep.damage && rep.lost > 0);
+		CHECK_EQ(seen.lost, rep.lost);
+		CHECK_EQ(verify(d), VERIFY_E_BROKEN);
+	}
+	CHECK_EQ(seen.last_seq >= 3 + 1, true);
+	(void)restart(d, &rep);
+	CHECK(!rep.damage && rep.torn_bytes == 0);
 }
 
 static void test_cut_at_every_byte(void)
@@ -249,94 +347,18 @@ static void test_cut_at_every_byte(void)
 	size_t acked = 0;
 
 	test_dir_init(&d);
-	make_image(&im, &d, 2, 5, &acked);
-	for (size_t len = 0; len <= im.file.len; len++) {
-		struct str left = { buf_str(&im.file).ptr, len };
-		size_t lines = count_lines(left), torn = len;
-		struct store_repair rep;
-
-		image_put(&im, &d, len, true);
-		while (torn > 0 && left.ptr[torn - 1] != '\n')
-			torn--;
-		torn = len - torn;
-
-		struct seen seen = restart(&d, &rep);
-
-		CHECK_EQ(rep.torn_bytes, torn);
-		CHECK_EQ(rep.lost, lines < 2 ? 2 - lines : 0);
-		CHECK_EQ(rep.damage != NULL, len < acked);
-		CHECK_EQ(seen.torn, torn > 0 || len < acked);
-		CHECK_EQ(seen.lost, rep.lost);
-		CHECK_EQ(seen.records, lines + seen.torn + 1);
-		/* Damage stays visible, a torn tail is no damage. */
-		CHECK_EQ(verify(&d), len < acked ? VERIFY_E_BROKEN : 0);
-		/* And then all is quiet. */
-		(void)restart(&d, &rep);
-		CHECK_EQ(rep.torn_bytes + rep.lost, 0);
-		CHECK_EQ(rep.damage != NULL, false);
-		if (test_failures) {
-			printf("# cut at %zu\n", len);
-			break;
-		}
+	make_image(&im, &d, 3, 6, &acked);
+	/* From the end: what damage leaves has other partial tiles. */
+	for (size_t len = im.file.len + 1; len-- > 0 && !test_failures;) {
+		check_tail(&im, &d, len, acked, false);
+		if (len < im.file.len)
+			check_tail(&im, &d, len, acked, true);
+		if (test_failures)
+			printf("# at %zu of %zu, acked %zu\n", len, im.file.len,
+			       acked);
 	}
 	image_done(&im);
 	test_dir_done(&d);
-}
-
-static void test_cut_without_head(void)
-{
-	struct test_dir d;
-	struct image im;
-	size_t acked = 0;
-
-	test_dir_init(&d);
-	make_image(&im, &d, 2, 3, &acked);
-	for (size_t len = 0; len <= im.file.len && !test_failures; len++) {
-		struct str left = { buf_str(&im.file).ptr, len };
-		struct store_repair rep;
-		size_t lines = count_lines(left);
-
-		image_put(&im, &d, len, false);
-		CHECK_EQ(verify(&d), len > 0 ? VERIFY_E_BROKEN : -ENOENT);
-
-		struct seen seen = restart(&d, &rep);
-
-		CHECK_EQ(rep.damage != NULL, lines > 0);
-		CHECK_EQ(seen.records, lines + seen.torn + 1);
-		CHECK_EQ(seen.torn, len > 0);
-		CHECK_EQ(verify(&d), lines > 0 ? VERIFY_E_BROKEN : 0);
-	}
-	image_done(&im);
-	test_dir_done(&d);
-}
-
-static void check_flip(struct image *im, const struct test_dir *d, size_t at,
-		       size_t acked)
-{
-	char *byte = im->file.ptr + im->file.off + at;
-	struct store_repair rep;
-
-	*byte ^= 0x11;
-	image_put(im, d, im->file.len, true);
-
-	bool in_acked = at < acked;
-	int before = verify(d);
-
-	if (in_acked)
-		CHECK_EQ(before, VERIFY_E_BROKEN);
-
-	struct seen seen = restart(d, &rep);
-
-	/* A flip is never silently accepted where it was acknowledged. */
-	if (in_acked)
-		CHECK_EQ(verify(d), VERIFY_E_BROKEN);
-	else
-		CHECK_EQ(verify(d), 0);
-	CHECK_EQ(seen.records >= (in_acked ? 1 : 3), true);
-	/* All bytes are somewhere: in the ledger or in torn-*. */
-	if (rep.torn_bytes > 0)
-		CHECK_EQ(seen.torn, 1);
-	*byte ^= 0x11;
 }
 
 static void test_flip_every_byte(void)
@@ -346,20 +368,27 @@ static void test_flip_every_byte(void)
 	size_t acked = 0;
 
 	test_dir_init(&d);
-	make_image(&im, &d, 2, 4, &acked);
-	for (size_t at = 0; at < im.file.len; at++) {
-		check_flip(&im, &d, at, acked);
-		if (test_failures) {
+	make_image(&im, &d, 3, 5, &acked);
+	for (size_t at = im.file.len; at-- > 0 && !test_failures;) {
+		struct store_repair rep;
+
+		im.file.ptr[im.file.off + at] ^= 0x11;
+		image_put(&im, &d, im.file.len, true);
+		CHECK_EQ(verify(&d), at < acked ? VERIFY_E_BROKEN : 0);
+		(void)restart(&d, &rep);
+		im.file.ptr[im.file.off + at] ^= 0x11;
+		CHECK(rep.torn_bytes > 0);
+		CHECK_EQ(rep.damage != NULL, at < acked);
+		CHECK_EQ(verify(&d), at < acked ? VERIFY_E_BROKEN : 0);
+		if (test_failures)
 			printf("# flip at %zu of %zu, acked %zu\n", at,
 			       im.file.len, acked);
-			break;
-		}
 	}
 	image_done(&im);
 	test_dir_done(&d);
 }
 
-static void test_flip_head(void)
+static void test_flip_checkpoint(void)
 {
 	struct test_dir d;
 	struct image im;
@@ -369,57 +398,26 @@ static void test_flip_head(void)
 	make_image(&im, &d, 2, 2, &acked);
 	for (size_t at = 0; at < im.head.len && !test_failures; at++) {
 		struct store_repair rep;
+		struct seen seen;
 
 		im.head.ptr[im.head.off + at] ^= 0x01;
 		image_put(&im, &d, im.file.len, true);
 		CHECK_EQ(verify(&d), VERIFY_E_BROKEN);
-
-		struct seen seen = restart(&d, &rep);
-
-		CHECK_EQ(rep.damage != NULL, true);
+		seen = restart(&d, &rep);
+		CHECK(rep.damage != NULL);
 		CHECK_EQ(rep.torn_bytes, 0);
 		CHECK_EQ(seen.records, 4);
 		im.head.ptr[im.head.off + at] ^= 0x01;
+		if (test_failures)
+			printf("# flip at %zu\n", at);
 	}
-	image_done(&im);
-	test_dir_done(&d);
-}
+	/* And without it. */
+	struct store_repair rep;
 
-/*
- * After a power failure any block that was not synced may be missing, and the
- * size may be there without the data.
- */
-static void test_lost_blocks(void)
-{
-	static char zeros[65536];
-	struct test_dir d;
-	struct image im;
-	size_t acked = 0;
-	const size_t block = 48; /* several to a line, so all cases come by */
-
-	test_dir_init(&d);
-	make_image(&im, &d, 3, 8, &acked);
-	for (size_t at = acked; at < im.file.len && !test_failures;
-	     at += block / 3) {
-		for (unsigned to_end = 0; to_end < 2; to_end++) {
-			AUTO(buf) struct buf keep = BUF_NULL;
-			char *p = im.file.ptr + im.file.off;
-			size_t len = im.file.len - at;
-			struct store_repair rep;
-
-			if (!to_end && len > block)
-				len = block;
-			buf_init(&keep, sizeof(zeros));
-			CHECK_EQ(buf_add(&keep, buf_str(&im.file)), true);
-			memset(p + at, 0, len);
-			image_put(&im, &d, im.file.len, true);
-			CHECK_EQ(restart(&d, &rep).records >= 3 + 2, true);
-			CHECK_EQ(rep.damage == NULL && rep.torn_bytes > 0,
-				 true);
-			CHECK_EQ(verify(&d), 0);
-			memcpy(p, buf_str(&keep).ptr, keep.len);
-		}
-	}
+	image_put(&im, &d, im.file.len, false);
+	CHECK_EQ(verify(&d), VERIFY_E_BROKEN);
+	(void)restart(&d, &rep);
+	CHECK(rep.damage != NULL);
 	image_done(&im);
 	test_dir_done(&d);
 }
@@ -440,33 +438,28 @@ static void test_any_damage(void)
 
 	test_dir_init(&d);
 	make_image(&im, &d, 4, 7, &acked);
-	for (unsigned round = 0; round < 400 && !test_failures; round++) {
-		AUTO(buf) struct buf file = BUF_NULL;
-		AUTO(buf) struct buf head = BUF_NULL;
+	for (unsigned round = 0; round < 300 && !test_failures; round++) {
+		struct image m = { 0 };
 		size_t len = random_next(&rnd) % (im.file.len + 1);
 		struct store_repair rep;
 
-		buf_init(&file, 65536);
-		buf_init(&head, LEDGER_HEAD_BYTES);
-		(void)buf_add(&file, buf_str(&im.file));
-		(void)buf_add(&head, buf_str(&im.head));
+		buf_init(&m.file, 65536);
+		buf_init(&m.head, 65536);
+		(void)buf_add(&m.file, buf_str(&im.file));
+		(void)buf_add(&m.head, buf_str(&im.head));
 		for (unsigned n = random_next(&rnd) % 4; n > 0; n--)
-			file.ptr[random_next(&rnd) % file.len] =
+			m.file.ptr[random_next(&rnd) % m.file.len] =
 				(char)random_next(&rnd);
 		if (round % 3 == 0)
-			head.ptr[random_next(&rnd) % head.len] =
+			m.head.ptr[random_next(&rnd) % m.head.len] =
 				(char)random_next(&rnd);
-		test_dir_empty(&d);
-		if (round % 5 != 0)
-			len = file.len;
-		test_file_write(&d, FIRST,
-				(struct str){ buf_str(&file).ptr, len });
-		if (round % 7 != 0)
-			test_file_write(&d, "head", buf_str(&head));
+		image_put(&m, &d, round % 5 != 0 ? m.file.len : len,
+			  round % 7 != 0);
+		image_done(&m);
 		(void)restart(&d, &rep);
 		CHECK_EQ(verify(&d) >= 0, true);
 		(void)restart(&d, &rep);
-		CHECK_EQ(rep.damage == NULL && rep.torn_bytes == 0, true);
+		CHECK(!rep.damage && rep.torn_bytes == 0);
 		if (test_failures)
 			printf("# round %u\n", round);
 	}
@@ -474,69 +467,36 @@ static void test_any_damage(void)
 	test_dir_done(&d);
 }
 
-/* After a power failure head may be old, by a file too. */
-static void test_old_head(void)
-{
-	const struct store_options o = { .file_bytes = 600 };
-	AUTO(buf) struct buf head = BUF_NULL;
-	struct test_dir d;
-	struct store_repair rep;
-
-	test_dir_init(&d);
-	for (uint64_t i = 1; i <= 8; i++) {
-		AUTO(store) struct store *s = open_store(&d, &o);
-
-		CHECK_EQ(test_append(s, i, i), 0);
-		if (i == 2) {
-			test_file_read(&d, "head", &head);
-		}
-	}
-	test_file_write(&d, "head", buf_str(&head));
-	CHECK_EQ(verify(&d), 0);
-
-	struct seen seen = restart(&d, &rep);
-
-	CHECK_EQ(rep.damage == NULL && rep.torn_bytes == 0, true);
-	CHECK_EQ(seen.records, 9);
-	CHECK_EQ(verify(&d), 0);
-	test_dir_done(&d);
-}
-
-/* A crash between the steps of a repair loses no step of it. */
-static void test_repair_is_repeated(void)
+/* The journal is gone: what is in bundles is found again. */
+static void test_without_journal(void)
 {
 	struct test_dir d;
-	struct image im;
-	size_t acked = 0;
 	struct store_repair rep;
+	struct seen seen;
 
 	test_dir_init(&d);
-	make_image(&im, &d, 2, 3, &acked);
-	image_put(&im, &d, im.file.len - 5, true);
-	/* Cut and kept, but the record never came. */
-	for (unsigned i = 0; i < 3; i++) {
-		AUTO(store) struct store *s = NULL;
-
-		CHECK_EQ(store_open(&s, d.path, NULL, &rep), 0);
-		CHECK_EQ(rep.torn_bytes, im.file.len - 5 - acked);
-		CHECK_EQ(store_waiting(s), 1);
-	}
-	/* The record itself was torn. */
 	{
-		AUTO(fd) int dirfd = test_dir_open(&d);
-		AUTO(fd)
-		int fd = openat(dirfd, FIRST, O_WRONLY | O_APPEND | O_CLOEXEC);
+		AUTO(store) struct store *s = open_store(&d, NULL);
 
-		CHECK_EQ(fd_write_full(fd, "{\"v\":1,", 7), 0);
+		CHECK_EQ(test_append(s, 1, 600), 0);
+		CHECK_EQ(store_publish(s), 0);
 	}
-
-	struct seen seen = restart(&d, &rep);
-
-	CHECK_EQ(rep.torn_bytes, im.file.len - 5 - acked + 7);
-	CHECK_EQ(seen.torn, 1);
-	CHECK_EQ(seen.records, 4);
-	CHECK_EQ(verify(&d), 0);
-	image_done(&im);
+	remove_name(&d, FIRST);
+	CHECK_EQ(verify(&d), VERIFY_E_BROKEN);
+	CHECK_EQ(look(&d).records, 512);
+	seen = restart(&d, &rep);
+	CHECK(rep.damage != NULL);
+	CHECK_EQ(rep.lost, 88);
+	CHECK_EQ(seen.records, 514);
+	CHECK_EQ(seen.last_seq, 602);
+	CHECK_EQ(verify(&d), VERIFY_E_BROKEN);
+	/* And with a bundle that is none. */
+	remove_name(&d, "journal-000001");
+	remove_name(&d, "journal-000002");
+	test_file_write(&d, "tile/entries/001", STR("no bundle"));
+	seen = restart(&d, &rep);
+	CHECK(rep.damage != NULL);
+	CHECK(there_is(&d, "torn-bundle-1"));
 	test_dir_done(&d);
 }
 
@@ -679,10 +639,44 @@ static void test_dies_while_failing(void)
 	test_dir_done(&d);
 }
 
-static void test_fails_to_rotate(void)
+/* A crash between the steps of a repair loses no step of it. */
+static void test_repair_is_repeated(void)
+{
+	const struct store_options o = { .world = &bad_world };
+	struct test_dir d;
+	struct image im;
+	size_t acked = 0;
+	struct store_repair rep;
+
+	test_dir_init(&d);
+	world_is_fine();
+	make_image(&im, &d, 2, 3, &acked);
+	for (int n = 0; n < 4; n++) {
+		struct store *s = NULL;
+		struct seen seen;
+
+		image_put(&im, &d, im.file.len - 5, true);
+		world.error = EIO;
+		world.write_in = n < 2 ? 0 : -1;
+		world.sync_in = n == 2 ? 0 : -1;
+		world.create_in = n == 3 ? 0 : -1;
+		CHECK_EQ(store_open(&s, d.path, &o, &rep), -EIO);
+		world_is_fine();
+		seen = restart(&d, &rep);
+		CHECK_EQ(rep.torn_bytes, im.file.len - 5 - acked);
+		CHECK_EQ(seen.torn, 1);
+		CHECK_EQ(seen.records, 4);
+		CHECK_EQ(verify(&d), 0);
+	}
+	image_done(&im);
+	test_dir_done(&d);
+}
+
+/* Bundles and journals that cannot be written are no reason to refuse. */
+static void test_fails_to_settle(void)
 {
 	const struct store_options o = { .world = &bad_world,
-					 .file_bytes = 300 };
+					 .file_bytes = 3000 };
 	struct test_dir d;
 
 	test_dir_init(&d);
@@ -690,106 +684,192 @@ static void test_fails_to_rotate(void)
 
 	AUTO(store) struct store *s = open_store(&d, &o);
 
-	CHECK_EQ(test_append(s, 1, 2), 0);
+	CHECK_EQ(test_append(s, 1, 600), 0);
 	world.create_in = 0;
 	world.error = ENOSPC;
-	CHECK_EQ(test_append(s, 3, 3), -ENOSPC);
+	CHECK_EQ(store_settle(s), -ENOSPC);
+	CHECK_EQ(store_publish(s), -ENOSPC);
+	CHECK_EQ(test_append(s, 601, 700), 0);
+	CHECK_EQ(look(&d).records, 700);
+	CHECK_EQ(verify(&d), 0);
+	for (int n = 1; n < 12 && !test_failures; n++) {
+		world_is_fine();
+		world.create_in = n;
+		(void)!store_publish(s);
+		CHECK_EQ(look(&d).records, 700);
+		CHECK_EQ(verify(&d), 0);
+	}
 	world_is_fine();
-	CHECK_EQ(test_append(s, 3, 3), 0);
-	CHECK_EQ(look(&d).records, 3);
-	/* Made, but nothing written to it. */
-	world.write_in = 0;
-	CHECK_EQ(test_append(s, 4, 6), -ENOSPC);
-	world_is_fine();
-	CHECK_EQ(test_append(s, 4, 6), 0);
-	CHECK_EQ(look(&d).records, 6);
+	CHECK_EQ(store_publish(s), 0);
+	CHECK_EQ(look(&d).records, 700);
 	CHECK_EQ(verify(&d), 0);
 	test_dir_done(&d);
 }
 
-/* An empty last file, as a crash right after its creation leaves. */
-static void test_empty_last_file(void)
+/* ---- keys ---- */
+
+static int verify_with(const struct test_dir *d, const char *seen,
+		       struct str key, struct verify_report *rep)
 {
+	const struct verify_options o = { .key = key, .seen = seen };
+
+	return verify_ledger(d->path, &o, NULL, NULL, rep);
+}
+
+static void test_keys(void)
+{
+	struct verify_report first, rep;
+	char seen[160], key[NOTE_VKEY_SIZE];
+	struct note_key k;
 	struct test_dir d;
-	struct store_repair rep;
+	AUTO(buf) struct buf before = BUF_NULL;
 
 	test_dir_init(&d);
+	(void)snprintf(seen, sizeof(seen), "%s-seen", d.path);
 	{
 		AUTO(store) struct store *s = open_store(&d, NULL);
 
-		CHECK_EQ(test_append(s, 1, 3), 0);
+		CHECK_EQ(test_append(s, 1, 300), 0);
+		CHECK_EQ(store_publish(s), 0);
+		CHECK_EQ(verify_with(&d, seen, STR(""), &first), 0);
+		CHECK(!first.key_was_told);
+		(void)snprintf(key, sizeof(key), "%s", first.key);
+		test_file_read(&d, "checkpoint", &before);
+		CHECK_EQ(store_change_key(s, &k), 0);
+		CHECK_EQ(verify_with(&d, seen, STR(""), &rep), 0);
+		CHECK(rep.key_was_told && rep.since == 300);
+		CHECK(strcmp(rep.key, key) != 0);
+		CHECK_EQ(test_append(s, 301, 310), 0);
+		CHECK_EQ(store_publish(s), 0);
 	}
-	test_file_write(&d, "000002.jsonl", (struct str){ 0 });
-	CHECK_EQ(verify(&d), 0);
+	CHECK(!there_is(&d, "key.new"));
+	CHECK_EQ(verify_with(&d, seen, STR(""), &rep), 0);
+	/* From the old key the new one follows; of another one nothing does. */
+	CHECK_EQ(verify_with(&d, NULL, str_of(key), &rep), 0);
+	CHECK_EQ(verify_with(&d, NULL, STR("not a key"), &rep), -EINVAL);
 
-	struct seen seen = restart(&d, &rep);
+	/* What was, signed by who may: but it is shorter than it was. */
+	test_file_write(&d, "checkpoint", buf_str(&before));
+	CHECK_EQ(verify_with(&d, seen, STR(""), &rep), VERIFY_E_BROKEN);
 
-	CHECK_EQ(seen.records, 4);
-	CHECK_EQ(rep.damage == NULL && rep.torn_bytes == 0, true);
-	CHECK_EQ(verify(&d), 0);
-	/* Torn right at the start of a new file. */
-	test_file_write(&d, "000003.jsonl", STR("{\"v\":"));
-	seen = restart(&d, &rep);
-	CHECK_EQ(rep.torn_bytes, 5);
-	CHECK_EQ(seen.records, 6);
-	CHECK_EQ(verify(&d), 0);
-	test_dir_done(&d);
-}
-
-static void test_removed_files(void)
-{
-	const struct store_options o = { .file_bytes = 300 };
-	struct test_dir d;
-	struct store_repair rep;
-
-	test_dir_init(&d);
-	for (uint64_t i = 1; i <= 9; i++) {
-		AUTO(store) struct store *s = open_store(&d, &o);
-
-		CHECK_EQ(test_append(s, i, i), 0);
-	}
-
-	AUTO(fd) int fd = test_dir_open(&d);
-
-	CHECK_EQ(unlinkat(fd, "000002.jsonl", 0), 0);
-	CHECK_EQ(verify(&d), VERIFY_E_BROKEN);
+	/* Everything made anew, by another key. */
 	test_dir_empty(&d);
 	{
 		AUTO(store) struct store *s = open_store(&d, NULL);
 
-		CHECK_EQ(test_append(s, 1, 3), 0);
+		CHECK_EQ(test_append(s, 1, 400), 0);
+		CHECK_EQ(store_publish(s), 0);
 	}
-	/* Everything but head is gone: numbers go on after the lost ones. */
-	CHECK_EQ(unlinkat(fd, FIRST, 0), 0);
-	CHECK_EQ(verify(&d), VERIFY_E_BROKEN);
+	CHECK_EQ(verify(&d), 0);
+	CHECK_EQ(verify_with(&d, seen, STR(""), &rep), VERIFY_E_BROKEN);
+	CHECK_EQ(verify_with(&d, NULL, str_of(key), &rep), VERIFY_E_BROKEN);
 
-	struct seen seen = restart(&d, &rep);
+	/* A key that is gone is another key. */
+	struct store_repair repair;
 
-	CHECK_EQ(rep.lost, 3);
-	CHECK_EQ(seen.last_seq, 5);
+	remove_name(&d, "key");
+	(void)restart(&d, &repair);
+	CHECK(repair.damage != NULL);
 	CHECK_EQ(verify(&d), VERIFY_E_BROKEN);
+	(void)unlink(seen);
 	test_dir_done(&d);
 }
 
-/* A kept file of a history that is lost is not an interrupted repair. */
-static void test_old_torn_file(void)
+/* ---- the first form ---- */
+
+static void add_old_line(struct hash *h, unsigned seq, char prev[65],
+			 struct buf *b)
 {
+	char line[512];
+	int n = snprintf(line, sizeof(line),
+			 "{\"v\":1,\"seq\":%u,\"at\":5,\"session\":\"0abc\","
+			 "\"user\":\"u\",\"task\":\"\",\"kind\":\"net.grant\","
+			 "\"verdict\":\"allow\",\"trust\":\"kernel\","
+			 "\"count\":1,\"n\":%u,\"prev\":\"%s\"}",
+			 seq, seq, prev);
+
+	CHECK_EQ(hash_hex(h, (struct str){ line, (size_t)n }, prev), 0);
+	(void)buf_add(b, (struct str){ line, (size_t)n });
+	(void)buf_addc(b, '\n');
+}
+
+/* @n records in two files, as the first form has them. */
+static void make_old(const struct test_dir *d, unsigned n)
+{
+	struct ledger_head head = { .seq = n, .file = 2 };
+	char prev[65] = LEDGER_HASH_ZERO, text[LEDGER_HEAD_BYTES];
+	AUTO(hash) struct hash *h = NULL;
+
+	CHECK_EQ(hash_new(&h), 0);
+	for (unsigned file = 1; file <= 2; file++) {
+		AUTO(buf) struct buf b = BUF_NULL;
+		char name[LEDGER_NAME_SIZE];
+
+		buf_init(&b, 1 << 20);
+		for (unsigned i = file == 1 ? 1 : n / 2 + 1;
+		     i <= (file == 1 ? n / 2 : n); i++)
+			add_old_line(h, i, prev, &b);
+		ledger_file_name(file, name);
+		test_file_write(d, name, buf_str(&b));
+		head.size = b.len;
+	}
+	memcpy(head.hash, prev, sizeof(head.hash));
+	ledger_head_format(&head, text);
+	test_file_write(d, "head", (struct str){ text, sizeof(text) });
+}
+
+static void test_first_form(void)
+{
+	const struct store_options o = { .world = &bad_world };
+	struct verify_report rep;
 	struct test_dir d;
-	struct store_repair rep;
+	struct seen seen;
 
 	test_dir_init(&d);
-	/* Record 4 told of it once; nothing else is left of that time. */
-	test_file_write(&d, "torn-000000000004", STR("cut bytes"));
+	for (int fail = 0; fail < 14 && !test_failures; fail++) {
+		struct store_repair repair;
+		struct store *s = NULL;
 
-	struct seen seen = restart(&d, &rep);
+		test_dir_empty(&d);
+		make_old(&d, 700);
+		/* What crashes in between is done again. */
+		world_is_fine();
+		world.error = EIO;
+		world.create_in = fail;
+		if (store_open(&s, d.path, &o, &repair) == 0)
+			store_free(s);
+		world_is_fine();
+		seen = restart(&d, &repair);
+		CHECK(!repair.damage && repair.torn_bytes == 0);
+		CHECK_EQ(seen.records, 702); /* ledger.first, and one more */
+		CHECK_EQ(seen.last_seq, 702);
+		CHECK_EQ(verify_dir(d.path, NULL, NULL, &rep), 0);
+		CHECK_EQ(rep.first_form, 700);
+		CHECK(there_is(&d, "first/000001.jsonl") &&
+		      there_is(&d, "first/000002.jsonl") &&
+		      there_is(&d, "first/head"));
+		CHECK(!there_is(&d, "000001.jsonl") && !there_is(&d, "head"));
+		if (test_failures)
+			printf("# fail %d\n", fail);
+	}
+	test_dir_done(&d);
+}
 
-	CHECK_EQ(rep.lost, 3);
-	CHECK_EQ(rep.damage != NULL, true);
-	CHECK_EQ(seen.last_seq, 5);
+/* Damage of the first form stays damage. */
+static void test_first_form_damaged(void)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct store_repair repair;
+	struct test_dir d;
+
+	test_dir_init(&d);
+	make_old(&d, 20);
+	test_file_read(&d, "000002.jsonl", &b);
+	test_file_write(&d, "000002.jsonl",
+			(struct str){ buf_str(&b).ptr, b.len - 400 });
+	CHECK_EQ(restart(&d, &repair).records, 21);
+	CHECK(repair.lost == 2 && repair.damage && repair.torn_bytes > 0);
 	CHECK_EQ(verify(&d), VERIFY_E_BROKEN);
-	seen = restart(&d, &rep);
-	CHECK_EQ(rep.damage == NULL && rep.torn_bytes == 0, true);
-	CHECK_EQ(seen.last_seq, 6);
 	test_dir_done(&d);
 }
 
@@ -799,21 +879,20 @@ int main(void)
 		{ "appends and goes on", test_appends },
 		{ "one writer at a time", test_one_writer },
 		{ "limits", test_limits },
-		{ "rotates", test_rotates },
-		{ "cut at every byte", test_cut_at_every_byte },
-		{ "cut at every byte, without head", test_cut_without_head },
+		{ "bundles, tiles, journals", test_bundles },
+		{ "bundles that were not synced", test_bundles_again },
+		{ "cut and zeroed at every byte", test_cut_at_every_byte },
 		{ "every byte flipped", test_flip_every_byte },
-		{ "every byte of head flipped", test_flip_head },
-		{ "lost blocks", test_lost_blocks },
+		{ "every byte of the checkpoint", test_flip_checkpoint },
 		{ "any damage", test_any_damage },
-		{ "an old head", test_old_head },
+		{ "without its journal", test_without_journal },
 		{ "a repair that is cut off", test_repair_is_repeated },
 		{ "failures of the disk", test_failures_of_the_disk },
 		{ "dies while the disk fails", test_dies_while_failing },
-		{ "fails to rotate", test_fails_to_rotate },
-		{ "an empty last file", test_empty_last_file },
-		{ "removed files", test_removed_files },
-		{ "an old torn file", test_old_torn_file },
+		{ "bundles that cannot be written", test_fails_to_settle },
+		{ "keys, their change, and others", test_keys },
+		{ "the first form is taken in", test_first_form },
+		{ "and its damage stays damage", test_first_form_damaged },
 	};
 
 	return test_main(tests, N_ELEMS(tests));

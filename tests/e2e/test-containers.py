@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 import harness
+import ledgerfile
 from harness import (AS_ROOT, BAWN, LANDLOCK, World, check, contains, equal,
                      landlock_abi, main, skip, test)
 
@@ -233,8 +234,7 @@ def stock_landlock():
             contains(r.out, f'caps 0 uid {own}', f'{steps}')
             b.stop_daemon()
             up = f'{layers}/{n}/up' if AS_ROOT else ''
-            with open(f'{up}{b.state}/ledger/000001.jsonl') as f:
-                rows = [json.loads(x) for x in f]
+            rows = ledgerfile.rows(f'{up}{b.state}/ledger')
             check(any(x.get('layer.backend') == 'landlock' for x in rows),
                   f'{steps}: no layer.backend')
             check(any(x['kind'] == 'net.refuse' and

@@ -9,14 +9,9 @@ import signal
 import subprocess
 import time
 
+import ledgerfile
 from harness import (World, alive, check, contains, descendants, equal, main,
                      test, wait_for)
-
-
-def ledger_files(w):
-    where = w.state + '/ledger'
-    return sorted(os.path.join(where, f) for f in os.listdir(where)
-                  if f.endswith('.jsonl'))
 
 
 def fresh(n=3):
@@ -26,28 +21,43 @@ def fresh(n=3):
     return w
 
 
-@test('each line carries the hash of the line before')
-def chain():
+def ledger(w):
+    return w.state + '/ledger'
+
+
+@test('leaves, payloads, tree and checkpoint are what the document says')
+def form():
     w = fresh()
-    prev, seq = '0' * 64, None
-    for path in ledger_files(w):
-        for line in open(path, 'rb').read().splitlines():
-            row = json.loads(line)
-            equal(row['prev'], prev, f'prev of {row["seq"]}')
-            if seq is not None:
-                equal(row['seq'], seq + 1, 'seq')
-            seq = row['seq']
-            prev = hashlib.sha256(line).hexdigest()
-            for key in ('v', 'at', 'kind', 'verdict', 'trust'):
-                check(key in row, f'no {key} in {row}')
+    w.stop_daemon()
+    seq = 0
+    all = ledgerfile.entries(ledger(w))
+    for leaf, payload in all:
+        row = json.loads(leaf)
+        equal((row['v'], row['seq']), (2, seq + 1), 'v, seq')
+        seq = row['seq']
+        for key in ('at', 'session', 'kind', 'verdict', 'trust', 'count'):
+            check(key in row, f'no {key} in {row}')
+        if payload:
+            equal(row['payload'], hashlib.sha256(payload).hexdigest(), 'its hash')
+            equal(len(json.loads(payload)['salt']), 32, 'salt')
+        else:
+            check('payload' not in row, f'{row}')
+    _, size, root = ledgerfile.checkpoint(ledger(w))
+    equal(size, len(all), 'what is below the checkpoint')
+    equal(root, ledgerfile.root([leaf for leaf, _ in all]), 'root')
+    equal(ledgerfile.read_file(ledger(w), f'tile/entries/000.p/{size}'),
+          b''.join(len(leaf).to_bytes(2, 'big') + leaf for leaf, _ in all),
+          'the partial bundle')
+    equal(os.stat(ledger(w) + '/key').st_mode & 0o777, 0o600, 'the key')
+    w.verify()
     w.close()
 
 
 def tampered(change, what):
     w = fresh()
     w.stop_daemon()
-    path = ledger_files(w)[0]
-    data = open(path, 'rb').read()
+    path = ledgerfile.newest_journal(ledger(w))
+    data = ledgerfile.read_file(path)
     with open(path, 'wb') as f:
         f.write(change(data))
     r = w.bawn('ledger', 'verify')
@@ -55,25 +65,24 @@ def tampered(change, what):
     w.close()
 
 
-@test('a changed byte, a dropped line, an added line, a cut tail are seen')
+@test('a changed byte, a dropped record, an added one, a cut tail are seen')
 def tampering():
     tampered(lambda d: d.replace(b'"code":1', b'"code":0', 1), 'a change')
 
-    def drop(d):
-        lines = d.splitlines(True)
-        return b''.join(lines[:2] + lines[3:])
-    tampered(drop, 'a dropped line')
+    def remade(change):
+        def f(data):
+            records = ledgerfile.journal_entries(data)
+            return ledgerfile.journal_of(change(records))
+        return f
+    tampered(remade(lambda a: a[:2] + a[3:]), 'a dropped record')
+    tampered(remade(lambda a: a[:2] + [a[3], a[2]] + a[4:]), 'two swapped')
+    tampered(remade(lambda a: a + a[-1:]), 'a record added')
+    tampered(remade(lambda a: a[:-1]), 'a cut tail')
+    tampered(remade(lambda a: [(x, y.replace(b'"code":2', b'"code":0') if y else y)
+                               for x, y in a]), 'a payload')
 
-    def swap(d):
-        lines = d.splitlines(True)
-        lines[2], lines[3] = lines[3], lines[2]
-        return b''.join(lines)
-    tampered(swap, 'two lines swapped')
-    tampered(lambda d: d + d.splitlines(True)[-1], 'a line added')
-    tampered(lambda d: b''.join(d.splitlines(True)[:-1]), 'a cut tail')
 
-
-@test('a torn last line is put aside, recorded, and all verifies')
+@test('a torn tail is put aside, recorded, and all verifies')
 def torn():
     w = fresh()
     pid = w.keeper_pid()
@@ -83,13 +92,23 @@ def torn():
         except ProcessLookupError:
             pass
     wait_for('the end', 3, lambda: not alive(pid))
-    with open(ledger_files(w)[-1], 'ab') as f:
-        f.write(b'{"v":1,"seq":9999,"at"')
+    with open(ledgerfile.newest_journal(ledger(w)), 'ab') as f:
+        f.write(b'bawnJ1R\n\0\0\1\0\0\0\0\1 and so on')
     equal(w.run('true', timeout=20).code, 0, f'run: {w.log()}')
     w.verify()
-    check(w.records('kind = ledger.torn'), 'no ledger.torn record')
-    check([f for f in os.listdir(w.state + '/ledger') if 'torn' in f],
-          'the torn bytes are gone')
+    rows = w.records('kind = ledger.torn')
+    equal(len(rows), 1, 'ledger.torn')
+    check(os.path.exists(f'{ledger(w)}/{rows[0]["kept"]}'), 'the torn bytes are gone')
+    w.close()
+
+
+@test('a checkpoint follows by itself when nothing more comes')
+def published():
+    w = fresh(1)
+    n = len(w.records())
+    wait_for('the checkpoint', 5,
+             lambda: ledgerfile.checkpoint(ledger(w))[1] >= n)
+    w.verify()
     w.close()
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A ledger that somebody else has been at: `bawn logs`, `show` and `ledger` read
 what is left of it.  They neither crash nor hang, no byte of it steers the
-terminal, and a line that was changed is told by `bawn ledger verify`.
+terminal, and a record that was changed is told by `bawn ledger verify`.
 
 BAWN_HOSTILE_ALL=1: some thousand ledgers; else some, of a seed.
 """
@@ -18,6 +18,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), 'e2e'))
 
+import ledgerfile  # noqa: E402
 from harness import BAWN, SLOW, World, check, equal, main, test  # noqa: E402
 
 ALL = os.environ.get('BAWN_HOSTILE_ALL') == '1'
@@ -36,51 +37,54 @@ w.stop_daemon()
 LEDGER = w.state + '/ledger'
 GOOD = w.top + '/good'
 shutil.copytree(LEDGER, GOOD)
-FILE = next(n for n in sorted(os.listdir(GOOD)) if n != 'head')
-with open(f'{GOOD}/{FILE}', 'rb') as f:
-    LINES = f.read().splitlines(keepends=True)
+JOURNAL = os.path.basename(ledgerfile.newest_journal(GOOD))
+GOOD_TEXT = ledgerfile.read_file(GOOD, JOURNAL)
+RECORDS = ledgerfile.journal_entries(GOOD_TEXT)
 r = random.Random(SEED)
 
 
-# Each gives the new text of the file, of its lines.
+# Each gives the new text of the journal; its frames fit, but for the first two.
 
-def cut(lines):
-    text = b''.join(lines)
-    return text[:r.randrange(len(text))]
+def cut(_):
+    return GOOD_TEXT[:r.randrange(len(GOOD_TEXT))]
 
 
-def flip(lines):
-    text = bytearray(b''.join(lines))
+def flip(_):
+    text = bytearray(GOOD_TEXT)
     for _ in range(r.choice((1, 1, 8))):
         text[r.randrange(len(text))] ^= 1 << r.randrange(8)
     return bytes(text)
 
 
-def field(lines):
+def field(records):
     """A field that is there, of a type or size it does not have."""
-    n = r.randrange(len(lines))
-    row = json.loads(lines[n])
+    n = r.randrange(len(records))
+    both = list(records[n])
+    which = 1 if both[1] and r.random() < .5 else 0
+    row = json.loads(both[which])
     row[r.choice(list(row))] = r.choice(ODD)
-    changed = json.dumps(row, separators=(',', ':')).encode() + b'\n'
-    return b''.join([*lines[:n], changed, *lines[n + 1:]])
+    both[which] = json.dumps(row, separators=(',', ':')).encode()
+    return ledgerfile.journal_of([*records[:n], tuple(both), *records[n + 1:]])
 
 
-def raw(lines):
-    n = r.randrange(len(lines))
-    new = r.choice((b'\n', b'\0\n', b'\xff\xfe\n', b'\x1b[31m\n', b'{}\n', b'[1]\n',
-                    b'{"a":' * 100 + b'\n', b'{"v":1,"v":1}\n', b'x' * 200000))
-    return b''.join([*lines[:n], new, *lines[n:]])
+def raw(records):
+    n = r.randrange(len(records))
+    new = r.choice((b'', b'\n', b'\0\n', b'\xff\xfe\n', b'\x1b[31m\n', b'{}\n', b'[1]\n',
+                    b'{"a":' * 100 + b'\n', b'{"v":1,"v":1}\n', b'x' * 60000))
+    new = (new, None) if r.random() < .5 else (records[n][0], new)
+    return ledgerfile.journal_of([*records[:n], new, *records[n:]])
 
 
-def order(lines):
-    lines = list(lines)
-    r.shuffle(lines)
-    return b''.join(lines)
+def order(records):
+    records = list(records)
+    while records == RECORDS:
+        r.shuffle(records)
+    return ledgerfile.journal_of(records)
 
 
-def twice(lines):
-    n = r.randrange(len(lines))
-    return b''.join([*lines[:n], lines[n], *lines[n:]])
+def twice(records):
+    n = r.randrange(len(records))
+    return ledgerfile.journal_of([*records[:n], records[n], *records[n:]])
 
 
 KINDS = (cut, flip, field, raw, order, twice)
@@ -107,18 +111,18 @@ def ask(what, verb):
 
 def one(kind, n):
     what = f'{kind.__name__} {n}'
-    text = kind(LINES)
-    with open(f'{LEDGER}/{FILE}', 'wb') as f:
+    text = kind(RECORDS)
+    with open(f'{LEDGER}/{JOURNAL}', 'wb') as f:
         f.write(text)
     for verb in VERBS:
         code = ask(what, verb)
-        if verb == ('ledger', 'verify') and text != b''.join(LINES):
+        if verb == ('ledger', 'verify') and text != GOOD_TEXT:
             check(code != 0, f'{what}: nobody noticed: {text[:3000]}')
 
 
 @test('all stands before it is mangled')
 def _():
-    check(len(LINES) > 4, f'{LINES}')
+    check(len(RECORDS) > 4, f'{RECORDS}')
     for verb in VERBS:
         equal(ask('good', verb), 0, f'{verb}')
 
@@ -135,7 +139,7 @@ def _():
 
 @test('other files in its place')
 def _():
-    path = f'{LEDGER}/{FILE}'
+    path = f'{LEDGER}/{JOURNAL}'
     for what, make in (('a directory', os.mkdir), ('a FIFO', os.mkfifo),
                        ('a link', lambda p: os.symlink('/dev/zero', p)),
                        ('nothing', lambda p: None)):
