@@ -28,6 +28,11 @@
  * some calls replaced: what differs stands in nested_rows[] and landlock_rows[],
  * nothing else.
  *
+ * The first two exist three times: by themselves, and with what the witness sees
+ * (src/jail/witness.c) of `audit: {files: writes}` and `all`, which it records and
+ * lets go on.  Those rows come behind the others of their call, so what is
+ * refused stays refused; which of the two a call is, jail_rare[] tells again.
+ *
  * libseccomp knows the numbers of each architecture.  The program is written
  * here, since its generator can neither look at 32 bits only, nor allow some
  * values and refuse the rest, nor be told numbers it does not know for another
@@ -41,6 +46,7 @@
  *   row     = all conditions hold: its action, else the next row
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -113,6 +119,10 @@ struct row {
 	enum act act;
 	int error;
 	enum wall group; /* of GROUP(): whose rows follow */
+	enum {
+		SEE_NONE,
+		SEE_CALL, /* NOTIFY, and goes on */
+	} sees;
 };
 
 #define NOTIFY(name)                                              \
@@ -463,6 +473,71 @@ static const struct row landlock_rows[] = {
 	ERRNO("mq_unlink", ENOSYS),
 };
 
+#define SEE(name)                                                   \
+	{                                                           \
+		.call = (name), .act = ACT_NOTIFY, .sees = SEE_CALL \
+	}
+#define SEE_IF(name, ...)                                                    \
+	{                                                                    \
+		.call = (name), .conds = { __VA_ARGS__ }, .act = ACT_NOTIFY, \
+		.sees = SEE_CALL                                             \
+	}
+/* Opened so that something may come of it. */
+#define WRITING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | 020000000)
+
+/* What is on the ledger with `audit: {files: writes}`, and goes on. */
+static const struct row writes_rows[] = {
+	SEE("execve"),
+	SEE("execveat"),
+	SEE_IF("open", ANY(1, WRITING)),
+	SEE_IF("openat", ANY(2, WRITING)),
+	SEE("creat"),
+	SEE("rename"),
+	SEE("renameat"),
+	SEE("renameat2"),
+	SEE("unlink"),
+	SEE("unlinkat"),
+	SEE("rmdir"),
+	SEE("mkdir"),
+	SEE("mkdirat"),
+	SEE("mknod"),
+	SEE("mknodat"),
+	SEE("link"),
+	SEE("linkat"),
+	SEE("symlink"),
+	SEE("symlinkat"),
+	SEE("chmod"),
+	SEE("fchmod"),
+	SEE("fchmodat"),
+	SEE("fchmodat2"),
+	SEE("chown"),
+	SEE("lchown"),
+	SEE("fchown"),
+	SEE("fchownat"),
+	SEE("truncate"),
+	SEE("setxattr"),
+	SEE("lsetxattr"),
+	SEE("fsetxattr"),
+	SEE("setxattrat"),
+	SEE("removexattr"),
+	SEE("lremovexattr"),
+	SEE("fremovexattr"),
+	SEE("removexattrat"),
+	SEE("connect"),
+	SEE("bind"),
+	SEE("listen"),
+	/* with the length of an address; without one it is a send() */
+	SEE_IF("sendto", ANY(5, UINT32_MAX)),
+};
+
+/* Beside those with `all` and `exact`.  An address in memory is not seen. */
+static const struct row all_seen_rows[] = {
+	SEE("open"),
+	SEE("openat"),
+	SEE("sendmsg"),
+	SEE("sendmmsg"),
+};
+
 /* Newer than Debian 12's libseccomp; the same everywhere. */
 static const struct {
 	const char *call;
@@ -491,8 +566,12 @@ static enum wall left_out;
 static struct row rows[N_ELEMS(all_rows)];
 static struct row nested_rows[N_ELEMS(all_nested_rows)];
 static size_t n_rows, n_nested_rows;
-static struct call calls[N_ELEMS(all_rows) + N_ELEMS(landlock_rows)];
+/* Of one filter: with what stands in the place of some, and what is seen. */
+static struct row merged[N_ELEMS(all_rows) + N_ELEMS(landlock_rows) +
+			 N_ELEMS(writes_rows) + N_ELEMS(all_seen_rows)];
 _Static_assert(N_ELEMS(landlock_rows) > N_ELEMS(all_nested_rows), "the most");
+static size_t n_merged;
+static struct call calls[N_ELEMS(merged)];
 static size_t n_calls;
 static struct sock_filter insns[MAX_INSNS];
 static size_t n_insns;
@@ -553,8 +632,7 @@ static bool is_replaced(const struct other *o, const char *name)
 	return false;
 }
 
-static void collect_rows(uint32_t arch, const struct row *table, size_t n,
-			 const struct other *without)
+static void collect_rows(uint32_t arch, const struct row *table, size_t n)
 {
 	for (size_t i = 0; i < n;) {
 		struct call c = { .first = &table[i] };
@@ -575,8 +653,6 @@ static void collect_rows(uint32_t arch, const struct row *table, size_t n,
 		}
 		if (nr < 0)
 			continue; /* not on this architecture */
-		if (without && is_replaced(without, c.first->call))
-			continue;
 		if (is_constant(&c) && c.first->act == ACT_ALLOW)
 			continue; /* as what is not named */
 		c.nr = (unsigned)nr;
@@ -584,12 +660,49 @@ static void collect_rows(uint32_t arch, const struct row *table, size_t n,
 	}
 }
 
-static void collect(uint32_t arch, const struct other *o)
+static bool is_always(const struct row *r)
+{
+	return r->conds[0].op == COND_NONE;
+}
+
+/* Behind the last row of its call, unless none gets as far. */
+static void see(const struct row *r)
+{
+	size_t at = n_merged;
+
+	while (at > 0 && strcmp(merged[at - 1].call, r->call) != 0)
+		at--;
+	if (at == 0)
+		at = n_merged;
+	else if (is_always(&merged[at - 1]))
+		return;
+	memmove(&merged[at + 1], &merged[at],
+		(n_merged - at) * sizeof(merged[0]));
+	merged[at] = *r;
+	n_merged++;
+}
+
+/* The rows of one filter.  @level: 0 nothing is seen, 1 writes, 2 all. */
+static void merge(const struct other *o, unsigned level)
+{
+	n_merged = 0;
+	for (size_t i = 0; i < n_rows; i++) {
+		if (!o || !is_replaced(o, rows[i].call))
+			merged[n_merged++] = rows[i];
+	}
+	for (size_t i = 0; o && i < o->n; i++)
+		merged[n_merged++] = o->rows[i];
+	for (size_t i = 0; level > 0 && i < N_ELEMS(writes_rows); i++)
+		see(&writes_rows[i]);
+	for (size_t i = 0; level > 1 && i < N_ELEMS(all_seen_rows); i++)
+		see(&all_seen_rows[i]);
+}
+
+static void collect(uint32_t arch, const struct other *o, unsigned level)
 {
 	n_calls = n_insns = 0;
-	collect_rows(arch, rows, n_rows, o);
-	if (o)
-		collect_rows(arch, o->rows, o->n, NULL);
+	merge(o, level);
+	collect_rows(arch, merged, n_merged);
 	qsort(calls, n_calls, sizeof(calls[0]), compare);
 }
 
@@ -741,6 +854,15 @@ static void print_program(const char *name)
 	printf("};\n\n");
 }
 
+static void print_rare_row(unsigned nr, const struct row *r)
+{
+	printf("\t{ %u, %d, \"%s\", {", nr, r->error, r->call);
+	for (size_t i = 0; i < MAX_CONDS; i++)
+		printf(" { %u, %u, 0x%08x },", (unsigned)r->conds[i].op,
+		       r->conds[i].arg, r->conds[i].value);
+	printf(" } },\n");
+}
+
 /*
  * Of the usual filter: nested's asks of no call that this one does not, and what
  * landlock's asks beyond it the warden knows.
@@ -749,11 +871,24 @@ static void print_rare(void)
 {
 	printf("static const struct seccomp_rare jail_rare[] = {\n");
 	for (size_t i = 0; i < n_calls; i++) {
-		if (calls[i].notifies)
-			printf("\t{ %u, %d, \"%s\" },\n", calls[i].nr,
-			       calls[i].first->error, calls[i].first->call);
+		for (size_t k = 0; k < calls[i].n; k++) {
+			if (calls[i].first[k].act == ACT_NOTIFY)
+				print_rare_row(calls[i].nr, &calls[i].first[k]);
+		}
 	}
 	printf("};\n");
+}
+
+static void print_filter(uint32_t arch, const char *name, const struct other *o,
+			 unsigned level)
+{
+	static const char *const suffixes[] = { "", "_writes", "_all" };
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "%s%s", name, suffixes[level]);
+	collect(arch, o, level);
+	emit_program(arch);
+	print_program(text);
 }
 
 int main(int argc, char **argv)
@@ -781,16 +916,14 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], targets[i].name) != 0)
 			continue;
 		printf("/* generated by gen-seccomp */\n");
-		collect(targets[i].arch, &nested);
-		emit_program(targets[i].arch);
-		print_program("nested_filter");
-		collect(targets[i].arch, &landlock);
-		emit_program(targets[i].arch);
-		print_program("landlock_filter");
-		collect(targets[i].arch, NULL);
-		emit_program(targets[i].arch);
-		print_program("jail_filter");
-		print_rare();
+		print_filter(targets[i].arch, "landlock_filter", &landlock, 0);
+		for (unsigned level = 3; level-- > 0;) {
+			print_filter(targets[i].arch, "nested_filter", &nested,
+				     level);
+			print_filter(targets[i].arch, "jail_filter", NULL,
+				     level);
+		}
+		print_rare(); /* of the last */
 		return 0;
 	}
 	fprintf(stderr, "usage: gen-seccomp x86_64|aarch64\n");

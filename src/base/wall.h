@@ -149,6 +149,9 @@
 	X(SCRIBE_LANDLOCK, "the scribe's own directory")                      \
 	X(REQUEST_TABLE, "a request out of its table ends the peer")          \
 	X(SEALED_BODIES, "a body does not change while it is read")           \
+	X(WITNESS, "what a session does is on the ledger")                    \
+	X(WITNESS_DEATH, "a session ends with its witness")                   \
+	X(WITNESS_SECCOMP, "the witness's own filter")                        \
 	X(GROUND_ONCE, "what was made ahead is of one session only")          \
 	X(PEER_UID, "a daemon serves its own user")                           \
 	X(PRIVATE_DIRS, "state that others could touch is not used")          \

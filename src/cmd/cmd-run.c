@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "base/wall.h"
 #include "cmd/run-env.h"
+#include "cmd/run-witness.h"
 #include "cmd/run.h"
 
 #define ARENA_MAX ((size_t)64 * 1024 * 1024) /* the grant and the plan */
@@ -146,6 +147,7 @@ static void run_done(struct run *r, bool last)
 	/* First what gives the terminal back, then what may take time. */
 	pty_free(TAKE(r->pty));
 	jail_free(TAKE(r->jail));
+	run_witness_done(r);
 	/* What else there is the kernel takes back at once, and faster. */
 	if (last && !SANITIZED)
 		return;
@@ -153,7 +155,6 @@ static void run_done(struct run *r, bool last)
 	run_hide_done(r);
 	run_later_done(r);
 	broker_free(TAKE(r->broker));
-	run_witness_done(r);
 	loop_free(TAKE(r->loop));
 	free(r->notices);
 	free(r->hits);

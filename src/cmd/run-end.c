@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "cmd/run-witness.h"
 #include "cmd/run.h"
 #include "ipc/protocol.h"
 #include "jail/hinder.h"
@@ -102,8 +103,22 @@ void run_end(struct run *r, int code, int signal)
 	run_later_end(r);
 }
 
+static void arm_close(struct run *r)
+{
+	r->close_timer = (struct loop_timer){ .run = on_close_late,
+					      .owner = r,
+					      .patient = true };
+	if (loop_timer_set(r->loop, &r->close_timer,
+			   clock_mono_ns() + CLOSE_NS) < 0)
+		r->closed = true;
+}
+
 void run_close(struct run *r)
 {
+	if (r->loop && run_witness_await(r)) {
+		arm_close(r);
+		return;
+	}
 	/* It can say its last while the keeper is told that this is the end. */
 	if (r->relay_fd != -1)
 		(void)shutdown(r->relay_fd, SHUT_WR);
@@ -113,12 +128,7 @@ void run_close(struct run *r)
 		r->closed = true;
 	if (!r->loop)
 		return;
-	r->close_timer = (struct loop_timer){ .run = on_close_late,
-					      .owner = r,
-					      .patient = true };
-	if (loop_timer_set(r->loop, &r->close_timer,
-			   clock_mono_ns() + CLOSE_NS) < 0)
-		r->closed = true;
+	arm_close(r);
 	run_check_over(r);
 }
 

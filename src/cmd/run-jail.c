@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "cmd/run-witness.h"
 #include "cmd/run.h"
 #include "ipc/protocol.h"
 #include "ledger/record.h"
@@ -73,16 +74,21 @@ static int on_net(struct run *r, struct ipc_msg *m)
 
 static int on_ready(struct run *r, struct ipc_msg *m)
 {
-	size_t from = r->tty.mode != PTY_NONE;
-	int e;
+	bool has_tty = r->tty.mode != PTY_NONE;
+	size_t from = (has_tty ? 1u : 0u) +
+		      (r->plan.backend == PLAN_NAMESPACES ? 1u : 0u);
+	int e = 0;
 
 	if (r->phase == RUN_ENDING)
 		return 0;
 	if (!(r->needs & RUN_NEED_JAIL) || m->n_fds < from)
 		return -EPROTO;
-	if (r->tty.mode != PTY_NONE)
+	if (has_tty)
 		r->master = ipc_take_fd(m, 0);
-	e = take_listeners(r, m, from);
+	if (r->plan.backend == PLAN_NAMESPACES)
+		e = run_witness_listen(r, ipc_take_fd(m, has_tty));
+	if (e == 0)
+		e = take_listeners(r, m, from);
 	if (e < 0)
 		return e;
 	/* The layers in force, for MSG_STARTED: kept as they were said. */
@@ -151,7 +157,7 @@ static void tell_started(struct run *r)
 				NULL, 0);
 }
 
-static int on_started(struct run *r, struct ipc_msg *m)
+static int on_started(struct run *r)
 {
 	if (r->phase == RUN_ENDING)
 		return 0;
@@ -169,8 +175,6 @@ static int on_started(struct run *r, struct ipc_msg *m)
 		if (e < 0)
 			return e;
 	}
-	if (m->n_fds > 0)
-		return run_watch_witness(r, ipc_take_fd(m, 0));
 	return 0;
 }
 
@@ -199,6 +203,7 @@ static int on_command_exit(struct run *r, const struct json *j)
 	}
 	if (signal > 0 && signal < 128)
 		code = 128 + signal;
+	run_witness_stop(r);
 	run_end(r, (int)(code & 255), (int)signal);
 	return 0;
 }
@@ -222,7 +227,7 @@ static int serve(struct run *r, struct ipc_msg *m)
 	if (m->type == MSG_INIT_READY)
 		return on_ready(r, m);
 	if (m->type == MSG_INIT_STARTED)
-		return on_started(r, m);
+		return on_started(r);
 	arena_init(&a, 8 * MESSAGE_MAX);
 	if (json_parse(&a, buf_str(&m->body), &j, NULL) != 0)
 		return -EPROTO;
@@ -269,6 +274,7 @@ static int on_init_gone(struct loop_io *io, uint32_t events)
 			break;
 	loop_io_remove(r->loop, &r->init_io);
 	r->init_gone = true;
+	run_witness_stop(r);
 	if (r->phase != RUN_ENDING && r->killed)
 		run_end(r, 128 + SIGKILL, SIGKILL);
 	else if (r->phase != RUN_ENDING)

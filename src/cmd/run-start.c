@@ -18,6 +18,7 @@
 #include "base/path.h"
 #include "cmd/client.h"
 #include "cmd/run-env.h"
+#include "cmd/run-witness.h"
 #include "cmd/run.h"
 #include "ipc/protocol.h"
 #include "jail/ground.h"
@@ -334,6 +335,10 @@ int run_granted(struct run *r, struct ipc_msg *m)
 		run_fail(r, "%s", why.text[0] ? why.text : strerror(-e));
 		return 0;
 	}
+	if (r->plan.backend == PLAN_NAMESPACES && r->phase == RUN_MAKING)
+		e = run_witness_start(r, ipc_take_fd(m, 1));
+	if (e < 0)
+		return e;
 	e = run_limits_apply(r);
 	if (e == 0 && r->phase == RUN_MAKING)
 		e = run_watch_relay(r);

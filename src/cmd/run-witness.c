@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rare forbidden system calls: seccomp hands each to us, we record it and
- * answer with an error.  Nothing is ever allowed here, so what the process may
- * change while we look cannot matter but for the wording of the record, which
- * is marked as claimed.
+ * The supervisor's side of the witness (jail/witness.h): it is forked as soon as
+ * the plan is there, gets the listener when init has one, and is waited for
+ * before the session is closed, so that what it saw comes before that.  When it
+ * dies, the session ends.
  *
- * Folded by call and program: the first is recorded at once, repeats are
- * counted and recorded at the end.  Beyond SEEN_MAX kinds only the call counts.
+ * And what a warden refuses in its place.  Folded by call and program: the first
+ * is recorded at once, repeats are counted and recorded at the end.  Beyond
+ * SEEN_MAX kinds only the call counts.
  */
 #include <inttypes.h>
-#include <linux/seccomp.h>
-#include <sys/ioctl.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 #include "base/json.h"
-#include "cmd/run.h"
+#include "base/wall.h"
+#include "cmd/run-witness.h"
+#include "ipc/protocol.h"
 #include "jail/seccomp.h"
+#include "jail/witness.h"
 #include "ledger/record.h"
 
 #define SEEN_MAX 128u
@@ -26,7 +30,7 @@ struct seen {
 	uint64_t count, told;
 };
 
-struct run_witness {
+struct run_refusals {
 	struct seen v[SEEN_MAX];
 	size_t n;
 };
@@ -42,7 +46,7 @@ static void read_exe(uint32_t pid, char dst[EXE_MAX])
 	dst[n > 0 ? n : 0] = '\0';
 }
 
-static struct seen *find(struct run_witness *w, int nr, const char *exe)
+static struct seen *find(struct run_refusals *w, int nr, const char *exe)
 {
 	struct seen *s;
 
@@ -68,13 +72,6 @@ struct refused {
 	char args[140]; /* hexadecimal, a space between */
 };
 
-static int error_of(int nr)
-{
-	const struct seccomp_rare *rare = seccomp_rare_find(nr);
-
-	return rare ? rare->error : ENOSYS;
-}
-
 static void record(struct run *r, struct seen *s, const struct refused *n)
 {
 	const struct seccomp_rare *rare = seccomp_rare_find(s->nr);
@@ -98,12 +95,6 @@ static void record(struct run *r, struct seen *s, const struct refused *n)
 	s->told = s->count;
 }
 
-/* Kernels may know longer forms than our header. */
-union notif {
-	struct seccomp_notif n;
-	char room[512];
-};
-
 static void count(struct run *r, const struct refused *f)
 {
 	char exe[EXE_MAX];
@@ -115,33 +106,6 @@ static void count(struct run *r, const struct refused *f)
 	s->count++;
 	if (s->told == 0)
 		record(r, s, f);
-}
-
-static int on_notify(struct loop_io *io, uint32_t events)
-{
-	struct run *r = io->owner;
-	struct seccomp_notif_resp resp = { 0 };
-	union notif in = { .room = { 0 } };
-	struct refused f = { 0 };
-
-	if (!(events & EPOLLIN)) {
-		loop_io_remove(r->loop, io); /* nobody is left to ask */
-		return 0;
-	}
-	if (ioctl(r->witness_fd, SECCOMP_IOCTL_NOTIF_RECV, &in.n) == -1)
-		return 0; /* it was killed meanwhile */
-	f.nr = in.n.data.nr;
-	f.error = error_of(f.nr);
-	f.pid = in.n.pid;
-	(void)snprintf(f.args, sizeof(f.args),
-		       "%#llx %#llx %#llx %#llx %#llx %#llx", in.n.data.args[0],
-		       in.n.data.args[1], in.n.data.args[2], in.n.data.args[3],
-		       in.n.data.args[4], in.n.data.args[5]);
-	resp.id = in.n.id;
-	resp.error = -f.error;
-	count(r, &f);
-	(void)ioctl(r->witness_fd, SECCOMP_IOCTL_NOTIF_SEND, &resp);
-	return 0;
 }
 
 int run_witness_refused(struct run *r, const struct json *j)
@@ -161,18 +125,6 @@ int run_witness_refused(struct run *r, const struct json *j)
 	return 0;
 }
 
-int run_watch_witness(struct run *r, int fd)
-{
-	r->witness_fd = fd;
-	r->seen = calloc(1, sizeof(*r->seen));
-	if (!r->seen)
-		return -ENOMEM;
-	r->witness_io = (struct loop_io){
-		.fd = fd, .events = EPOLLIN, .run = on_notify, .owner = r
-	};
-	return loop_io_add(r->loop, &r->witness_io);
-}
-
 void run_witness_flush(struct run *r)
 {
 	for (size_t i = 0; r->seen && i < r->seen->n; i++) {
@@ -181,7 +133,122 @@ void run_witness_flush(struct run *r)
 	}
 }
 
+/* ---- the witness ---- */
+
+static void over(struct run *r)
+{
+	loop_io_remove(r->loop, &r->witness_io);
+	r->witness_over = true;
+	if (r->close_waits)
+		run_close(r);
+}
+
+static void died(struct run *r)
+{
+	static const char text[] = "the session's witness died";
+
+	if (r->phase != RUN_ENDING) {
+		run_fail(r, "%s; session ended", text);
+		return;
+	}
+	/* The end of what it saw is lost, and that is on the ledger. */
+	if (r->reason[0] == '\0')
+		(void)snprintf(r->reason, sizeof(r->reason), "%s", text);
+}
+
+static int on_witness(struct loop_io *io, uint32_t events)
+{
+	struct run *r = io->owner;
+	AUTO(ipc_msg) struct ipc_msg m;
+	int e;
+
+	(void)events;
+	ipc_msg_init(&m);
+	e = ipc_recv(r->witness_fd, &m, IPC_INLINE_MAX);
+	if (e == -EAGAIN)
+		return 0;
+	if ((e != 0 || m.type != MSG_WITNESS) && WALL(WITNESS_DEATH))
+		died(r);
+	over(r);
+	return 0;
+}
+
+int run_witness_start(struct run *r, int take_scribe)
+{
+	AUTO(fd) int scribe = take_scribe;
+	int pair[2], e;
+	pid_t pid;
+
+	if (scribe == -1)
+		return -EPROTO;
+	e = ipc_pair(pair);
+	if (e != 0)
+		return e;
+	pid = fork();
+	if (pid == 0) {
+		struct witness_config c = {
+			.control = pair[1],
+			.scribe = scribe,
+			.audit = r->plan.audit,
+			.argv = (const char *const *)r->argv,
+			.n_argv = (size_t)r->argc,
+			.cwd = r->plan.cwd
+		};
+
+		witness_main(&c);
+	}
+	e = pid == -1 ? neg_errno() : 0;
+	(void)close(pair[1]);
+	r->witness_fd = pair[0];
+	if (e != 0)
+		return e;
+	r->witness = pid;
+	r->witness_io = (struct loop_io){ .fd = r->witness_fd,
+					  .events = EPOLLIN,
+					  .run = on_witness,
+					  .owner = r };
+	return loop_io_add(r->loop, &r->witness_io);
+}
+
+int run_witness_listen(struct run *r, int take_fd)
+{
+	AUTO(fd) int fd = take_fd;
+	int e;
+
+	if (fd == -1 || r->witness == 0)
+		return -EPROTO;
+	e = ipc_send(r->witness_fd, MSG_WITNESS, 0, STR("{}"), &fd, 1);
+	r->witness_listens = e == 0;
+	return e == -EPIPE ? 0 : e; /* on_witness() hears of it */
+}
+
+void run_witness_stop(struct run *r)
+{
+	if (r->witness == 0 || r->witness_over)
+		return;
+	(void)kill(r->witness, r->witness_listens ? SIGTERM : SIGKILL);
+	if (!r->witness_listens)
+		over(r); /* it has seen nothing */
+}
+
+bool run_witness_await(struct run *r)
+{
+	if (r->witness == 0 || r->witness_over)
+		return false;
+	if (r->init_gone)
+		run_witness_stop(r);
+	r->close_waits = !r->witness_over;
+	return r->close_waits;
+}
+
 void run_witness_done(struct run *r)
 {
 	free(TAKE(r->seen));
+	if (r->witness == 0)
+		return;
+	/* It has said all, or says it to nobody. */
+	(void)kill(r->witness, SIGKILL);
+	while (waitpid(r->witness, NULL, 0) == -1 && errno == EINTR)
+		;
+	r->witness = 0;
 }

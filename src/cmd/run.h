@@ -81,6 +81,10 @@ struct run {
 
 	/* Descriptors: -1 none; owned. */
 	int keeper_fd, relay_fd, signal_fd, witness_fd;
+	pid_t witness;        /* 0: none */
+	bool witness_listens; /* it was given the listener */
+	bool witness_over;    /* it has said all */
+	bool close_waits;     /* for that */
 	struct loop_io keeper_io, relay_io, jail_io, init_io, signal_io,
 		witness_io;
 	struct jail *jail;
@@ -104,8 +108,8 @@ struct run {
 	struct str layers;       /* body of MSG_INIT_READY */
 	char no_jail[1000];      /* why there is none of namespaces; "" */
 
-	struct run_hits *hits;    /* run-limits.c */
-	struct run_witness *seen; /* run-witness.c */
+	struct run_hits *hits;     /* run-limits.c */
+	struct run_refusals *seen; /* run-witness.c: of a warden */
 	struct notices *notices;
 
 	struct run_question
@@ -209,15 +213,6 @@ size_t run_later_n_locked(const struct run *r);
 /* To the user. */
 void run_later_tell(struct run *r);
 void run_later_done(struct run *r);
-
-/* run-witness.c */
-/* Takes @fd. */
-must_check int run_watch_witness(struct run *r, int fd);
-/* The same, seen by a warden. */
-must_check int run_witness_refused(struct run *r, const struct json *j);
-/* Record what was only counted so far. */
-void run_witness_flush(struct run *r);
-void run_witness_done(struct run *r);
 
 /* run-limits.c */
 void run_limit_hit(void *owner, const struct limit_hit *h);

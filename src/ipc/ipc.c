@@ -167,6 +167,23 @@ static int gone_as_epipe(int r)
 									: r;
 }
 
+int ipc_say(int fd, uint32_t type, uint32_t id, struct str body)
+{
+	struct header h = { type, id };
+	char frame[sizeof(h) + IPC_SAY_MAX];
+
+	if (body.len > IPC_SAY_MAX)
+		return -EMSGSIZE;
+	memcpy(frame, &h, sizeof(h));
+	if (body.len > 0)
+		memcpy(frame + sizeof(h), body.ptr, body.len);
+	while (send(fd, frame, sizeof(h) + body.len, MSG_NOSIGNAL) == -1) {
+		if (errno != EINTR)
+			return gone_as_epipe(neg_errno());
+	}
+	return 0;
+}
+
 static int send_frame(int fd, struct header h, struct str body, const int *fds,
 		      size_t n_fds)
 {

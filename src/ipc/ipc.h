@@ -49,6 +49,12 @@ must_check int ipc_peer(int fd, uid_t *ret_uid, pid_t *ret_pid);
 must_check int ipc_send(int fd, uint32_t type, uint32_t id, struct str body,
 			const int *fds, size_t n_fds);
 /*
+ * The same for a short body, by send(2) instead of sendmsg(2): a filter shows
+ * the latter to others, who cannot see its address otherwise, and not this.
+ */
+#define IPC_SAY_MAX ((size_t)8192)
+must_check int ipc_say(int fd, uint32_t type, uint32_t id, struct str body);
+/*
  * Receive into an initialised @m, whose old content is dropped first.
  * 0; -EAGAIN; -EPIPE when the peer closed; -EPROTO for a malformed message or
  * one above @max_body bytes (descriptors it carried are closed).

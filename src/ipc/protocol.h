@@ -67,5 +67,7 @@ enum msg_type {
 	/* keeper -> groundsman, and its answer; keeper -> client, after OPEN */
 	MSG_GROUND_MAKE,
 	MSG_GROUND, /* descriptors: what was made ahead for a jail */
+	/* supervisor -> witness: the listener; and back, at its end */
+	MSG_WITNESS,
 	MSG_MAX_,
 };

@@ -14,6 +14,7 @@
  */
 #include "jail/child.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
@@ -212,6 +213,10 @@ static int search_and_run(struct child *c)
 				 dir.len > 0 ? "/" : "./", name);
 
 		if (n < 0 || (size_t)n >= sizeof(path))
+			continue;
+		/* What is not there need not be tried, and recorded. */
+		if (faccessat(AT_FDCWD, path, F_OK, 0) == -1 &&
+		    (errno == ENOENT || errno == ENOTDIR))
 			continue;
 		run(c, path);
 		if (errno == EACCES)

@@ -22,7 +22,7 @@ noreturn_fn void say_failed(int sock, int error, const char *text)
 	json_kint(&w, "errno", error < 0 ? -error : error);
 	json_close(&w, '}');
 	/* When this fails too, the end of the socket says as much. */
-	int r = ipc_send(sock, MSG_INIT_FAILED, 0, buf_str(&b), NULL, 0);
+	int r = ipc_say(sock, MSG_INIT_FAILED, 0, buf_str(&b));
 
 	_exit(r == 0 ? FAILED : FAILED + 1);
 }
@@ -45,7 +45,7 @@ void say_exit(int sock, int code, int sig, int exec_errno)
 		  u.ru_stime.tv_sec * 1000000 + u.ru_stime.tv_usec);
 	json_kint(&w, "maxrss_kb", u.ru_maxrss);
 	json_close(&w, '}');
-	if (ipc_send(sock, MSG_INIT_EXIT, 0, buf_str(&b), NULL, 0))
+	if (ipc_say(sock, MSG_INIT_EXIT, 0, buf_str(&b)) != 0)
 		_exit(FAILED); /* the supervisor is gone: nobody wants to know */
 }
 
@@ -55,7 +55,7 @@ void say_stopped(int sock, int sig)
 	int len = snprintf(body, sizeof(body), "{\"stopped\":%d}", sig);
 	struct str s = { .ptr = body, .len = (size_t)len };
 
-	if (ipc_send(sock, MSG_INIT_SIGNAL, 0, s, NULL, 0) != 0)
+	if (ipc_say(sock, MSG_INIT_SIGNAL, 0, s) != 0)
 		_exit(FAILED); /* nobody there */
 }
 

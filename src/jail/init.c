@@ -514,8 +514,27 @@ static void lock_up(struct init *in)
 	if (r != 0)
 		fail(in, 0, err.text);
 	step(in, "privileges");
-	in->listener = seccomp_enter(
-		in->plan.nested ? SECCOMP_NESTED : SECCOMP_JAIL, true);
+}
+
+static enum seccomp_sees seen_calls(const struct init *in)
+{
+	switch (in->plan.audit) {
+	case PLAN_AUDIT_WRITES:
+		return SECCOMP_SEES_WRITES;
+	case PLAN_AUDIT_ALL:
+	case PLAN_AUDIT_EXACT:
+		return SECCOMP_SEES_ALL;
+	case PLAN_AUDIT_OFF:
+	default:
+		return SECCOMP_SEES_NOTHING;
+	}
+}
+
+static void enter_filter(struct init *in)
+{
+	in->listener =
+		seccomp_enter(in->plan.nested ? SECCOMP_NESTED : SECCOMP_JAIL,
+			      seen_calls(in), true);
 	if (in->listener < 0)
 		fail_errno(in, in->listener, "the system call filter");
 	step(in, "filter");
@@ -561,6 +580,7 @@ static void send_ready(struct init *in)
 	format_ready(in, &b);
 	if (in->conf.tty)
 		fds[n++] = in->master;
+	fds[n++] = in->listener;
 	if (in->mounts.n_listeners > N_ELEMS(fds) - n)
 		fail(in, E2BIG, "the plan names too many sockets");
 	for (size_t i = 0; i < in->mounts.n_listeners; i++)
@@ -574,7 +594,63 @@ static void send_ready(struct init *in)
 		(void)close(fds[i]);
 }
 
-/* The listener goes with it, and is the supervisor's alone from here on. */
+/*
+ * The filter shows the witness every sendmsg(2), which is what carries
+ * descriptors, and the witness has no listener yet.  So who sends is a process
+ * that was there before the filter; it shares memory and descriptors.
+ */
+#define SENDER_STACK ((size_t)32 * 1024)
+
+struct sender {
+	struct init *in;
+	int go[2]; /* a pipe */
+};
+
+static own_stack int sender_main(void *arg)
+{
+	struct sender *s = arg;
+	char c;
+
+	if (read(s->go[0], &c, 1) != 1)
+		_exit(FAILED);
+	send_ready(s->in);
+	_exit(0);
+}
+
+static void enter_filter_and_send(struct init *in)
+{
+	static _Alignas(16) char stack[SENDER_STACK];
+	struct sender s = { .in = in };
+	int status = -1;
+	pid_t pid;
+
+	if (pipe2(s.go, O_CLOEXEC) == -1)
+		fail_errno(in, neg_errno(), "a pipe");
+	pid = clone(sender_main, stack + sizeof(stack),
+		    CLONE_VM | CLONE_FILES | SIGCHLD, &s);
+	if (pid == -1)
+		fail_errno(in, neg_errno(), "a process of init's");
+	enter_filter(in);
+	if (write(s.go[1], "", 1) != 1)
+		fail_errno(in, neg_errno(), "a pipe");
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		;
+	if (status != 0)
+		_exit(FAILED); /* it has said why */
+	(void)close(s.go[0]);
+	(void)close(s.go[1]);
+}
+
+static void lock_filter(struct init *in)
+{
+	if (seen_calls(in) == SECCOMP_SEES_ALL) {
+		enter_filter_and_send(in);
+		return;
+	}
+	enter_filter(in);
+	send_ready(in);
+}
+
 static void send_started(struct init *in)
 {
 	AUTO(buf) struct buf b = BUF_NULL;
@@ -587,10 +663,8 @@ static void send_started(struct init *in)
 	if (in->conf.steps)
 		put_steps(in, &w);
 	json_close(&w, '}');
-	if (ipc_send(in->conf.sock, MSG_INIT_STARTED, 0, buf_str(&b),
-		     &in->listener, 1) != 0)
+	if (ipc_say(in->conf.sock, MSG_INIT_STARTED, 0, buf_str(&b)) != 0)
 		_exit(FAILED); /* nobody there */
-	(void)close(in->listener);
 }
 
 static void wait_go(struct init *in)
@@ -745,7 +819,7 @@ void init_main(const struct init_config *c)
 	enter(&in);
 	open_terminal(&in);
 	lock_up(&in);
-	send_ready(&in);
+	lock_filter(&in);
 	wait_go(&in);
 	serve(&in);
 }

@@ -15,15 +15,17 @@
  *
  *   MSG_INIT_NET      {}; descriptors: TPROXY listener, UDP 53, TCP 53, nflog
  *   MSG_INIT_READY    {"layers":{..},"sockets":N}; descriptors: pty master
- *                     (only with tty), then a listener for each PLAN_SOCKET
+ *                     (only with tty), the seccomp listener, then a listener
+ *                     for each PLAN_SOCKET
  *   MSG_INIT_FAILED   {"text","errno"}, before MSG_INIT_STARTED; init exits
- *   MSG_INIT_STARTED  {"pid": as the jail counts}; the seccomp listener
+ *   MSG_INIT_STARTED  {"pid": as the jail counts}
  *   MSG_INIT_SIGNAL   {"stopped": signal}: the command itself was stopped
  *   MSG_INIT_EXIT     {"code","signal","exec_errno","utime_us","stime_us",
  *                     "maxrss_kb"}: exec_errno != 0: it was never started, and
  *                     code is 126 or 127
  *
- * With PLAN_LANDLOCK "init" is the jail's warden, and there is one more:
+ * With PLAN_LANDLOCK "init" is the jail's warden, which keeps the seccomp
+ * listener, and there is one more:
  *
  *   MSG_INIT_NET      {}; descriptor: the warden's handovers (ipc/handover.h)
  *   MSG_INIT_REFUSED  {"syscall","error","pid","args"}: a call nobody may make

@@ -36,6 +36,9 @@
 #ifndef SYS_setxattrat
 #define SYS_setxattrat 463
 #endif
+#ifndef SYS_removexattrat
+#define SYS_removexattrat 466
+#endif
 #ifndef SYS_open_tree_attr
 #define SYS_open_tree_attr 467
 #endif

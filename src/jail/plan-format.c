@@ -24,6 +24,14 @@ const char *const plan_backends[] = {
 };
 const size_t plan_n_backends = N_ELEMS(plan_backends);
 
+const char *const plan_audits[] = {
+	[PLAN_AUDIT_OFF] = "off",
+	[PLAN_AUDIT_WRITES] = "writes",
+	[PLAN_AUDIT_ALL] = "all",
+	[PLAN_AUDIT_EXACT] = "exact",
+};
+const size_t plan_n_audits = N_ELEMS(plan_audits);
+
 #define ID(member)                                            \
 	{                                                     \
 #member, offsetof(struct plan, member), false \
@@ -193,6 +201,8 @@ void plan_format(const struct plan *p, struct buf *b)
 		json_kuint(w, plan_ids[i].name, get_number(p, &plan_ids[i]));
 	json_kstr(w, "backend", str_of(plan_backends[p->backend]));
 	json_kbool(w, "nested", p->nested);
+	json_kstr(w, "audit", str_of(plan_audits[p->audit]));
+	json_kbool(w, "output", p->output);
 
 	json_key(w, "mounts");
 	json_open(w, '[');

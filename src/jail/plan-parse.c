@@ -440,10 +440,30 @@ static int read_nested(struct reader *r, const struct json *j, struct plan *p)
 	return 0;
 }
 
-/* Strings, ids, lists; backend, nested, mounts, classes, cidrs, limits. */
+static int read_audit(struct reader *r, const struct json *j, struct plan *p)
+{
+	for (size_t i = 0; i < plan_n_audits; i++) {
+		if (json_is(j, JSON_STRING) &&
+		    str_eq(j->string, str_of(plan_audits[i]))) {
+			p->audit = (enum plan_audit)i;
+			return 0;
+		}
+	}
+	return refuse(r, "audit", "none that is known");
+}
+
+static int read_output(struct reader *r, const struct json *j, struct plan *p)
+{
+	if (!json_is(j, JSON_BOOL))
+		return refuse(r, "output", "not true or false");
+	p->output = j->boolean;
+	return 0;
+}
+
+/* Strings, ids, lists, and the eight that read_plan() names. */
 static size_t n_members(void)
 {
-	return plan_n_strings + plan_n_ids + plan_n_lists + 6;
+	return plan_n_strings + plan_n_ids + plan_n_lists + 8;
 }
 
 static int read_plan(struct reader *r, const struct json *j, struct plan *p)
@@ -460,6 +480,10 @@ static int read_plan(struct reader *r, const struct json *j, struct plan *p)
 		e = read_ids(r, j, p);
 	if (e == 0)
 		e = read_nested(r, json_find(j, "nested"), p);
+	if (e == 0)
+		e = read_audit(r, json_find(j, "audit"), p);
+	if (e == 0)
+		e = read_output(r, json_find(j, "output"), p);
 	if (e == 0)
 		e = read_mounts(r, json_find(j, "mounts"), p);
 	if (e == 0)

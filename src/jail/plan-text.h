@@ -57,3 +57,5 @@ extern const size_t plan_n_lists;
 /* Indexed by enum plan_backend. */
 extern const char *const plan_backends[];
 extern const size_t plan_n_backends;
+extern const char *const plan_audits[];
+extern const size_t plan_n_audits;

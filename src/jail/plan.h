@@ -41,6 +41,14 @@ enum plan_backend {
 };
 #define PLAN_MAX_LACKS 16u
 
+/* What the witness sees; each row more than the one before. */
+enum plan_audit {
+	PLAN_AUDIT_OFF, /* the rare forbidden calls */
+	PLAN_AUDIT_WRITES,
+	PLAN_AUDIT_ALL,
+	PLAN_AUDIT_EXACT,
+};
+
 enum plan_op {
 	PLAN_BIND = 1, /* src (file or directory) at dst, recursively */
 	PLAN_DIR,      /* an empty directory of ours */
@@ -118,6 +126,8 @@ struct plan {
 	size_t n_lacks;
 	/* Sandboxes may be made inside, for which some walls give way. */
 	bool nested;
+	enum plan_audit audit;
+	bool output; /* of the terminal, recorded */
 	struct plan_mount *mounts;
 	size_t n_mounts;
 	/*

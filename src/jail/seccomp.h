@@ -7,15 +7,29 @@
 
 #include "base/base.h"
 
-/* A call that is rare and forbidden: the supervisor records and refuses it. */
+#define SECCOMP_CONDS 2u
+
+/* A call that is rare and forbidden: the witness records and refuses it. */
 struct seccomp_rare {
 	int nr;
 	int error; /* errno, positive */
 	const char *name;
+	struct {
+		enum {
+			SECCOMP_ALWAYS, /* no further condition */
+			SECCOMP_EQ,
+			SECCOMP_ANY, /* some of these bits */
+			SECCOMP_GE,
+		} op;
+		unsigned arg;
+		uint32_t value; /* against the low half */
+	} conds[SECCOMP_CONDS];
 };
 
-/* NULL: not one of them.  Sorted by nr. */
+/* By its number alone.  NULL: not one of them. */
 const struct seccomp_rare *seccomp_rare_find(int nr);
+/* Likewise, with these arguments. */
+const struct seccomp_rare *seccomp_rare_match(int nr, const uint64_t args[6]);
 
 /*
  * Which filter: the second lets sandboxes be made inside, the third needs a
@@ -27,9 +41,17 @@ enum seccomp_kind {
 	SECCOMP_LANDLOCK,
 };
 
+/* How much of what is allowed the listener sees. */
+enum seccomp_sees {
+	SECCOMP_SEES_NOTHING,
+	SECCOMP_SEES_WRITES,
+	SECCOMP_SEES_ALL, /* sendmsg(2), too: also the caller's own */
+};
+
 /*
  * Enter a filter; needs no_new_privs.  With @want_listener the result is the
  * notification descriptor (seccomp_unotify(2)), else 0.  Without a listener the
  * rare calls fail with ENOSYS.  -errno.
  */
-must_check int seccomp_enter(enum seccomp_kind kind, bool want_listener);
+must_check int seccomp_enter(enum seccomp_kind kind, enum seccomp_sees sees,
+			     bool want_listener);

@@ -278,10 +278,10 @@ int grant_make(struct session *s, struct grant *g, struct diag *reterr)
 
 void grant_channels_close(struct grant_channels *ch)
 {
-	int *fds[] = { &ch->supervisor, &ch->relay[0],  &ch->relay[1],
-		       &ch->relay[2],   &ch->scribe[0], &ch->scribe[1],
-		       &ch->scribe[2],  &ch->keeper[0], &ch->keeper[1],
-		       &ch->keeper[2] };
+	int *fds[] = { &ch->supervisor[0], &ch->supervisor[1], &ch->relay[0],
+		       &ch->relay[1],      &ch->relay[2],      &ch->scribe[0],
+		       &ch->scribe[1],     &ch->scribe[2],     &ch->scribe[3],
+		       &ch->keeper[0],     &ch->keeper[1],     &ch->keeper[2] };
 
 	for (size_t i = 0; i < N_ELEMS(fds); i++) {
 		if (*fds[i] != -1)
@@ -292,10 +292,11 @@ void grant_channels_close(struct grant_channels *ch)
 int grant_channels_open(struct grant_channels *ret)
 {
 	struct grant_channels ch = {
-		-1, { -1, -1, -1 }, { -1, -1, -1 }, { -1, -1, -1 }
+		{ -1, -1 }, { -1, -1, -1 }, { -1, -1, -1, -1 }, { -1, -1, -1 }
 	};
 	int *pairs[][2] = {
-		{ &ch.supervisor, &ch.relay[0] },
+		{ &ch.supervisor[0], &ch.relay[0] },
+		{ &ch.supervisor[1], &ch.scribe[3] },
 		{ &ch.scribe[0], &ch.relay[1] },
 		{ &ch.keeper[2], &ch.relay[2] },
 		{ &ch.keeper[0], &ch.scribe[1] },
@@ -339,7 +340,8 @@ int grant_tell_scribe(struct session *s, const struct grant_channels *ch)
 {
 	static const enum record_role roles[] = { RECORD_ROLE_RELAY,
 						  RECORD_ROLE_KEEPER,
-						  RECORD_ROLE_SUPERVISOR };
+						  RECORD_ROLE_SUPERVISOR,
+						  RECORD_ROLE_WITNESS };
 	int r = 0;
 
 	for (size_t i = 0; i < N_ELEMS(roles) && r == 0; i++)

@@ -55,12 +55,12 @@ must_check int grant_compile_rules(struct session *s, struct rules_entry *e,
 /* The body of MSG_REFUSED for GRANT_ASK.  0 or -ENOMEM. */
 must_check int grant_format_asks(const struct session *s, struct buf *b);
 
-/* Both ends of the five channels; -1 = none, or handed on. */
+/* Both ends of the six channels; -1 = none, or handed on. */
 struct grant_channels {
-	int supervisor;
-	int relay[3];  /* to the supervisor, the scribe, the keeper */
-	int scribe[3]; /* from the relay, ledger, events */
-	int keeper[3]; /* ledger, events, relay */
+	int supervisor[2]; /* to the relay; the witness's, to the scribe */
+	int relay[3];      /* to the supervisor, the scribe, the keeper */
+	int scribe[4];     /* from the relay, ledger, events, witness */
+	int keeper[3];     /* ledger, events, relay */
 };
 
 /* On failure nothing stays open. */

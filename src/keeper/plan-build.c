@@ -177,6 +177,26 @@ static void set_nested(struct plan_work *w)
 			    STR_ARG(v->origin.file), v->origin.line);
 }
 
+static int set_audit(struct plan_work *w)
+{
+	static const enum plan_audit of[] = {
+		[POLICY_AUDIT_EXACT] = PLAN_AUDIT_EXACT,
+		[POLICY_AUDIT_ALL] = PLAN_AUDIT_ALL,
+		[POLICY_AUDIT_WRITES] = PLAN_AUDIT_WRITES,
+		[POLICY_AUDIT_OFF] = PLAN_AUDIT_OFF,
+	};
+	const struct policy *p = &w->in->rules->policy;
+
+	w->plan->audit = of[p->value[POLICY_AUDIT_FILES].number];
+	w->plan->output = p->value[POLICY_AUDIT_OUTPUT].number != 0;
+	if (w->plan->output)
+		return plan_refuse(w, "audit.output: not in this version");
+	if (w->plan->audit == PLAN_AUDIT_EXACT)
+		return plan_refuse(w,
+				   "audit.files: exact: not in this version");
+	return 0;
+}
+
 /* ---- the network's part ---- */
 
 static int set_classes(struct plan_work *w)
@@ -435,7 +455,7 @@ static int begin(struct plan_work *w)
 	set_nested(w);
 	set_ids(w);
 	set_limits(w);
-	return w->arena->failed ? -ENOMEM : 0;
+	return w->arena->failed ? -ENOMEM : set_audit(w);
 }
 
 struct part {

@@ -323,6 +323,7 @@ int plan_fit_landlock(struct plan_work *w, struct plan *p,
 		lacking[always[i]] = true;
 	lacking[LACK_HIDE] = w->n_hide > 0;
 	lacking[LACK_PROCESS_LIMIT] = p->limits.processes > 0;
+	lacking[LACK_AUDIT] = p->audit != PLAN_AUDIT_OFF;
 	r = take_ids(w, p);
 	if (r == 0)
 		r = check_own_files(w, p);
@@ -337,6 +338,7 @@ int plan_fit_landlock(struct plan_work *w, struct plan *p,
 	/* They are accepted; nobody shall try to cover them. */
 	w->n_hide = 0;
 	p->limits.processes = 0;
+	p->audit = PLAN_AUDIT_OFF;
 	p->env_set = w->env.items;
 	p->n_env_set = w->env.n;
 	return 0;

@@ -495,8 +495,8 @@ static int hand_out(struct session *s, const struct grant *g)
 		grant_channels_close(&ch);
 		return r;
 	}
-	client_send(s->client, MSG_GRANT, s->open_msg, g->body, &ch.supervisor,
-		    1);
+	client_send(s->client, MSG_GRANT, s->open_msg, g->body, ch.supervisor,
+		    N_ELEMS(ch.supervisor));
 	r = open_links(s, ch.keeper);
 	if (r == 0)
 		r = grant_tell_scribe(s, &ch);

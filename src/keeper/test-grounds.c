@@ -64,7 +64,7 @@ static void given_once(void)
 
 	/* It was promised this one too, and is not there. */
 	(void)close(third);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 4; i++)
 		(void)receive(&w, w.scribe);
 	CHECK_EQ(receive(&w, w.zygote), MSG_FORK);
 	open_session(&w, second, &g2);

@@ -263,10 +263,10 @@ void open_session(struct world *w, int client, struct given *g)
 	send_open(w, client, ",\"task\":\"T-1\"");
 	CHECK_EQ(receive(w, client), MSG_GRANT);
 	CHECK_EQ(w->m.id, 7);
-	CHECK_EQ(w->m.n_fds, 1);
+	CHECK_EQ(w->m.n_fds, 2);
 	CHECK_EQ(json_is(json_find(w->body, "plan"), JSON_OBJECT), 1);
 	g->supervisor = ipc_take_fd(&w->m, 0);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		struct str role;
 		int fd;
 
@@ -281,6 +281,8 @@ void open_session(struct world *w, int client, struct given *g)
 			g->ledger = fd;
 		else if (str_eq(role, STR("supervisor")))
 			g->events = fd;
+		else if (str_eq(role, STR("witness")))
+			(void)close(fd);
 		else
 			g->from_relay = fd;
 	}

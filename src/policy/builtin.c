@@ -48,7 +48,10 @@ static const char builtin_text[] =
 	"limits:\n"
 	"  memory: 16G\n"
 	"  processes: 4096\n"
-	"  disk: 50G\n";
+	"  disk: 50G\n"
+	"audit:\n"
+	"  files: writes\n"
+	"  output: false\n";
 /* clang-format on */
 
 int policy_builtin(struct arena *a, const struct policy_doc **ret)

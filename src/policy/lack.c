@@ -13,4 +13,5 @@ const char *const lack_words[LACK_MAX_ + 1] = {
 	[LACK_TERMINALS] = "terminals",
 	[LACK_TOTAL_KILL] = "total-kill",
 	[LACK_PROCESS_LIMIT] = "process-limit",
+	[LACK_AUDIT] = "audit",
 };

@@ -3,10 +3,11 @@
  * Theory of operation
  *
  * The law: what the joined policy allows, every layer allows.  It holds by
- * construction, since there are three kinds of key and each can only narrow:
+ * construction, since there are four kinds of key and each can only narrow:
  *
  *   adds up    files.hide, network.deny: everybody's entries count
  *   smallest   limits, and words, whose rows stand strictest first
+ *   most       what is recorded: a project's accepted text lowers it neither
  *   agreed     lists that give something: the user's entries, and each other
  *              layer's list is kept beside them as a condition (narrow)
  *
@@ -137,9 +138,12 @@ static int take_user(struct join *j, unsigned key)
 	*ret = from->value[key];
 	if (!ret->set)
 		ret->origin = from->section[row->section].origin;
-	/* A choice has a value always: 0, which is the strictest. */
-	if (row->type == SCHEMA_CHOICE || row->type == SCHEMA_BOOL)
+	/* A choice has a value always: unsaid, else the strictest. */
+	if (row->type == SCHEMA_CHOICE || row->type == SCHEMA_BOOL) {
+		if (!ret->set)
+			ret->number = row->unsaid;
 		ret->set = true;
+	}
 	if (row->beside && from != builtin)
 		return append(j->arena, &builtin->value[key], &from->value[key],
 			      ret);
@@ -153,7 +157,8 @@ static int take_accepted(struct join *j, unsigned key)
 	struct policy_value *ret = &j->p->value[key];
 
 	if (!v || !j->in->accepted || !v[key].set ||
-	    policy_schema[key].join == JOIN_SUM)
+	    policy_schema[key].join == JOIN_SUM ||
+	    policy_schema[key].join == JOIN_MOST)
 		return 0;
 	/* Of two values for a name the last holds, of two rules the first. */
 	if (policy_schema[key].join == JOIN_PROVIDE)
@@ -171,6 +176,18 @@ static int take_smallest(struct join *j, unsigned key,
 	struct policy_value *ret = &j->p->value[key];
 
 	if (v->set && (!ret->set || v->number < ret->number))
+		*ret = *v;
+	return 0;
+}
+
+static int take_most(struct join *j, unsigned key, const struct policy_value *v)
+{
+	struct policy_value *ret = &j->p->value[key];
+	bool more = policy_schema[key].type == SCHEMA_BOOL
+			    ? v->number > ret->number
+			    : v->number < ret->number;
+
+	if (v->set && (!ret->set || more))
 		*ret = *v;
 	return 0;
 }
@@ -195,6 +212,9 @@ static int take_others(struct join *j, unsigned key)
 			break;
 		case JOIN_SMALLEST:
 			r = take_smallest(j, key, v);
+			break;
+		case JOIN_MOST:
+			r = take_most(j, key, v);
 			break;
 		case JOIN_PROVIDE: /* a project's only when accepted */
 			if (order[i] != POLICY_PROJECT)

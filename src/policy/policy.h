@@ -37,6 +37,8 @@ enum policy_key {
 	POLICY_LIMITS_PROCESSES, /* count */
 	POLICY_LIMITS_DISK,      /* bytes */
 	POLICY_LIMITS_TIME,      /* seconds */
+	POLICY_AUDIT_FILES,      /* enum policy_audit */
+	POLICY_AUDIT_OUTPUT,     /* 0 or 1 */
 	POLICY_KEY_MAX_,
 };
 
@@ -44,6 +46,14 @@ enum policy_key {
 enum policy_backend {
 	POLICY_NAMESPACES,
 	POLICY_LANDLOCK,
+};
+
+/* Likewise: what records most first. */
+enum policy_audit {
+	POLICY_AUDIT_EXACT,
+	POLICY_AUDIT_ALL,
+	POLICY_AUDIT_WRITES,
+	POLICY_AUDIT_OFF,
 };
 
 /* One element of a list. */
@@ -136,8 +146,9 @@ must_check int policy_builtin(struct arena *a, const struct policy_doc **ret);
 
 /*
  * Join layers.  The built-in default supplies each section (backend,
- * nested, workspace, files, env, network, limits) that the user's layer lacks, and its env.pass
- * always counts.  In any other layer what is not written constrains nothing.
+ * nested, workspace, files, env, network, limits, audit) that the user's layer
+ * lacks, and its env.pass always counts.  In any other layer what is not
+ * written constrains nothing.
  *
  * An accepted project's lists are added to the user's, so that what it asks
  * for is given, as far as organisation and team agree.

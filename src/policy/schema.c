@@ -18,6 +18,10 @@ static const char *const workspaces_later[] = { "review", NULL };
 static const char *const defaults[] = { "deny", NULL };
 static const char *const defaults_later[] = { "ask", NULL };
 
+/* In the order of enum policy_audit: what records most stands first. */
+static const char *const audits[] = { "exact", "all", "writes", "off", NULL };
+static const char *const audits_later[] = { NULL };
+
 const char *const policy_presets[] = { "package-registries", "git-hosts",
 				       NULL };
 
@@ -184,6 +188,29 @@ const struct schema_row policy_schema[POLICY_KEY_MAX_] = {
 		.min = 1, .max = 365 * UINT64_C(86400), /* seconds */
 		.help = "from start to end",
 	},
+	/*
+	 * Layers: whoever wants more recorded gets it.  Unsaid beside
+	 * audit.output it is what it is without the section.
+	 */
+	[POLICY_AUDIT_FILES] = {
+		.section = SECTION_AUDIT, .name = "files",
+		.type = SCHEMA_CHOICE,
+		.join = JOIN_MOST,
+		.choices = audits, .later = audits_later,
+		.unsaid = POLICY_AUDIT_WRITES,
+		.help = "which calls are on the ledger; writes: programs "
+			"started, files changed, connections; all: files "
+			"opened for reading too; exact: the same, and what is "
+			"recorded is what was opened, whatever a thread does "
+			"to the path meanwhile; off: only what is refused",
+	},
+	[POLICY_AUDIT_OUTPUT] = {
+		.section = SECTION_AUDIT, .name = "output",
+		.type = SCHEMA_BOOL,
+		.join = JOIN_MOST,
+		.help = "what the terminal shows is on the ledger, for 'bawn "
+			"logs --replay'",
+	},
 };
 /* clang-format on */
 
@@ -222,6 +249,7 @@ static const struct {
 	[SECTION_ENV] = { "env", true },
 	[SECTION_NETWORK] = { "network", true },
 	[SECTION_LIMITS] = { "limits", true },
+	[SECTION_AUDIT] = { "audit", true },
 };
 
 /* Keys of the language that this version does not have. */
@@ -229,10 +257,10 @@ static const struct {
 	enum schema_section section; /* SECTION_MAX_: at the top */
 	const char *name;
 } later[] = {
-	{ SECTION_MAX_, "secrets" },  { SECTION_MAX_, "model" },
-	{ SECTION_MAX_, "inspect" },  { SECTION_MAX_, "mcp" },
-	{ SECTION_MAX_, "audit" },    { SECTION_NETWORK, "parent" },
-	{ SECTION_NETWORK, "proxy" }, { SECTION_NETWORK, "publish" },
+	{ SECTION_MAX_, "secrets" },    { SECTION_MAX_, "model" },
+	{ SECTION_MAX_, "inspect" },    { SECTION_MAX_, "mcp" },
+	{ SECTION_NETWORK, "parent" },  { SECTION_NETWORK, "proxy" },
+	{ SECTION_NETWORK, "publish" },
 };
 
 static const char *const type_names[SCHEMA_TYPE_MAX_] = {

@@ -12,7 +12,7 @@
 
 enum schema_type {
 	SCHEMA_VERSION = 1,
-	SCHEMA_BOOL,   /* number: 0 or 1; false is the stricter */
+	SCHEMA_BOOL, /* number: 0 or 1; false is the stricter, but JOIN_MOST */
 	SCHEMA_CHOICE, /* number: index in choices */
 	SCHEMA_PATHS,
 	SCHEMA_GLOBS,
@@ -41,6 +41,7 @@ enum schema_section {
 	SECTION_ENV,
 	SECTION_NETWORK,
 	SECTION_LIMITS,
+	SECTION_AUDIT,
 	SECTION_MAX_,
 };
 
@@ -49,6 +50,7 @@ enum schema_join {
 	JOIN_AGREE = 1, /* the user's, where each other list has it too */
 	JOIN_SUM,       /* of all */
 	JOIN_SMALLEST,  /* number; of a choice the strictest stands first */
+	JOIN_MOST,      /* what records most: the first choice, true */
 	JOIN_PROVIDE,   /* of all; for the same name the highest layer's */
 	JOIN_HIGHEST,   /* of the highest layer that has written it */
 };
@@ -61,6 +63,7 @@ struct schema_row {
 	uint64_t min, max; /* of the number, or of the entries of a list */
 	const char *const *choices; /* CHOICE, WORDS: NULL-terminated */
 	const char *const *later;   /* choices that are not in this version */
+	uint64_t unsaid; /* CHOICE: of a section that does not say it */
 	const char *help;
 	bool beside;  /* the built-in entries count always, beside a layer's */
 	bool trusted; /* heard from the organisation's and the user's layer */

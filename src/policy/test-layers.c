@@ -71,6 +71,7 @@ static const char *const asked_paths[] = {
 };
 static const char *const patterns[] = { "LANG", "LC_*", "CI",    "A*",
 					"AB*",  "T*",   "TOKEN", "TZ" };
+static const char *const audits[] = { "off", "writes", "all", "exact" };
 static const char *const variables[] = { "LANG", "LC_ALL", "CI", "AX",
 					 "ABX",  "TOKEN",  "TZ", "Z" };
 
@@ -121,6 +122,9 @@ static void put_policy(struct buf *b)
 	buf_printf(b, "version: 1\n");
 	if (chance(3) == 0)
 		buf_printf(b, "nested: %s\n", chance(2) ? "true" : "false");
+	if (chance(3) == 0)
+		buf_printf(b, "audit: {files: %s, output: %s}\n", PICK(audits),
+			   chance(2) ? "true" : "false");
 	if (chance(3) > 0) {
 		buf_printf(b, "files:\n  hide: [\"/h%u\"]\n", chance(9));
 		if (chance(3) > 0)
@@ -493,6 +497,12 @@ static void check_scalars(struct stack *s)
 			    !raised && (!p->set || p->number > v->number))
 				broken(s, "a number is larger than a layer's",
 				       policy_schema[k].help);
+			if (policy_schema[k].join == JOIN_MOST && v->set &&
+			    (policy_schema[k].type == SCHEMA_BOOL
+				     ? p->number < v->number
+				     : p->number > v->number))
+				broken(s, "less is recorded than a layer wants",
+				       policy_schema[k].help);
 			for (size_t n = 0; n < v->n; n++) {
 				if (policy_schema[k].join == JOIN_SUM &&
 				    !has_item(p, v->items[n].text))
@@ -691,7 +701,9 @@ static void test_asks(void)
 	} cases[] = {
 		{ "limits: {memory: 512M}", NULL },
 		{ "limits: {memory: 2G}", "limits.memory: 2G" },
-		{ "limits: {time: 9h}", NULL }, /* the user has none */
+		{ "limits: {time: 9h}", NULL },  /* the user has none */
+		{ "audit: {files: off}", NULL }, /* nobody gives that */
+		{ "audit: {files: exact, output: true}", NULL },
 		{ "nested: false", NULL },
 		{ "nested: true", "nested: true" },
 		{ "files: {read: [/usr, src, .]}", NULL },

@@ -330,7 +330,8 @@ static const char full[] =
 	"  ca: [~/ca.pem]\n"
 	"  sockets: [$SSH_AUTH_SOCK]\n"
 	"limits: {memory: 1536M, cpu: 0.25, processes: 9, disk: 2T, time: "
-	"90s}\n";
+	"90s}\n"
+	"audit: {files: all, output: true}\n";
 
 /* What is shown is a policy again, and means the same. */
 static void test_show_round_trip(void)
@@ -420,6 +421,12 @@ static void test_hash(void)
 		  false },
 		{ "version: 1\nnested: false\n", "version: 1\n", true },
 		{ "version: 1\nnested: true\n", "version: 1\n", false },
+		{ "version: 1\naudit: {}\n", "version: 1\n", true },
+		{ "version: 1\naudit: {files: writes, output: false}\n",
+		  "version: 1\n", true },
+		{ "version: 1\naudit: {output: true}\n",
+		  "version: 1\naudit: {files: writes, output: true}\n", true },
+		{ "version: 1\naudit: {files: all}\n", "version: 1\n", false },
 		{ "version: 1\nnetwork: {dns: [1.1.1.1, 2.2.2.2]}\n",
 		  "version: 1\nnetwork: {dns: [2.2.2.2, 1.1.1.1]}\n", false },
 		{ "version: 1\nnetwork: {allow: [{host: a.b}]}\n",

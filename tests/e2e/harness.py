@@ -152,7 +152,7 @@ class Result:
 # All that the second backend lacks, and the tests then do without.
 LANDLOCK = '''backend: landlock
 backend_accept: [hide, protect, metadata, private-home, private-tmp, private-etc,
-  processes, ports, terminals, total-kill, process-limit]
+  processes, ports, terminals, total-kill, process-limit, audit]
 '''
 
 

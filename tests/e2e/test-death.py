@@ -142,8 +142,9 @@ def init():
 def command():
     p, mark = start()
     table = processes()
-    # The warden has the words of its supervisor.
-    inner = [x for x in inside(p, mark) if table[x][1] != 'bawn']
+    # The warden and the witness have the words of their supervisor.
+    inner = [x for x in inside(p, mark)
+             if not table[x][1].startswith('bawn')]
     top = [x for x in inner if table[x][0] not in inner]
     os.kill(top[0], signal.SIGKILL)
     all_gone(p, mark, 'kill -9 of the command')

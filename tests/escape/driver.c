@@ -398,12 +398,15 @@ static int go(struct run *r)
 
 static int on_ready(struct run *r, const struct json *j)
 {
+	size_t at = 0;
+
 	r->ready_ns = clock_mono_ns();
 	if (r->o->tty)
-		r->master = ipc_take_fd(&r->msg, 0);
+		r->master = ipc_take_fd(&r->msg, at++);
+	if (!r->o->landlock)
+		r->notify = ipc_take_fd(&r->msg, at++);
 	for (size_t i = 0; i < r->o->listen.n; i++)
-		r->listeners[r->n_listeners++] =
-			ipc_take_fd(&r->msg, (r->o->tty ? 1 : 0) + i);
+		r->listeners[r->n_listeners++] = ipc_take_fd(&r->msg, at++);
 	if (r->o->steps)
 		print_steps(j, r->begun_ns, r->ready_ns);
 	return go(r);
@@ -447,7 +450,6 @@ static int on_message(struct run *r)
 		return complain("jail", text);
 	case MSG_INIT_STARTED:
 		r->started_ns = clock_mono_ns();
-		r->notify = ipc_take_fd(&r->msg, 0);
 		if (r->o->steps)
 			print_steps(j, r->go_ns, r->started_ns);
 		if (r->o->hang_up)

@@ -174,7 +174,7 @@ class BawnLandlock(Bawn):
     # All that the backend may lack (doc/PROTOCOL.policy).
     accept = ('hide', 'protect', 'metadata', 'private-home', 'private-tmp',
               'private-etc', 'processes', 'ports', 'terminals', 'total-kill',
-              'process-limit')
+              'process-limit', 'audit')
 
     def prepare(self):
         super().prepare()

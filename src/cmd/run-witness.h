@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run-witness: the supervisor and the session's witness (jail/witness.h). */
+#pragma once
+
+#include "cmd/run.h"
+
+/* Forks it.  @take_scribe: its channel. */
+must_check int run_witness_start(struct run *r, int take_scribe);
+/* The listener of the jail's filter. */
+must_check int run_witness_listen(struct run *r, int take_fd);
+/* Nothing of the jail makes a call any more. */
+void run_witness_stop(struct run *r);
+/* True: it has more to say, and then run_close() is called. */
+bool run_witness_await(struct run *r);
+/* What the witness would have recorded, seen by a warden. */
+must_check int run_witness_refused(struct run *r, const struct json *j);
+/* Record what was only counted so far. */
+void run_witness_flush(struct run *r);
+void run_witness_done(struct run *r);

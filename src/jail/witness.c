@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation
+ *
+ * It sleeps in SECCOMP_IOCTL_NOTIF_RECV and nowhere else: a look with epoll
+ * first would cost more than the rest.  With SYNC_WAKE_UP (Linux 6.6) the caller
+ * wakes it on its own processor and sleeps meanwhile, so it is never pinned.
+ *
+ *   a call that is forbidden   is recorded, and refused by its row
+ *   any other                  is looked at, let go, and then noted
+ *
+ * Let go before it is noted: the caller runs while we write.  That the answer
+ * was taken proves that the process was there while it was looked at; when it
+ * was not, nothing is noted, since the call was never made.
+ *
+ * Before the command's own first execve(2) init's process proves the walls, which
+ * is no act of the session.
+ *
+ * A timer, only while something waits to be sent, interrupts the sleep.  The
+ * signal may come right before it begins, so the timer goes on until nothing
+ * waits; SIGTERM starts it likewise.
+ *
+ * Its confinement is seccomp alone.  In a Landlock domain it could not read any
+ * process: the kernel lets a domain look into domains within it, and no others.
+ */
+#include "jail/witness.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/time.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/wall.h"
+#include "ipc/ipc.h"
+#include "ipc/protocol.h"
+#include "jail/missing.h"
+#include "jail/seccomp.h"
+#include "jail/sys.h"
+#include "jail/witness-call.h"
+#include "jail/witness-note.h"
+
+#define FAILED      125
+#define COMMAND_MAX ((size_t)4096)
+#define ARGS_MAX    140u /* six words in hexadecimal */
+
+struct witness {
+	struct witness_config conf;
+	int listener;
+	struct look *look;
+	struct notes *notes;
+	bool started; /* the command has asked to be executed */
+	pid_t first;  /* who did */
+	struct call_command command;
+	char words[COMMAND_MAX];
+	bool ticking;
+	/* the call at hand */
+	uint64_t id;
+	const struct note *note; /* to be taken when it was let go */
+	size_t n_notes;
+};
+
+static volatile sig_atomic_t ticked, ending;
+
+/* Kernels may know longer forms than our header. */
+union notif {
+	struct seccomp_notif n;
+	char room[256];
+};
+
+static void tick_each(unsigned ms)
+{
+	struct itimerval t = { { 0, (int)ms * 1000 }, { 0, (int)ms * 1000 } };
+
+	(void)setitimer(ITIMER_REAL, &t, NULL);
+}
+
+static void on_signal(int sig)
+{
+	int error = errno;
+
+	if (sig == SIGTERM) {
+		ending = 1;
+		tick_each(1);
+	}
+	ticked = 1;
+	errno = error;
+}
+
+static noreturn_fn void die(void)
+{
+	_exit(FAILED); /* the end of its socket says it */
+}
+
+/* ---- answers ---- */
+
+/* False: nobody waits for it any more. */
+static bool answer(const struct witness *w, int error)
+{
+	struct seccomp_notif_resp resp = { .id = w->id };
+
+	if (error != 0)
+		resp.error = -error;
+	else
+		resp.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	return ioctl(w->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) == 0;
+}
+
+static void refuse(struct witness *w, const struct seccomp_notif *n,
+		   const struct seccomp_rare *rare)
+{
+	static struct note note;
+	const struct look_who *who = look_who(w->look, (pid_t)n->pid);
+	const __u64 *a = n->data.args;
+	char args[ARGS_MAX];
+
+	(void)snprintf(args, sizeof(args),
+		       "%#llx %#llx %#llx %#llx %#llx %#llx", a[0], a[1], a[2],
+		       a[3], a[4], a[5]);
+	note_begin(&note, RECORD_SYSCALL_REFUSE, true, RECORD_CLAIMED);
+	note_add(&note, NOTE_SYSCALL, str_of(rare->name));
+	note_add_uint(&note, NOTE_ERRNO, (uint64_t)rare->error);
+	note_add(&note, NOTE_EXE, str_of(who->exe));
+	if (notes_take(w->notes, &note, who, args) != 0)
+		die();
+	(void)answer(w, rare->error);
+}
+
+/* ---- what is let go ---- */
+
+static bool still_waits(const struct witness *w)
+{
+	uint64_t id = w->id;
+
+	return ioctl(w->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+/* The first waits for the answer; of several each is made certain by itself. */
+static int on_note(void *ctx, const struct note *n)
+{
+	struct witness *w = ctx;
+
+	w->note = n;
+	w->n_notes++;
+	return 0;
+}
+
+struct taker {
+	struct witness *w;
+	const struct look_who *who;
+};
+
+static int on_note_of_many(void *ctx, const struct note *n)
+{
+	const struct taker *t = ctx;
+
+	if (!still_waits(t->w))
+		return -ESRCH;
+	if (WALL(WITNESS) && notes_take(t->w->notes, n, t->who, NULL) != 0)
+		die();
+	return 0;
+}
+
+static void look_at(struct witness *w, struct call_seen *c)
+{
+	if (c->nr == SYS_sendmmsg) {
+		struct taker t = { .w = w, .who = c->who };
+
+		(void)!call_look(c, on_note_of_many, &t);
+		(void)answer(w, 0);
+		return;
+	}
+	w->n_notes = 0;
+	if (call_look(c, on_note, w) != 0) {
+		(void)answer(w, ENOSYS); /* the filter asks of no such call */
+		return;
+	}
+	if (!answer(w, 0) || w->n_notes == 0)
+		return;
+	if (WALL(WITNESS) && notes_take(w->notes, w->note, c->who, NULL) != 0)
+		die();
+	if (call_is_exec(c->nr))
+		look_exec(w->look, c->who);
+}
+
+static void handle(struct witness *w, const struct seccomp_notif *n)
+{
+	uint64_t args[6];
+	const struct seccomp_rare *rare;
+	struct call_seen c = { .nr = n->data.nr,
+			       .tid = (pid_t)n->pid,
+			       .args = args };
+
+	for (size_t i = 0; i < N_ELEMS(args); i++)
+		args[i] = n->data.args[i];
+	w->id = n->id;
+	if (!w->started && call_is_exec(c.nr)) {
+		w->started = true;
+		w->first = c.tid;
+	}
+	rare = seccomp_rare_match(c.nr, args);
+	if (rare) {
+		refuse(w, n, rare);
+		return;
+	}
+	if (!w->started) {
+		(void)answer(w, 0);
+		return;
+	}
+	c.who = look_who(w->look, c.tid);
+	/* Until it has become the command, it has init's memory. */
+	if (w->first == c.tid && call_is_exec(c.nr))
+		c.command = &w->command;
+	else if (w->first == c.tid)
+		w->first = 0;
+	look_at(w, &c);
+}
+
+/* ---- its life ---- */
+
+/* All that the filter was put on are gone: 6.11 says so by itself. */
+static bool is_over(const struct witness *w)
+{
+	struct pollfd p = { .fd = w->listener, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP) &&
+	       !(p.revents & POLLIN);
+}
+
+static void tick(struct witness *w)
+{
+	ticked = 0;
+	if (notes_flush(w->notes, false) != 0)
+		die();
+	if (!notes_waiting(w->notes)) {
+		tick_each(0);
+		w->ticking = false;
+	}
+}
+
+static void watch(struct witness *w)
+{
+	union notif in;
+
+	while (!ending) {
+		if (ticked)
+			tick(w);
+		memset(&in, 0, sizeof(in));
+		if (ioctl(w->listener, SECCOMP_IOCTL_NOTIF_RECV, &in.n) == -1) {
+			if (errno == EINTR)
+				continue;
+			if (errno != ENOENT)
+				die();
+			if (is_over(w))
+				return;
+			continue; /* it was killed before it could be told */
+		}
+		handle(w, &in.n);
+		if (!w->ticking && notes_waiting(w->notes)) {
+			w->ticking = true;
+			tick_each(NOTE_FLUSH_MS);
+		}
+	}
+}
+
+static void set_signals(void)
+{
+	struct sigaction act = { .sa_handler = on_signal };
+	sigset_t all;
+
+	(void)sigfillset(&all);
+	(void)sigdelset(&all, SIGTERM);
+	(void)sigdelset(&all, SIGALRM);
+	if (sigaction(SIGTERM, &act, NULL) == -1 ||
+	    sigaction(SIGALRM, &act, NULL) == -1 ||
+	    sigprocmask(SIG_SETMASK, &all, NULL) == -1)
+		die();
+}
+
+/* Control and scribe become 3 and 4; nothing else of the supervisor's stays. */
+static void set_descriptors(struct witness *w)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int control = fcntl(w->conf.control, F_DUPFD_CLOEXEC, 5);
+	int scribe = fcntl(w->conf.scribe, F_DUPFD_CLOEXEC, 5);
+
+	if (null == -1 || control == -1 || scribe == -1)
+		die();
+	for (int i = 0; i < 3; i++) {
+		if (i != null && dup2(null, i) == -1)
+			die();
+	}
+	if (dup3(control, 3, O_CLOEXEC) == -1 ||
+	    dup3(scribe, 4, O_CLOEXEC) == -1 ||
+	    sys_close_range(5, UINT_MAX) != 0)
+		die();
+	w->conf.control = 3;
+	w->conf.scribe = 4;
+}
+
+static void take_listener(struct witness *w)
+{
+	AUTO(ipc_msg) struct ipc_msg m;
+	int r;
+
+	ipc_msg_init(&m);
+	do {
+		r = ipc_recv(w->conf.control, &m, IPC_INLINE_MAX);
+	} while (r == -EINTR && !ending);
+	if (r != 0 || m.type != MSG_WITNESS || m.n_fds != 1)
+		die(); /* there will be no session */
+	w->listener = ipc_take_fd(&m, 0);
+	/* EINVAL, ENOTTY before 6.6: then it is only slower. */
+	(void)ioctl(w->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+		    SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+}
+
+static void set_command(struct witness *w)
+{
+	const struct witness_config *c = &w->conf;
+
+	(void)look_words(c->argv, c->n_argv, w->words, sizeof(w->words));
+	w->command = (struct call_command){ .argv = w->words, .cwd = c->cwd };
+	if (c->n_argv > 0 && strchr(c->argv[0], '/'))
+		w->command.path = c->argv[0];
+}
+
+void witness_main(const struct witness_config *c)
+{
+	static struct witness w;
+	pid_t parent = getppid();
+
+	w = (struct witness){ .conf = *c, .listener = -1 };
+	set_signals();
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		die();
+	(void)prctl(PR_SET_NAME, "bawn:witness");
+	(void)setsid();
+	set_descriptors(&w);
+	if (look_new(&w.look) != 0 || notes_new(&w.notes, w.conf.scribe) != 0 ||
+	    witness_confine() != 0)
+		die();
+	set_command(&w);
+	take_listener(&w);
+	watch(&w);
+	if (notes_flush(w.notes, true) != 0 ||
+	    ipc_say(w.conf.control, MSG_WITNESS, 0, STR("{}")) != 0)
+		die();
+	_exit(0);
+}

@@ -1,0 +1,341 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a session does is on the ledger: programs that do a known number of things
+of each kind, and exactly that number of records."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+from harness import (SLOW, World, alive, check, contains, equal, main, test,
+                     wait_for)
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+w = World()
+PROGRAMS = {}
+
+
+def level(files, more=''):
+    w.policy(f'version: 1\naudit: {{files: {files}}}\n{more}')
+
+
+def program(how):
+    """witness-ops, linked @how."""
+    if how not in PROGRAMS:
+        path = f'{w.project}/ops-{how}'
+        r = subprocess.run(['cc', '-O1', '-w', '-pthread', '-D_GNU_SOURCE',
+                            *(['-static'] if how == 'static' else []), '-o',
+                            path, HERE + '/witness-ops.c'],
+                           capture_output=True)
+        check(r.returncode == 0, r.stderr.decode())
+        PROGRAMS[how] = path
+    return PROGRAMS[how]
+
+
+def records(session=None):
+    r = w.bawn('logs', session or '@', '--json')
+    equal(r.code, 0, r.err)
+    return [json.loads(x) for x in r.out.splitlines()]
+
+
+def ops(what, n, how='dynamic', directory=None, timeout=60):
+    """Its records that name the directory it worked in; what it said."""
+    where = f'{w.project}/{directory or what}-{ops.n}'
+    ops.n += 1
+    os.mkdir(where)
+    r = w.run(program(how), what, str(n), where, timeout=timeout * SLOW)
+    everything = records()
+    mine = [x for x in everything
+            if str(x.get('path', '')).startswith(where)]
+    return r, where, everything, mine
+
+
+ops.n = 0
+
+
+def total(rows, **want):
+    return sum(x['count'] for x in rows
+               if all(x.get(k) == v for k, v in want.items()))
+
+
+def files_add_up(mine, n, reads):
+    """Of n rounds of files() in witness-ops.c."""
+    return [
+        ('creat and O_CREAT', 2 * n,
+         total(mine, kind='file.create', what='file', access='write')),
+        ('symlinks', n, total(mine, kind='file.create', what='symlink',
+                              to='to')),
+        ('nodes', n, total(mine, kind='file.create', what='node')),
+        ('opened to read', 2 * n if reads else 0,
+         sum(x['count'] for x in mine if x['kind'] == 'file.open' and
+             x['access'] == 'read' and x['path'].rsplit('/', 1)[1])),
+        ('opened to read and write', n,
+         total(mine, kind='file.open', access='both')),
+        ('modes', 3 * n, total(mine, kind='file.chmod', what='mode')),
+        ('owners', 2 * n, total(mine, kind='file.chmod', what='owner')),
+        ('lengths', n, total(mine, kind='file.change', what='length')),
+        ('links', 2 * n, total(mine, kind='file.link')),
+        ('renamed', 2 * n, total(mine, kind='file.rename')),
+        ('removed', 5 * n, total(mine, kind='file.unlink', what='file')),
+        ('directories removed', n,
+         total(mine, kind='file.unlink', what='directory')),
+    ]
+
+
+def expect_files(mine, where, n, reads):
+    inner = [x for x in mine if x['path'] != where]
+    for what, want, got in files_add_up(inner, n, reads):
+        equal(got, want, what)
+    equal(total(mine, path=where, kind='file.change', what='attribute'), 2 * n,
+          'attributes of the directory')
+    equal([x for x in mine if x['trust'] == 'kernel'], [],
+          'a string of a process is no truth')
+
+
+@test('writes: every kind, exactly')
+def every_kind():
+    level('writes')
+    r, where, _, mine = ops('files', 40)
+    equal(r.code, 0, r.err)
+    expect_files(mine, where, 40, False)
+    rename = [x for x in mine if x['kind'] == 'file.rename'][0]
+    equal((rename['path'], rename['to']), (f'{where}/f0', f'{where}/r0'),
+          'both names')
+    equal(rename['exe'], program('dynamic'), 'who')
+
+
+@test('all: what is read too, exactly')
+def reads():
+    level('all')
+    for how in ('dynamic', 'static'):
+        r, where, _, mine = ops('files', 30, how)
+        equal(r.code, 0, r.err)
+        expect_files(mine, where, 30, True)
+
+
+@test('100,000 opens, exactly')
+def hundred_thousand():
+    level('all')
+    r, where, _, mine = ops('opens', 100000, timeout=120)
+    equal(r.code, 0, r.err)
+    equal(total(mine, kind='file.create', access='read'), 100000, 'opens')
+    check(len(mine) < 2000, f'folded: {len(mine)} records')
+    equal(len({x['path'] for x in mine}), 7, 'the paths')
+
+
+@test('six threads, exactly')
+def threads():
+    level('writes')
+    r, where, _, mine = ops('threads', 300)
+    equal(r.code, 0, r.err)
+    equal(total(mine, kind='file.create'), 6 * 300, 'opens of all threads')
+    equal(len({x['pid'] for x in mine}), 1, 'of one process')
+
+
+@test('eight processes at once, exactly')
+def many():
+    level('all')
+    r, where, _, mine = ops('many', 25)
+    equal(r.code, 0, r.err)
+    inner = [x for x in mine
+             if x['path'] not in {f'{where}/p{i}' for i in range(8)}]
+    for what, want, got in files_add_up(inner, 25 * 8, True):
+        equal(got, want, what)
+    equal(len({x['pid'] for x in inner}), 8, 'processes')
+
+
+@test('programs by fork, vfork and execveat, exactly, with their parents')
+def execs():
+    level('writes')
+    r, _, everything, _ = ops('execs', 60)
+    equal(r.code, 0, r.err)
+    runs = [x for x in everything if x['kind'] == 'process.exec' and
+            str(x.get('argv', '')).startswith('true run-')]
+    equal(total(runs), 60, 'programs')
+    equal({x['argv'] for x in runs}, {f'true run-{i}' for i in range(60)},
+          'each')
+    own = [x for x in everything if x['kind'] == 'process.exec' and
+           x['path'] == program('dynamic')][0]
+    equal({x['ppid'] for x in runs}, {own['pid']}, 'their parent')
+    equal({x['cwd'] for x in runs}, {w.project}, 'where')
+    check(len({x['pid'] for x in runs}) == 60, 'a process each')
+    check(all(x['inside'] > 1 for x in runs), 'as the jail counts')
+
+
+@test('the network, exactly')
+def nets():
+    level('all')
+    r, _, everything, _ = ops('nets', 20)
+    equal(r.code, 0, r.err)
+    mine = [x for x in everything if x.get('exe') == program('dynamic')]
+    at = dict(addr='127.0.0.1', port=4444)
+    equal(total(mine, kind='net.connect', **at), 20, 'connect')
+    equal(total(mine, kind='net.connect', path='@abstract'), 20, 'abstract')
+    equal(total(mine, kind='net.bind', addr='127.0.0.1', port=0), 20, 'bind')
+    listens = [x for x in mine if x['kind'] == 'net.listen']
+    equal(total(listens, addr='127.0.0.1'), 20, 'listen')
+    check(all(x['port'] > 0 for x in listens), 'at the port that it got')
+    equal(total(mine, kind='net.send', **at), 20 * 4,
+          'sendto, sendmsg, and two of three of sendmmsg')
+    level('writes')
+    r, _, everything, _ = ops('nets', 5)
+    mine = [x for x in everything if x.get('exe') == program('dynamic')]
+    equal(total(mine, kind='net.send', **at), 5, 'sendto alone')
+
+
+@test('paths at the edge of memory, and odd bytes')
+def edges():
+    level('writes')
+    r, where, everything, mine = ops('edges', 50)
+    equal(r.code, 0, r.err)
+    equal(total(mine, kind='file.create'), 51, 'none is cut')
+    check(any(x['path'] == where + '/\udcff"\\\n\x01' for x in mine),
+          'odd bytes')
+    theirs = [x for x in everything if x.get('exe') == program('dynamic')]
+    equal(total(theirs, unread=True), 50, 'no string there')
+
+
+@test('other ways into the kernel are closed')
+def other_ways():
+    level('writes')
+    r, _, _, _ = ops('io_uring', 1)
+    equal(r.code, 0, r.err)
+    if os.uname().machine == 'x86_64':
+        r, _, _, _ = ops('i386', 1)
+        equal(r.code, 128 + signal.SIGSYS, r.out)
+
+
+@test('off: only what is refused')
+def off():
+    level('off')
+    r, where, everything, mine = ops('files', 3)
+    equal(r.code, 0, r.err)
+    equal(mine, [], 'nothing')
+    r = w.run('/usr/bin/unshare', '-m', 'true')
+    refused = [x for x in records() if x['kind'] == 'syscall.refuse']
+    equal(total(refused, syscall='unshare'), 1, 'but the refusal')
+    for files in ('writes', 'all'):
+        level(files)
+        r = w.run('/usr/bin/unshare', '-m', 'true')
+        refused = [x for x in records() if x['kind'] == 'syscall.refuse']
+        equal(total(refused, syscall='unshare'), 1, files)
+
+
+@test('a path that is exchanged while it is opened is not called the truth')
+def flips():
+    level('all')
+    r, where, _, mine = ops('flips', 20000, timeout=120)
+    equal(r.code, 0, r.err)
+    opened = [x for x in mine if x['kind'] == 'file.open']
+    equal(total(opened), 20000, 'every open')
+    equal({x['trust'] for x in opened}, {'claimed'}, 'claimed')
+
+
+def witness_of(supervisor):
+    for pid in os.listdir('/proc'):
+        try:
+            with open(f'/proc/{pid}/stat') as f:
+                text = f.read()
+            name = text[text.index('(') + 1:text.rindex(')')]
+            parent = int(text[text.rindex(')') + 1:].split()[1])
+        except (OSError, ValueError):
+            continue
+        if name == 'bawn:witness' and parent == supervisor:
+            return int(pid)
+    return None
+
+
+def started(files='writes'):
+    level(files)
+    p = w.popen(['sh', '-c', 'echo ready; while :; do echo x > f; done'])
+    equal(p.stdout.readline(), b'ready\n', 'it runs')
+    return p, wait_for('the witness', 5, lambda: witness_of(p.pid))
+
+
+@test('when the witness dies, the session ends')
+def dies():
+    p, pid = started()
+    os.kill(pid, signal.SIGKILL)
+    out, err = p.communicate(timeout=10 * SLOW)
+    equal(p.returncode, 125, err)
+    contains(err.decode(), 'witness', 'why')
+    last = records()[-1]
+    equal(last['kind'], 'session.close', 'closed')
+    contains(last['reason'], 'witness', 'and says so')
+    equal(w.bawn('ledger', 'verify').code, 0, 'the ledger')
+
+
+@test('when the supervisor dies, the witness ends')
+def supervisor_dies():
+    p, pid = started()
+    p.kill()
+    p.wait()
+    p.stdout.close()
+    wait_for('its end', 3, lambda: not alive(pid))
+
+
+@test('what was only counted is told within moments')
+def counted():
+    level('all')
+    p = w.popen(['sh', '-c', 'while :; do : < /etc/hostname; done'])
+
+    def seen():
+        # The jail has a hostname of its own, or none; the call counts.
+        return total(records(), kind='file.open', path='/etc/hostname')
+    first = wait_for('the first', 5, seen)
+    wait_for('more of them', 5, lambda: seen() > first + 100)
+    p.terminate()
+    p.communicate(timeout=10 * SLOW)
+
+
+@test('a ledger that is slow makes the session wait, and loses nothing')
+def slow():
+    level('writes')
+    w.run('true')
+    with open(w.state + '/lock') as f:
+        daemon = json.load(f)['pid']
+    scribe = [int(x) for x in subprocess.run(
+        ['pgrep', '-P', str(daemon), '-f', 'scribe'], capture_output=True,
+        text=True).stdout.split()]
+    if not scribe:
+        scribe = [pid for pid in children(daemon) if
+                  comm(pid).endswith('scribe')]
+    check(scribe, 'a scribe')
+    where = w.project + '/slow'
+    os.mkdir(where)
+    p = w.popen([program('dynamic'), 'files', '4000', where])
+    wait_for('work', 5, lambda: len(os.listdir(where)) > 0 or
+             p.poll() is not None)
+    os.kill(scribe[0], signal.SIGSTOP)
+    try:
+        time.sleep(1.5 * SLOW)
+        check(p.poll() is None, 'it waits')
+    finally:
+        os.kill(scribe[0], signal.SIGCONT)
+    out, err = p.communicate(timeout=60 * SLOW)
+    equal(p.returncode, 0, err)
+    mine = [x for x in records() if
+            str(x.get('path', '')).startswith(where + '/')]
+    for what, want, got in files_add_up(mine, 4000, False):
+        equal(got, want, what)
+
+
+def comm(pid):
+    try:
+        with open(f'/proc/{pid}/comm') as f:
+            return f.read().strip()
+    except OSError:
+        return ''
+
+
+def children(pid):
+    try:
+        with open(f'/proc/{pid}/task/{pid}/children') as f:
+            return [int(x) for x in f.read().split()]
+    except OSError:
+        return []
+
+
+main()
