@@ -2,10 +2,12 @@
 /*
  * How many records a second become durable, in groups of 1 to 4096, through
  * the store alone and through a whole scribe with several writers that each
- * keep a window of unanswered records.
+ * keep a window of unanswered records; and how many a second are verified.
  *
  * usage: bench-append DIR [SECONDS]      DIR on the file system to measure
  */
+#include <dirent.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -18,6 +20,7 @@
 #include "ipc/protocol.h"
 #include "ledger/scribe.h"
 #include "ledger/store.h"
+#include "ledger/verify.h"
 
 #define WRITERS 8u
 #define ENVELOPE                                                       \
@@ -36,17 +39,36 @@ static void fail(const char *what, int r)
 	exit(2);
 }
 
+static void remove_at(int fd)
+{
+	DIR *dir = fdopendir(fd);
+	const struct dirent *e;
+
+	if (!dir)
+		fail("fdopendir", -errno);
+	while ((e = readdir(dir)) != NULL) {
+		int sub;
+
+		if (strcmp(e->d_name, ".") == 0 ||
+		    strcmp(e->d_name, "..") == 0 ||
+		    unlinkat(fd, e->d_name, 0) == 0)
+			continue;
+		sub = openat(fd, e->d_name,
+			     O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (sub != -1)
+			remove_at(sub);
+		(void)unlinkat(fd, e->d_name, AT_REMOVEDIR);
+	}
+	(void)closedir(dir);
+}
+
 static void remove_files(const char *dir)
 {
-	char path[PATH_LIMIT + 32];
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
-	for (unsigned i = 1; i < 1000; i++) {
-		(void)snprintf(path, sizeof(path), "%s/%06u.jsonl", dir, i);
-		if (unlink(path) == -1)
-			break;
-	}
-	(void)snprintf(path, sizeof(path), "%s/head", dir);
-	(void)unlink(path);
+	if (fd == -1)
+		return;
+	remove_at(fd);
 	(void)rmdir(dir);
 }
 
@@ -73,9 +95,30 @@ static void bench_store(const char *dir, unsigned group, uint64_t for_ns)
 		commits++;
 		now = clock_mono_ns();
 	}
+	r = store_publish(s);
+	if (r != 0)
+		fail("publish", r);
 	printf("store, groups of %4u: %9.0f records/s, %7.1f us a commit\n",
 	       group, (double)n * 1e9 / (double)(now - begin),
 	       (double)(now - begin) / 1e3 / (double)commits);
+}
+
+static void bench_verify(const char *dir)
+{
+	struct verify_report rep;
+	uint64_t begin = clock_mono_ns(), ns;
+	int r = verify_dir(dir, NULL, NULL, &rep);
+
+	ns = clock_mono_ns() - begin;
+	if (r != 0) {
+		fprintf(stderr, "bench-append: %s: %s\n", rep.file, rep.text);
+		exit(2);
+	}
+	printf("verify: %" PRIu64 " records in %.2f s: %.0f records/s, "
+	       "%.0f MB/s\n",
+	       rep.records, (double)ns / 1e9,
+	       (double)rep.records * 1e9 / (double)ns,
+	       (double)rep.bytes * 1e3 / (double)ns);
 }
 
 /* Keeps @window records unanswered on @fd until @until_ns. */
@@ -179,6 +222,8 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (size_t i = 0; i < N_ELEMS(groups); i++) {
 		bench_store(dir, groups[i], seconds * NS_PER_S);
+		if (i + 1 == N_ELEMS(groups))
+			bench_verify(dir);
 		remove_files(dir);
 	}
 	bench_scribe(dir, 1, 1, seconds * NS_PER_S);

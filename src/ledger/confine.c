@@ -84,7 +84,7 @@ static int landlock_enter(int dirfd, int abi)
 /* #syscalls scribe: write clock_gettime clock_nanosleep getpid gettid tgkill */
 /* #syscalls scribe: brk munmap mremap madvise futex restart_syscall */
 /* #syscalls scribe: rt_sigreturn rt_sigprocmask exit exit_group */
-/* #syscalls scribe: read pread64 mkdirat getdents64 getrandom */
+/* #syscalls scribe: read pread64 mkdirat getdents64 getrandom syncfs */
 /* And mmap, mprotect where nothing becomes executable. */
 static const int allowed[] = {
 	SCMP_SYS(recvmsg),         SCMP_SYS(sendmsg),
@@ -107,6 +107,7 @@ static const int allowed[] = {
 	SCMP_SYS(exit_group),      SCMP_SYS(read),
 	SCMP_SYS(pread64),         SCMP_SYS(mkdirat),
 	SCMP_SYS(getdents64),      SCMP_SYS(getrandom),
+	SCMP_SYS(syncfs),
 };
 
 static int add_rules(scmp_filter_ctx c)

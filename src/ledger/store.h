@@ -14,7 +14,7 @@
 
 #include "base/base.h"
 
-#define STORE_FILE_BYTES  ((uint64_t)8 * 1024 * 1024) /* then a new journal */
+#define STORE_FILE_BYTES  ((uint64_t)16 * 1024 * 1024) /* then a new journal */
 #define STORE_GROUP_BYTES ((size_t)4 * 1024 * 1024) /* waiting to be written */
 
 struct store;

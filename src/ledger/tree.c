@@ -171,33 +171,6 @@ int tree_save_synced(struct tree *t, const char *path, struct str content)
 	return save(t, path, content, true);
 }
 
-/* @path, a file or a directory. */
-static int sync_one(const struct tree *t, const char *path)
-{
-	AUTO(fd)
-	int fd = openat(t->dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-
-	return fd == -1 ? neg_errno() : sync_fd(t, fd);
-}
-
-int tree_sync_file(struct tree *t, const char *path)
-{
-	char dir[TILE_PATH_SIZE];
-	int r = sync_one(t, path);
-
-	(void)snprintf(dir, sizeof(dir), "%s", path);
-	/* And each directory up to ours: it may be new. */
-	while (r == 0) {
-		char *slash = strrchr(dir, '/');
-
-		if (!slash)
-			return sync_fd(t, t->dirfd);
-		*slash = '\0';
-		r = sync_one(t, dir);
-	}
-	return r;
-}
-
 /* The partial forms of a full tile or bundle: "@path.p/W". */
 static void remove_partials(int dirfd, const char *path)
 {
@@ -347,43 +320,22 @@ int tree_settle(struct tree *t)
 	return r;
 }
 
-/* The files that came with bundle @n, and their directories if @dirs. */
-static int sync_bundle(struct tree *t, uint64_t n, bool dirs)
-{
-	int (*sync)(struct tree * t, const char *path) = tree_sync_file;
-	char path[TILE_PATH_SIZE];
-	int r;
-
-	tile_payload_path(n, path);
-	r = dirs ? sync(t, path) : sync_one(t, path);
-	tile_entries_path(n, TILE_WIDTH, path);
-	if (r == 0)
-		r = dirs ? sync(t, path) : sync_one(t, path);
-	for (unsigned level = 0; r == 0 && level < TILE_LEVELS; level++) {
-		tile_path(level, n, TILE_WIDTH, path);
-		r = dirs || level > 0 ? sync(t, path) : sync_one(t, path);
-		if (n % TILE_WIDTH != TILE_WIDTH - 1)
-			break;
-		n /= TILE_WIDTH;
-	}
-	return r;
-}
-
+/*
+ * One syncfs(2) instead of a sync for each file: three for 256 records cost more
+ * than all the rest (measured: 22,000 records/s against 190,000 with a disk that
+ * needs 3 ms for one).  It waits for what others wrote, too; so it is done once
+ * for a whole journal, and not while anybody waits for an answer.
+ */
 int tree_sync(struct tree *t)
 {
-	int r = 0;
-
-	while (r == 0 && t->synced < t->written) {
-		uint64_t n = t->synced / TILE_WIDTH;
-		/* A directory holds a thousand: at its end, and at the last. */
-		bool dirs =
-			n % 1000 == 999 || t->synced + TILE_WIDTH == t->written;
-
-		r = sync_bundle(t, n, dirs);
-		if (r == 0)
-			t->synced += TILE_WIDTH;
+	if (t->synced == t->written)
+		return 0;
+	while (syncfs(t->dirfd) == -1) {
+		if (errno != EINTR)
+			return neg_errno();
 	}
-	return r;
+	t->synced = t->written;
+	return 0;
 }
 
 int tree_write_partial(struct tree *t)

@@ -64,5 +64,3 @@ must_check int tree_save(struct tree *t, const char *path, struct str content);
 /* Its bytes are durable before it has its name. */
 must_check int tree_save_synced(struct tree *t, const char *path,
 				struct str content);
-/* What has that name, and its directories. */
-must_check int tree_sync_file(struct tree *t, const char *path);
