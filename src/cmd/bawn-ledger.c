@@ -6,6 +6,7 @@
 #include <stdarg.h>
 
 #include "base/json.h"
+#include "cmd/cosign-options.h"
 
 #define HELP_MAX ((size_t)16 * 1024)
 
@@ -48,6 +49,16 @@ static const struct option verify_options[] = {
 
 static const struct verb verbs[] = {
 	/* sorted by name */
+	{ .name = "cosign",
+	  .run = verb_cosign,
+	  .synopsis = COSIGN_SYNOPSIS,
+	  .help = COSIGN_HELP,
+	  OPTIONS(cosign_options) },
+	{ .name = "cosigner",
+	  .run = verb_cosign,
+	  .synopsis = COSIGNER_SYNOPSIS,
+	  .help = COSIGNER_HELP,
+	  OPTIONS(cosigner_options) },
 	{ .name = "export",
 	  .synopsis = "export",
 	  .help = "send the ledger elsewhere (not in this version)" },

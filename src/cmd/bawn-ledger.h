@@ -36,3 +36,4 @@ int verb_parse(const struct verb *v, int argc, char *const argv[],
 int verb_tail(const struct verb *v, int argc, char *const argv[]);
 int verb_query(const struct verb *v, int argc, char *const argv[]);
 int verb_verify(const struct verb *v, int argc, char *const argv[]);
+int verb_cosign(const struct verb *v, int argc, char *const argv[]);

@@ -102,10 +102,10 @@ bool note_parse(struct str all, struct note *ret)
 	return ret->n > 0;
 }
 
-uint32_t note_key_id(struct hash *h, struct str name,
+uint32_t note_key_id(struct hash *h, struct str name, enum note_type type,
 		     const uint8_t public[NOTE_KEY_BYTES])
 {
-	uint8_t tail[2 + NOTE_KEY_BYTES] = { '\n', NOTE_ED25519 };
+	uint8_t tail[2 + NOTE_KEY_BYTES] = { '\n', (uint8_t)type };
 	struct digest d;
 
 	memcpy(tail + 2, public, NOTE_KEY_BYTES);
@@ -114,21 +114,22 @@ uint32_t note_key_id(struct hash *h, struct str name,
 	return get_id(d.b);
 }
 
-bool note_vkey_parse(struct hash *h, struct str text, struct note_key *ret)
+bool note_vkey_parse(struct hash *h, struct str text, enum note_type type,
+		     struct note_key *ret)
 {
 	uint8_t raw[1 + NOTE_KEY_BYTES];
-	struct note_key k = { .id = 0 };
+	struct note_key k = { .type = type };
 	char hex[16];
 	struct str name, id;
 	size_t len = 0;
 
 	if (!str_cut(&text, '+', &name) || !str_cut(&text, '+', &id) ||
 	    !note_is_name(name) || !base64_read(text, raw, sizeof(raw), &len) ||
-	    len != sizeof(raw) || raw[0] != NOTE_ED25519)
+	    len != sizeof(raw) || raw[0] != type)
 		return false;
 	memcpy(k.name, name.ptr, name.len);
 	memcpy(k.public, raw + 1, NOTE_KEY_BYTES);
-	k.id = note_key_id(h, name, k.public);
+	k.id = note_key_id(h, name, type, k.public);
 	(void)snprintf(hex, sizeof(hex), "%08x", k.id);
 	if (!str_eq(id, str_of(hex)))
 		return false;
@@ -138,7 +139,7 @@ bool note_vkey_parse(struct hash *h, struct str text, struct note_key *ret)
 
 void note_vkey_add(struct buf *b, const struct note_key *k)
 {
-	uint8_t raw[1 + NOTE_KEY_BYTES] = { NOTE_ED25519 };
+	uint8_t raw[1 + NOTE_KEY_BYTES] = { (uint8_t)k->type };
 
 	memcpy(raw + 1, k->public, NOTE_KEY_BYTES);
 	(void)buf_printf(b, "%s+%08x+", k->name, k->id);

@@ -11,7 +11,9 @@
 
 #include "base/base64.h"
 
-#define PREFIX "PRIVATE+KEY+"
+#define PREFIX     "PRIVATE+KEY+"
+#define ID_BYTES   4u /* before each signature */
+#define TIME_BYTES 8u /* before a cosigner's */
 
 struct note_signer {
 	EVP_PKEY *pkey;
@@ -34,11 +36,12 @@ const struct note_key *note_signer_key(const struct note_signer *s)
 }
 
 /* The rest of @s from its private key: the public one, name and id. */
-static int complete(struct hash *h, struct note_signer *s, struct str name)
+static int complete(struct hash *h, struct note_signer *s, struct str name,
+		    enum note_type type)
 {
 	AUTO(buf) struct buf b = BUF_NULL;
 	size_t len = NOTE_KEY_BYTES;
-	struct note_key k = { .id = 0 };
+	struct note_key k = { .type = type };
 	const char *hex;
 
 	if (!note_is_name(name))
@@ -50,16 +53,17 @@ static int complete(struct hash *h, struct note_signer *s, struct str name)
 	    len != NOTE_KEY_BYTES)
 		return -EIO;
 	memcpy(k.name, name.ptr, name.len);
-	k.id = note_key_id(h, name, k.public);
+	k.id = note_key_id(h, name, type, k.public);
 	s->key = k;
 	buf_init(&b, NOTE_VKEY_SIZE);
 	note_vkey_add(&b, &k);
 	hex = buf_cstr(&b);
 	/* What the parser makes of it is the same. */
-	return hex && note_vkey_parse(h, buf_str(&b), &k) ? 0 : -EIO;
+	return hex && note_vkey_parse(h, buf_str(&b), type, &k) ? 0 : -EIO;
 }
 
-int note_signer_new(struct hash *h, struct str name, struct note_signer **ret)
+int note_signer_new(struct hash *h, struct str name, enum note_type type,
+		    struct note_signer **ret)
 {
 	AUTO(note_signer) struct note_signer *s = calloc(1, sizeof(*s));
 	int r;
@@ -69,13 +73,14 @@ int note_signer_new(struct hash *h, struct str name, struct note_signer **ret)
 	s->pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	if (!s->pkey)
 		return -EIO;
-	r = complete(h, s, name);
+	r = complete(h, s, name, type);
 	if (r == 0)
 		*ret = TAKE(s);
 	return r;
 }
 
-int note_signer_read(struct hash *h, struct str text, struct note_signer **ret)
+int note_signer_read(struct hash *h, struct str text, enum note_type type,
+		     struct note_signer **ret)
 {
 	AUTO(note_signer) struct note_signer *s = NULL;
 	uint8_t raw[1 + NOTE_KEY_BYTES];
@@ -89,7 +94,7 @@ int note_signer_read(struct hash *h, struct str text, struct note_signer **ret)
 	text = str_skip(text, sizeof(PREFIX) - 1);
 	if (!str_cut(&text, '+', &name) || !str_cut(&text, '+', &id) ||
 	    !note_is_name(name) || !base64_read(text, raw, sizeof(raw), &len) ||
-	    len != sizeof(raw) || raw[0] != NOTE_ED25519)
+	    len != sizeof(raw) || raw[0] != type)
 		return 1;
 	s = calloc(1, sizeof(*s));
 	if (!s)
@@ -97,7 +102,7 @@ int note_signer_read(struct hash *h, struct str text, struct note_signer **ret)
 	s->pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, raw + 1,
 					       NOTE_KEY_BYTES);
 	explicit_bzero(raw, sizeof(raw));
-	r = s->pkey ? complete(h, s, name) : -EIO;
+	r = s->pkey ? complete(h, s, name, type) : -EIO;
 	if (r != 0)
 		return r;
 	(void)snprintf(hex, sizeof(hex), "%08x", s->key.id);
@@ -109,7 +114,7 @@ int note_signer_read(struct hash *h, struct str text, struct note_signer **ret)
 
 void note_signer_write(const struct note_signer *s, struct buf *b)
 {
-	uint8_t raw[1 + NOTE_KEY_BYTES] = { NOTE_ED25519 };
+	uint8_t raw[1 + NOTE_KEY_BYTES] = { (uint8_t)s->key.type };
 	size_t len = NOTE_KEY_BYTES;
 
 	if (EVP_PKEY_get_raw_private_key(s->pkey, raw + 1, &len) != 1 ||
@@ -122,23 +127,72 @@ void note_signer_write(const struct note_signer *s, struct buf *b)
 	explicit_bzero(raw, sizeof(raw));
 }
 
-static int add_signature(const struct note_signer *s, struct str text,
-			 struct buf *b)
+static int sign(const struct note_signer *s, struct str text,
+		uint8_t ret[NOTE_SIG_BYTES])
 {
-	uint8_t raw[4 + NOTE_SIG_BYTES];
 	size_t len = NOTE_SIG_BYTES;
 
 	if (EVP_MD_CTX_reset(s->ctx) != 1 ||
 	    EVP_DigestSignInit(s->ctx, NULL, NULL, NULL, s->pkey) != 1 ||
-	    EVP_DigestSign(s->ctx, raw + 4, &len,
-			   (const unsigned char *)text.ptr, text.len) != 1 ||
+	    EVP_DigestSign(s->ctx, ret, &len, (const unsigned char *)text.ptr,
+			   text.len) != 1 ||
 	    len != NOTE_SIG_BYTES)
 		return -EIO;
-	for (unsigned i = 0; i < 4; i++)
-		raw[i] = (uint8_t)(s->key.id >> (24 - 8 * i));
+	return 0;
+}
+
+static void put_number(uint8_t *p, uint64_t v, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		p[i] = (uint8_t)(v >> (8 * (n - 1 - i)));
+}
+
+static void add_line(const struct note_signer *s, struct str raw, struct buf *b)
+{
 	(void)buf_printf(b, "\xe2\x80\x94 %s ", s->key.name);
-	base64_add(b, (struct str){ (char *)raw, sizeof(raw) });
+	base64_add(b, raw);
 	(void)buf_addc(b, '\n');
+}
+
+static int add_signature(const struct note_signer *s, struct str text,
+			 struct buf *b)
+{
+	uint8_t raw[ID_BYTES + NOTE_SIG_BYTES];
+	int r = sign(s, text, raw + ID_BYTES);
+
+	if (r != 0)
+		return r;
+	put_number(raw, s->key.id, ID_BYTES);
+	add_line(s, (struct str){ (char *)raw, sizeof(raw) }, b);
+	return 0;
+}
+
+/* What a cosigner signs: the text behind two lines of its own. */
+static void cosigned_text(struct buf *b, uint64_t time_s, struct str text)
+{
+	(void)buf_printf(b, "cosignature/v1\ntime %llu\n",
+			 (unsigned long long)time_s);
+	(void)buf_add(b, text);
+}
+
+int note_cosign(struct str text, const struct note_signer *s, uint64_t time_s,
+		struct buf *b)
+{
+	uint8_t raw[ID_BYTES + TIME_BYTES + NOTE_SIG_BYTES];
+	AUTO(buf) struct buf all = BUF_NULL;
+	int r;
+
+	ASSERT(s->key.type == NOTE_COSIGNATURE);
+	buf_init(&all, NOTE_MAX_BYTES + 64);
+	cosigned_text(&all, time_s, text);
+	if (all.failed)
+		return -ENOMEM;
+	r = sign(s, buf_str(&all), raw + ID_BYTES + TIME_BYTES);
+	if (r != 0)
+		return r;
+	put_number(raw, s->key.id, ID_BYTES);
+	put_number(raw + ID_BYTES, time_s, TIME_BYTES);
+	add_line(s, (struct str){ (char *)raw, sizeof(raw) }, b);
 	return 0;
 }
 
@@ -155,26 +209,55 @@ int note_sign(struct str text, struct note_signer *const *v, size_t n,
 }
 
 /* 1: it is not. */
-static int is_signature(EVP_PKEY *pkey, struct str text, struct str sig)
+static int is_signature(EVP_PKEY *pkey, struct str text,
+			const uint8_t sig[NOTE_SIG_BYTES])
 {
-	uint8_t raw[4 + NOTE_SIG_BYTES];
-	EVP_MD_CTX *ctx;
-	size_t len = 0;
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	int ok;
 
-	if (!base64_read(sig, raw, sizeof(raw), &len) || len != sizeof(raw))
-		return 1;
-	ctx = EVP_MD_CTX_new();
 	if (!ctx)
 		return -ENOMEM;
 	ok = EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, pkey) == 1 &&
-	     EVP_DigestVerify(ctx, raw + 4, NOTE_SIG_BYTES,
+	     EVP_DigestVerify(ctx, sig, NOTE_SIG_BYTES,
 			      (const unsigned char *)text.ptr, text.len) == 1;
 	EVP_MD_CTX_free(ctx);
 	return ok ? 0 : 1;
 }
 
-int note_verify(const struct note *n, const struct note_key *k)
+static int is_plain(EVP_PKEY *pkey, struct str text, struct str sig)
+{
+	uint8_t raw[ID_BYTES + NOTE_SIG_BYTES];
+	size_t len = 0;
+
+	if (!base64_read(sig, raw, sizeof(raw), &len) || len != sizeof(raw))
+		return 1;
+	return is_signature(pkey, text, raw + ID_BYTES);
+}
+
+static int is_cosignature(EVP_PKEY *pkey, struct str text, struct str sig,
+			  uint64_t *ret_time_s)
+{
+	uint8_t raw[ID_BYTES + TIME_BYTES + NOTE_SIG_BYTES];
+	AUTO(buf) struct buf all = BUF_NULL;
+	uint64_t time_s = 0;
+	size_t len = 0;
+
+	if (!base64_read(sig, raw, sizeof(raw), &len) || len != sizeof(raw))
+		return 1;
+	for (unsigned i = 0; i < TIME_BYTES; i++)
+		time_s = time_s << 8 | raw[ID_BYTES + i];
+	if (time_s > INT64_MAX)
+		return 1;
+	buf_init(&all, NOTE_MAX_BYTES + 64);
+	cosigned_text(&all, time_s, text);
+	if (all.failed)
+		return -ENOMEM;
+	*ret_time_s = time_s;
+	return is_signature(pkey, buf_str(&all), raw + ID_BYTES + TIME_BYTES);
+}
+
+static int verify(const struct note *n, const struct note_key *k,
+		  uint64_t *ret_time_s)
 {
 	EVP_PKEY *pkey;
 	int r = NOTE_UNKNOWN;
@@ -188,10 +271,27 @@ int note_verify(const struct note *n, const struct note_key *k)
 
 		if (s->id != k->id || !str_eq(s->name, str_of(k->name)))
 			continue;
-		r = is_signature(pkey, n->text, s->sig);
+		r = k->type == NOTE_COSIGNATURE
+			    ? is_cosignature(pkey, n->text, s->sig, ret_time_s)
+			    : is_plain(pkey, n->text, s->sig);
 		if (r == 1)
 			r = NOTE_FORGED;
 	}
 	EVP_PKEY_free(pkey);
 	return r;
+}
+
+int note_verify(const struct note *n, const struct note_key *k)
+{
+	uint64_t unused;
+
+	return k->type == NOTE_ED25519 ? verify(n, k, &unused) : NOTE_UNKNOWN;
+}
+
+int note_verify_cosignature(const struct note *n, const struct note_key *k,
+			    uint64_t *ret_time_s)
+{
+	*ret_time_s = 0;
+	return k->type == NOTE_COSIGNATURE ? verify(n, k, ret_time_s)
+					   : NOTE_UNKNOWN;
 }

@@ -60,7 +60,7 @@ static int read_signer(struct store *s, const char *name,
 			s->hash,
 			str_trim((struct str){ buf_str(&b).ptr,
 					       b.len > 0 ? b.len - 1 : 0 }),
-			ret);
+			NOTE_ED25519, ret);
 	if (b.ptr)
 		explicit_bzero(b.ptr, b.size);
 	return r;
@@ -156,7 +156,8 @@ static int make_key(struct store *s)
 	int r = find_origin(s, origin, sizeof(origin));
 
 	if (r == 0)
-		r = note_signer_new(s->hash, str_of(origin), &s->signers[0]);
+		r = note_signer_new(s->hash, str_of(origin), NOTE_ED25519,
+				    &s->signers[0]);
 	if (r != 0)
 		return r;
 	s->n_signers = 1;
@@ -254,7 +255,7 @@ int store_change_key(struct store *s, struct note_key *ret)
 	if (r == 0)
 		r = note_signer_new(
 			s->hash, str_of(note_signer_key(s->signers[0])->name),
-			&fresh);
+			NOTE_ED25519, &fresh);
 	if (r == 0)
 		r = save_signer(s, KEY_NEW_NAME, fresh);
 	if (r != 0) {

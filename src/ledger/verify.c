@@ -148,7 +148,8 @@ static int load_seen(struct verify *v)
 	    !str_cut(&text, '\n', &none) || none.len > 0)
 		return broken(v, v->o->seen, 0,
 			      "what is remembered of the ledger is damaged");
-	if (!v->has_key && note_vkey_parse(v->checker.hash, line, &v->key))
+	if (!v->has_key &&
+	    note_vkey_parse(v->checker.hash, line, NOTE_ED25519, &v->key))
 		v->has_key = v->out->key_was_told = true;
 	if (!v->has_key || !set_mark(v, MARK_SEEN, text, CHECKPOINT_NAME))
 		return broken(v, CHECKPOINT_NAME, 0,
@@ -174,7 +175,8 @@ static int load_keys(struct verify *v)
 	int r;
 
 	if (v->o->key.len > 0) {
-		if (!note_vkey_parse(v->checker.hash, v->o->key, &v->key))
+		if (!note_vkey_parse(v->checker.hash, v->o->key, NOTE_ED25519,
+				     &v->key))
 			return -EINVAL;
 		v->has_key = v->out->key_was_told = true;
 	}
@@ -190,7 +192,7 @@ static int load_keys(struct verify *v)
 		return r;
 	text = buf_str(&b);
 	if (!str_cut(&text, '\n', &line) ||
-	    !note_vkey_parse(v->checker.hash, line, &v->key))
+	    !note_vkey_parse(v->checker.hash, line, NOTE_ED25519, &v->key))
 		return broken(v, "vkey", 0, "no key");
 	v->has_key = true;
 	return 0;
@@ -206,7 +208,7 @@ static int check_vkeys(struct verify *v)
 
 	text = buf_str(&b);
 	while (r == 0 && str_cut(&text, '\n', &line)) {
-		if (!note_vkey_parse(v->checker.hash, line, &k))
+		if (!note_vkey_parse(v->checker.hash, line, NOTE_ED25519, &k))
 			r = broken(v, "vkey", 0, "no key");
 	}
 	if (r == 0 && !note_key_eq(&k, &v->key))
@@ -224,7 +226,7 @@ static int follow_key(struct verify *v, const struct record *rec)
 	struct note_key next;
 	struct note n;
 
-	if (!note_vkey_parse(v->checker.hash, vkey, &next) ||
+	if (!note_vkey_parse(v->checker.hash, vkey, NOTE_ED25519, &next) ||
 	    !note_parse(json_find_str(rec->fields, "note"), &n) ||
 	    note_verify(&n, &v->key) != 0)
 		return 0; /* not by the key that we trust: not heard */
