@@ -47,7 +47,7 @@ static const struct {
 	[RECORD_NET_BIND] = { "net.bind", WITNESS },
 	[RECORD_NET_LISTEN] = { "net.listen", WITNESS },
 	[RECORD_NET_SEND] = { "net.send", WITNESS },
-	[RECORD_SESSION_OUTPUT] = { "session.output", SUPERVISOR | WITNESS },
+	[RECORD_SESSION_OUTPUT] = { "session.output", SUPERVISOR },
 };
 
 static const char *const role_names[RECORD_ROLE_MAX_] = {

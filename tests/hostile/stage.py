@@ -171,7 +171,8 @@ class Client:
 
     def __init__(self, daemon):
         self.daemon = daemon
-        self.session = self.plan = self.relay = self.to_relay = None
+        self.session = self.plan = self.relay = None
+        self.to_relay = self.witness = None
         ours, theirs = socket.socketpair(socket.AF_UNIX,
                                          socket.SOCK_SEQPACKET)
         path = daemon.world.lock()['socket']
@@ -221,7 +222,8 @@ class Client:
         m = self.expect('GRANT')
         self.session = m.json()['session']
         self.plan = m.json()['plan']
-        self.to_relay = socket.socket(fileno=m.fds[0])
+        self.to_relay, self.witness = (socket.socket(fileno=fd)
+                                       for fd in m.fds)
         self.daemon.opened.append(self.session)
         if relay == b'f':
             self.expect('REFUSED', skip=('GO',))
@@ -250,8 +252,9 @@ class Client:
 
     def close(self):
         self.sock.close()
-        if self.to_relay:
-            self.to_relay.close()
+        for s in (self.to_relay, self.witness):
+            if s:
+                s.close()
         if self.relay:
             self.relay.close()
         if self.pid:

@@ -66,12 +66,14 @@ CLIENT = {
 RELAY_PHASES = ('GRANTED', 'RUNNING', 'CLOSING')
 RELAY = {'STATS': Row('GRANTED RUNNING CLOSING', 4096,
                       {'bytes_in': 1, 'bytes_out': 2}, once=True)}
-# PROTOCOL.ledger, section 6.
+# PROTOCOL.ledger, section 8.
 WRITER_PHASES = ('GRANTED', 'RUNNING', 'CLOSING')
 WRITER = {
     'APPEND': Row('GRANTED RUNNING CLOSING', 28672, REFUSE),
     'APPEND_TELL': Row('GRANTED RUNNING CLOSING', 28672, REFUSE),
 }
+SEEN = {'kind': 'file.open', 'verdict': 'none', 'trust': 'claimed',
+        'count': 1, 'path': '/x'}
 
 d = Daemon()
 neighbour = Neighbour(d)
@@ -210,25 +212,33 @@ def relay_case(phase, kind, wrong):
     c.close()
 
 
-# ---- a relay, towards the scribe ----
+# ---- a relay and a witness, towards the scribe ----
 
-def writer_case(phase, kind, wrong):
+def relay_writes(phase, kind, wrong):
+    writer_case('relay', phase, kind, wrong)
+
+
+def witness_writes(phase, kind, wrong):
+    writer_case('witness', phase, kind, wrong)
+
+
+def writer_case(role, phase, kind, wrong):
     name = frames.NAMES.get(kind, kind)
-    what = f'relay to scribe, {phase}: {name}, {wrong.name}'
+    what = f'{role} to scribe, {phase}: {name}, {wrong.name}'
     row = WRITER.get(name)
-    body = body_of(row.body if row else REFUSE)
+    body = body_of(REFUSE if role == 'relay' else SEEN)
     c = bring(phase)
     v = verdict(WRITER, name, phase, wrong, body)
     if name == 'APPEND_TELL' and wrong.name == 'id 0':
         v = 'killed'  # nobody to tell
-    sock = c.relay.scribe
+    sock = c.relay.scribe if role == 'relay' else c.witness
     try:
         wrong.send(sock, kind, 5, body, row.limit if row else 1024)
     except Gone:
         check(wrong.twice, f'{what}: gone before it was sent')
     if v != 'taken':
         check(frames.closes(sock, WAIT), f'{what}: its channel stays')
-        d.expect_killed('relay', c.session)
+        d.expect_killed(role, c.session)
     elif wrong.name != 'id 0':
         seqs = []
         for _ in range(2 if wrong.twice else 1):
@@ -247,28 +257,32 @@ def writer_case(phase, kind, wrong):
 def kinds():
     """Kind -> roles, as the table of PROTOCOL.ledger, 2.1, has them."""
     with open(frames.SOURCE + '/doc/PROTOCOL.ledger') as f:
-        text = f.read().partition('2.1 Kinds')[2].partition('3. head')[0]
-    rows = re.findall(r'^    ([a-z]+\.[a-z]+) +([a-z, \n]+?)(?=  |$)', text,
-                      flags=re.M)
-    found = {kind: set(re.findall(r'keeper|scribe|supervisor|relay', roles))
-             for kind, roles in rows}
-    found['peer.killed'] |= {'scribe'}  # its roles stand on two lines
-    check(len(found) >= 16 and all(found.values()), f'kinds: {found}')
+        text = f.read().partition('2.1 Kinds')[2].partition('3. Journal')[0]
+    roles = '(?:keeper|scribe|supervisor|relay|witness)'
+    # A comma leads to the next line.
+    text = re.sub(rf'^(    [a-z.]+ +{roles},) .*$', r'\1', text, flags=re.M)
+    rows = re.findall(rf'^    ([a-z]+\.[a-z]+) +({roles}(?:,\s+{roles})*)',
+                      text, flags=re.M)
+    found = {kind: set(re.findall(roles, words)) for kind, words in rows}
+    equal(found['peer.killed'], {'keeper', 'scribe'}, 'a row of two lines')
+    check(len(found) >= 30, f'kinds: {found}')
     return found
 
 
 # Members that are the scribe's alone: whose session it is, which number.
 FORGED = [{'session': '0' * 20}, {'user': 'root'}, {'task': 'T-2'},
-          {'seq': 1}, {'at': 1}, {'v': 1}, {'prev': '0' * 64}]
+          {'seq': 1}, {'at': 1}, {'v': 1}, {'prev': '0' * 64},
+          {'salt': '0' * 32}, {'payload': '0' * 64}, {'erased': True}]
 
 
 def write_as(role, record):
     """True: taken.  A session of its own for each."""
     c = bring('GRANTED')  # later its start has been recorded
-    if role == 'relay':
-        frames.say(c.relay.scribe, 'APPEND', record, 3)
+    if role != 'supervisor':
+        sock = c.relay.scribe if role == 'relay' else c.witness
+        frames.say(sock, 'APPEND', record, 3)
         try:
-            frames.expect(c.relay.scribe, 'APPENDED', WAIT)
+            frames.expect(sock, 'APPENDED', WAIT)
             taken = True
         except Gone:
             taken = False
@@ -293,12 +307,12 @@ def refused_event(c):
     return m is not None
 
 
-@test('a relay or supervisor writes the kinds of its role, for its session',
-      LONG)
+@test('relay, supervisor and witness write the kinds of their roles, for their '
+      'session', LONG)
 def _():
     base = {'verdict': 'deny', 'trust': 'kernel', 'count': 1}
     for kind, roles in kinds().items():
-        for role in ('relay', 'supervisor'):
+        for role in ('relay', 'supervisor', 'witness'):
             if not ALL and role == 'supervisor' and role in roles:
                 continue  # waits for what does not come
             taken, session = write_as(role, {'kind': kind, **base})
@@ -307,8 +321,8 @@ def _():
             equal(kind in got[1:-1], taken or kind == 'peer.killed',
                   f'{kind} by {role}, on the ledger: {got}')
     for more in FORGED:
-        for role in ('relay', 'supervisor'):
-            kind = 'net.refuse' if role == 'relay' else 'limit.hit'
+        for role, kind in (('relay', 'net.refuse'), ('witness', 'file.open'),
+                           ('supervisor', 'limit.hit')):
             taken, _ = write_as(role, {'kind': kind, **base, **more})
             check(not taken, f'{more} by {role}')
 
@@ -320,7 +334,8 @@ def cases():
     every = [(fn, phase, kind, wrong)
              for fn, phases in ((client_case, CLIENT_PHASES),
                                 (relay_case, RELAY_PHASES),
-                                (writer_case, WRITER_PHASES))
+                                (relay_writes, WRITER_PHASES),
+                                (witness_writes, WRITER_PHASES))
              for phase in phases for kind in kinds for wrong in WRONG]
     random.Random(SEED).shuffle(every)
     return every
@@ -363,7 +378,12 @@ def _():
 
 @test('a relay says anything to the scribe', LONG)
 def _():
-    run_some(of(writer_case))
+    run_some(of(relay_writes))
+
+
+@test('a witness says anything to the scribe', LONG)
+def _():
+    run_some(of(witness_writes))
 
 
 @test('a session whose relay was ended is told to end, in seconds')
@@ -426,6 +446,27 @@ def _():
     told = [r['limit'] for r in d.world.records(f'session = {c.session}')
             if r['kind'] == 'limit.hit']
     equal(told, [f'n{i}' for i in range(MANY)], 'records')
+
+
+@test('a witness tells several at once: all of them, or none')
+def _():
+    c = bring('RUNNING')
+    many = b'\n'.join(body_of(dict(SEEN, path=f'/{i}')) for i in range(300))
+    frames.say(c.witness, 'APPEND', many, 0)
+    frames.say(c.witness, 'APPEND', body_of(SEEN), 7)
+    frames.expect(c.witness, 'APPENDED', WAIT)
+    # With an answer there is one; and a wrong one spoils its message.
+    bad = b'\n'.join(body_of(x) for x in (SEEN, REFUSE, SEEN))
+    frames.say(c.witness, 'APPEND', bad, 0)
+    check(frames.closes(c.witness, WAIT), 'a record of another role')
+    d.expect_killed('witness', c.session)
+    c.say_close()
+    c.relay.close()
+    c.expect('CLOSED', skip=('TERMINATE',))
+    c.close()
+    told = [r['path'] for r in d.world.records(f'session = {c.session}')
+            if r['kind'] == 'file.open']
+    equal(told, [f'/{i}' for i in range(300)] + ['/x'], 'records')
 
 
 @test('a relay writes and does not read: what is answered is there')
