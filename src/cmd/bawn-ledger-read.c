@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bawn ledger tail and query: records in order, for people or as they are. */
+/* bawn ledger tail: records in order, for people or as they are. */
 #include <poll.h>
 
 #include "base/clock.h"
 #include "cmd/bawn-ledger.h"
-#include "ledger/query.h"
 #include "ledger/reader.h"
 #include "ledger/tell.h"
 
@@ -13,7 +12,6 @@
 
 struct show {
 	const struct verb_opts *opts;
-	const struct query *query; /* NULL: all records */
 	struct reader *reader;
 	uint64_t unreadable; /* lines that are no records */
 };
@@ -39,10 +37,12 @@ static int open_reader(const char *dir, bool wait, struct reader **ret)
 	return r == 0 ? 0 : BAWN_EXIT_TROUBLE;
 }
 
-static int open_default(struct arena *a, bool wait, struct reader **ret)
+int ledger_open(struct arena *a, bool wait, const char **ret_dir,
+		struct reader **ret)
 {
 	const char *dir = reader_default_dir(a);
 
+	*ret_dir = dir;
 	if (!dir) {
 		ledger_error("neither HOME nor BAWN_STATE_DIR is set");
 		return BAWN_EXIT_TROUBLE;
@@ -55,10 +55,25 @@ static int print(struct str s)
 	return fwrite(s.ptr, 1, s.len, stdout) == s.len ? 0 : -EIO;
 }
 
+int ledger_print(const struct record *rec, struct str line, bool json)
+{
+	const struct tell t = { .now_ns = clock_utc_ns(),
+				.show_session = true };
+	AUTO(buf) struct buf b = BUF_NULL;
+
+	if (json) {
+		int r = print(line);
+
+		return r == 0 ? print(STR("\n")) : r;
+	}
+	buf_init(&b, TELL_LINE_MAX);
+	tell_record(&t, rec, &b);
+	return b.failed ? -ENOMEM : print(buf_str(&b));
+}
+
 static int show_line(struct show *s, struct str line)
 {
 	AUTO(arena) struct arena a = ARENA_NULL;
-	AUTO(buf) struct buf b = BUF_NULL;
 	struct record rec;
 	int r;
 
@@ -68,19 +83,7 @@ static int show_line(struct show *s, struct str line)
 		s->unreadable++;
 		return r < 0 ? r : 0;
 	}
-	if (s->query && !query_matches(s->query, rec.fields))
-		return 0;
-	if (s->opts->json) {
-		r = print(line);
-		return r == 0 ? print(STR("\n")) : r;
-	}
-
-	const struct tell t = { .now_ns = clock_utc_ns(),
-				.show_session = true };
-
-	buf_init(&b, TELL_LINE_MAX);
-	tell_record(&t, &rec, &b);
-	return b.failed ? -ENOMEM : print(buf_str(&b));
+	return ledger_print(&rec, line, s->opts->json);
 }
 
 /* Nothing new now.  0: something came; 1: done; -errno. */
@@ -134,13 +137,14 @@ int verb_tail(const struct verb *v, int argc, char *const argv[])
 	AUTO(reader) struct reader *rd = NULL;
 	struct verb_opts o = { .lines = 10 };
 	struct show s = { .opts = &o };
+	const char *dir = NULL;
 	int first = 0;
 	int r = verb_parse(v, argc, argv, &o, &first);
 
 	if (r >= 0)
 		return r;
 	arena_init(&a, LINE_ARENA);
-	r = open_default(&a, o.follow, &rd);
+	r = ledger_open(&a, o.follow, &dir, &rd);
 	if (r != 0)
 		return r;
 	r = reader_seek_last(rd, o.lines);
@@ -148,86 +152,6 @@ int verb_tail(const struct verb *v, int argc, char *const argv[])
 		ledger_error("cannot read: %s", strerror(-r));
 		return BAWN_EXIT_TROUBLE;
 	}
-	s.reader = rd;
-	return show_all(&s);
-}
-
-/* The words from argv[@first] on, with spaces between. */
-static int join(char *const argv[], int first, int argc, struct buf *b)
-{
-	for (int i = first; i < argc; i++) {
-		if (i > first)
-			(void)buf_addc(b, ' ');
-		(void)buf_add(b, str_of(argv[i]));
-	}
-	if (!b->failed)
-		return 0;
-	ledger_error("query: the expression is too long");
-	return BAWN_EXIT_USAGE;
-}
-
-static int parse_query(struct str text, struct query **ret)
-{
-	struct diag d = { 0 };
-	int r = query_parse(text, ret, &d);
-
-	if (r == 0)
-		return 0;
-	if (r < 0) {
-		ledger_error("query: %s", strerror(-r));
-		return BAWN_EXIT_TROUBLE;
-	}
-	ledger_error("query, column %u: %s", d.column, d.text);
-	return BAWN_EXIT_USAGE;
-}
-
-/* Who "@" is.  Without any session it stays nobody. */
-static int set_newest(struct query *q, struct reader *rd)
-{
-	AUTO(arena) struct arena a = ARENA_NULL;
-	struct str id;
-	int r;
-
-	arena_init(&a, LINE_ARENA);
-	r = reader_find_session(rd, STR("@"), &a, &id);
-	if (r == 0)
-		r = query_set_newest(q, id);
-	if (r < 0)
-		ledger_error("cannot read: %s", strerror(-r));
-	return r < 0 ? BAWN_EXIT_TROUBLE : 0;
-}
-
-int verb_query(const struct verb *v, int argc, char *const argv[])
-{
-	AUTO(arena) struct arena a = ARENA_NULL;
-	AUTO(buf) struct buf text = BUF_NULL;
-	AUTO(reader) struct reader *rd = NULL;
-	AUTO(query) struct query *q = NULL;
-	struct verb_opts o = { 0 };
-	struct show s = { .opts = &o };
-	int first = 0;
-	int r = verb_parse(v, argc, argv, &o, &first);
-
-	if (r >= 0)
-		return r;
-	buf_init(&text, QUERY_MAX_BYTES + 1);
-	r = join(argv, first, argc, &text);
-	if (r == 0)
-		r = parse_query(buf_str(&text), &q);
-	arena_init(&a, LINE_ARENA);
-	if (r == 0)
-		r = open_default(&a, false, &rd);
-	if (r == 0 && query_needs_newest(q))
-		r = set_newest(q, rd);
-	if (r != 0)
-		return r;
-	/* From the beginning: finding "@" moved the position. */
-	r = reader_seek_last(rd, UINT64_MAX - 1);
-	if (r != 0) {
-		ledger_error("cannot read: %s", strerror(-r));
-		return BAWN_EXIT_TROUBLE;
-	}
-	s.query = q;
 	s.reader = rd;
 	return show_all(&s);
 }

@@ -32,10 +32,43 @@ static const struct option tail_options[] = {
 };
 
 static const struct option query_options[] = {
+	{ .name = "count",
+	  .letter = 'c',
+	  .help = "only how many there are",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct verb_opts, count) },
 	{ .name = "json",
 	  .help = "the records themselves, one a line",
 	  .kind = OPTION_FLAG,
 	  .target = offsetof(struct verb_opts, json) },
+	{ .name = "limit",
+	  .letter = 'n',
+	  .arg = "N",
+	  .help = "no more than N records",
+	  .kind = OPTION_U32,
+	  .min = 1,
+	  .max = UINT32_MAX,
+	  .target = offsetof(struct verb_opts, limit) },
+	{ .name = "reverse",
+	  .letter = 'r',
+	  .help = "the newest first",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct verb_opts, reverse) },
+	{ .name = "scan",
+	  .help = "read every record, without the index",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct verb_opts, scan) },
+};
+
+static const struct option index_options[] = {
+	{ .name = "json",
+	  .help = "the result as one JSON object",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct verb_opts, json) },
+	{ .name = "rebuild",
+	  .help = "make it anew from the ledger",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct verb_opts, rebuild) },
 };
 
 static const struct option verify_options[] = {
@@ -66,6 +99,11 @@ static const struct verb verbs[] = {
 	  .run = verb_help,
 	  .synopsis = "help",
 	  .help = "this list" },
+	{ .name = "index",
+	  .run = verb_index,
+	  .synopsis = "index [--rebuild] [--json]",
+	  .help = "bring the index for queries up to date",
+	  OPTIONS(index_options) },
 	{ .name = "prove",
 	  .synopsis = "prove N",
 	  .help = "a receipt for a record (not in this version)" },
@@ -73,7 +111,7 @@ static const struct verb verbs[] = {
 	  .run = verb_query,
 	  .max_args = VERB_ARGS_MAX,
 	  .min_args = 1,
-	  .synopsis = "query [--json] EXPR",
+	  .synopsis = "query [-c] [-n N] [-r] [--scan] [--json] EXPR",
 	  .help = "the records for which EXPR holds:\n"
 		  "    FIELD (= | != | ~ | < | >) VALUE, and, or, not, ( )",
 	  OPTIONS(query_options) },

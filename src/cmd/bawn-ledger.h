@@ -6,12 +6,16 @@
 
 #include "base/options.h"
 #include "cmd/cmd.h"
+#include "ledger/record.h"
 
 #define VERB_ARGS_MAX 256 /* words of an expression */
 
+struct reader;
+
 struct verb_opts {
 	bool json, follow;
-	uint32_t lines;
+	bool count, reverse, scan, rebuild;
+	uint32_t lines, limit; /* @limit 0: no limit */
 };
 
 struct verb {
@@ -34,6 +38,17 @@ int verb_parse(const struct verb *v, int argc, char *const argv[],
 	       struct verb_opts *ret, int *ret_first);
 
 int verb_tail(const struct verb *v, int argc, char *const argv[]);
+int verb_index(const struct verb *v, int argc, char *const argv[]);
 int verb_query(const struct verb *v, int argc, char *const argv[]);
 int verb_verify(const struct verb *v, int argc, char *const argv[]);
 int verb_cosign(const struct verb *v, int argc, char *const argv[]);
+
+/*
+ * Opens the ledger and says where it is, @ret_dir in @a.  0 or an exit code,
+ * after saying why.  @wait: for it to be made.
+ */
+int ledger_open(struct arena *a, bool wait, const char **ret_dir,
+		struct reader **ret);
+
+/* One record on stdout.  0 or -errno. */
+int ledger_print(const struct record *rec, struct str line, bool json);

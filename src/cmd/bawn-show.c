@@ -2,7 +2,7 @@
 /*
  * bawn-show: the story of one session.  `bawn show` executes it: a program of
  * its own, so that `bawn`, which is on the path of every start, stays small.
- * It reads the ledger and asks no daemon.
+ * It reads the ledger, by its index, and asks no daemon.
  */
 #include "cmd/bawn-show.h"
 
@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "cmd/indexed.h"
 #include "cmd/session-name.h"
 #include "ledger/story-view.h"
 
@@ -84,20 +85,52 @@ static int parse(int argc, char *const argv[], struct arguments *ret)
 }
 
 /* 0 or -errno. */
-static int gather(struct reader *r, struct str id, struct story *s)
+static int gather(struct indexed *x, struct reader *r, struct str id,
+		  struct story *s)
 {
-	struct reader_line l;
+	AUTO(query) struct query *q = NULL;
+	AUTO(find) struct find *f = NULL;
+	char text[128];
+	int e;
 
-	for (;;) {
-		int e = reader_next(r, &l);
+	/* An id is letters and digits, at most 64: it needs no quotes. */
+	(void)snprintf(text, sizeof(text), "session = \"%.*s\"",
+		       id.len < 80 ? (int)id.len : 80, id.ptr);
+	e = query_parse(str_of(text), NULL, &q, NULL);
+	if (e == 0)
+		e = indexed_find(x, r, q, false, &f);
+	while (e == 0) {
+		struct str line;
 
-		if (e == READER_END)
-			return 0;
-		if (e == 0 && session_has(l.text, id))
-			e = story_add(s, l.text);
-		if (e < 0)
-			return e;
+		e = find_next(f, &line);
+		if (e == FIND_UNREADABLE)
+			e = 0;
+		else if (e == 0 && session_has(line, id))
+			e = story_add(s, line);
 	}
+	return e == FIND_END ? 0 : e < 0 ? e : -EINVAL;
+}
+
+/*
+ * As session_open(), but a beginning of an id is looked up in the index where
+ * it is there; "@" is near the end of the ledger, and so quickly found.
+ */
+static int find_session(struct arena *a, const char *name, struct indexed *x,
+			struct reader **ret, struct str *ret_id)
+{
+	AUTO(reader) struct reader *r = NULL;
+	const char *dir = reader_default_dir(a);
+	int e;
+
+	if (!dir || strcmp(name, "@") == 0 || reader_open(&r, dir) != 0)
+		return session_open(a, name, ret, ret_id);
+	e = indexed_open(x, a, dir, r, INDEX_LAG);
+	if (e == 0 && x->index)
+		e = index_find_session(x->index, str_of(name), a, ret_id);
+	if (e != 0 || !x->index) /* not there, or there twice: it says so */
+		return session_open(a, name, ret, ret_id);
+	*ret = TAKE(r);
+	return -1;
 }
 
 static unsigned terminal_width(void)
@@ -172,6 +205,8 @@ int main(int argc, char **argv)
 	AUTO(story) struct story s = { 0 };
 	AUTO(arena) struct arena a = ARENA_NULL;
 	AUTO(reader) struct reader *r = NULL;
+	struct indexed x = { .say = cmd_error,
+			     .progress = isatty(STDERR_FILENO) };
 	struct arguments args = { 0 };
 	struct str id = { 0 };
 	int e;
@@ -182,12 +217,15 @@ int main(int argc, char **argv)
 	if (e >= 0)
 		return e;
 	arena_init(&a, NAME_ARENA);
-	e = session_open(&a, args.words[0], &r, &id);
+	e = find_session(&a, args.words[0], &x, &r, &id);
 	if (e >= 0)
 		return e;
 	e = story_init(&s, id);
+	if (e == 0 && !x.path) /* of "@" */
+		e = indexed_open(&x, &a, reader_default_dir(&a), r, INDEX_LAG);
 	if (e == 0)
-		e = gather(r, id, &s);
+		e = gather(&x, r, id, &s);
+	indexed_done(&x);
 	if (e < 0) {
 		cmd_error("cannot read the ledger: %s", strerror(-e));
 		return BAWN_EXIT_TROUBLE;

@@ -21,7 +21,12 @@ struct query_node {
 	const struct query_node *a, *b; /* QUERY_NOT has only @a */
 	const char *field;
 	struct str value; /* of a test, unquoted */
-	int64_t number;   /* @value as a number */
+	/*
+	 * What the text of each record that satisfies QUERY_EQ holds,
+	 * '"FIELD":"VALUE"'; empty: not known.
+	 */
+	struct str needle;
+	int64_t number; /* @value as a number */
 	bool is_number, is_glob;
 	bool is_newest; /* session = @ */
 };
@@ -31,4 +36,5 @@ struct query {
 	const struct query_node *root;
 	bool needs_newest;
 	struct str newest; /* an id, or empty: not known */
+	struct str newest_needle;
 };

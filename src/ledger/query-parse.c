@@ -28,6 +28,7 @@ struct parser {
 	struct arena *a;
 	unsigned depth, n_tests;
 	bool needs_newest;
+	struct query_clock clock;
 	struct diag *err;
 };
 
@@ -198,20 +199,36 @@ static bool char_at(struct str s, size_t i, char c)
 	return s.len > i && s.ptr[i] == c;
 }
 
-/* "2026-11-20" or "2026-11-20T20:21:22Z" as UTC nanoseconds. */
-static bool parse_time(struct str s, int64_t *ret)
+#define NS 1000000000
+
+/* The time of day behind a "T": HH:MM or HH:MM:SS, then perhaps Z. */
+static bool parse_clock(struct str s, int64_t *ret)
 {
-	int64_t y, m, d, hour = 0, min = 0, sec = 0;
+	int64_t hour, min, sec = 0;
+
+	if (str_ends(s, STR("Z")))
+		s.len--;
+	if (!digits_at(s, 0, 2, 0, 23, &hour) || !char_at(s, 2, ':') ||
+	    !digits_at(s, 3, 2, 0, 59, &min))
+		return false;
+	if (s.len != 5 && (s.len != 8 || !char_at(s, 5, ':') ||
+			   !digits_at(s, 6, 2, 0, 59, &sec)))
+		return false;
+	*ret = (hour * 60 + min) * 60 + sec;
+	return true;
+}
+
+/* "2026-11-20" or with a time of day, as UTC nanoseconds. */
+static bool parse_date(struct str s, int64_t *ret)
+{
+	int64_t y, m, d, of_day = 0;
 
 	if (!digits_at(s, 0, 4, 1970, 2200, &y) || !char_at(s, 4, '-') ||
 	    !digits_at(s, 5, 2, 1, 12, &m) || !char_at(s, 7, '-') ||
 	    !digits_at(s, 8, 2, 1, 31, &d))
 		return false;
-	if (s.len != 10 &&
-	    (s.len != 20 || !char_at(s, 10, 'T') ||
-	     !digits_at(s, 11, 2, 0, 23, &hour) || !char_at(s, 13, ':') ||
-	     !digits_at(s, 14, 2, 0, 59, &min) || !char_at(s, 16, ':') ||
-	     !digits_at(s, 17, 2, 0, 59, &sec) || !char_at(s, 19, 'Z')))
+	if (s.len != 10 && (s.len < 16 || !char_at(s, 10, 'T') ||
+			    !parse_clock(str_skip(s, 11), &of_day)))
 		return false;
 
 	/* Days since 1970, the year counted from March. */
@@ -220,8 +237,73 @@ static bool parse_time(struct str s, int64_t *ret)
 	int64_t days = 365 * yy + yy / 4 - yy / 100 + yy / 400 +
 		       (153 * mm + 2) / 5 + d - 1 - 719468;
 
-	*ret = (((days * 24 + hour) * 60 + min) * 60 + sec) * 1000000000;
+	*ret = (days * 86400 + of_day) * NS;
 	return true;
+}
+
+/* "-2h": so long before now. */
+static bool parse_ago(const struct query_clock *c, struct str s, int64_t *ret)
+{
+	static const struct {
+		char unit;
+		int64_t seconds;
+	} units[] = { { 's', 1 },
+		      { 'm', 60 },
+		      { 'h', 3600 },
+		      { 'd', 86400 },
+		      { 'w', 7 * 86400 } };
+	uint32_t n;
+
+	if (s.len < 3 || s.ptr[0] != '-' ||
+	    !str_u32((struct str){ s.ptr + 1, s.len - 2 }, 0, 100000000, &n))
+		return false;
+	for (size_t i = 0; i < N_ELEMS(units); i++) {
+		/* At most 2^59 seconds in ns would not fit: hence the check. */
+		if (s.ptr[s.len - 1] == units[i].unit) {
+			int64_t ns;
+
+			return !ckd_mul(&ns, (int64_t)n * units[i].seconds,
+					(int64_t)NS) &&
+			       !ckd_sub(ret, (int64_t)c->utc_ns, ns);
+		}
+	}
+	return false;
+}
+
+static bool parse_time(const struct query_clock *c, struct str s, int64_t *ret)
+{
+	int64_t day = 86400 * (int64_t)NS;
+	int64_t now = (int64_t)c->utc_ns, east = c->east_s * NS;
+
+	if (str_eq(s, STR("now"))) {
+		*ret = now;
+		return true;
+	}
+	if (str_eq(s, STR("today")) || str_eq(s, STR("yesterday"))) {
+		*ret = (now + east) / day * day - east - (s.len > 5 ? day : 0);
+		return true;
+	}
+	return parse_ago(c, s, ret) || parse_date(s, ret);
+}
+
+/* '"FIELD":"VALUE"' when VALUE is written in records as it is. */
+static struct str needle_of(struct arena *a, const char *field,
+			    struct str value)
+{
+	bool number = value.len > 0; /* or like one: written without quotes */
+	char *text;
+
+	for (size_t i = 0; i < value.len; i++) {
+		char c = value.ptr[i];
+
+		if (c < ' ' || c > '~' || c == '"' || c == '\\')
+			return (struct str){ 0 };
+		number &= strchr("0123456789+-.eE", c) != NULL;
+	}
+	if (number)
+		return (struct str){ 0 };
+	text = arena_printf(a, "\"%s\":\"%.*s\"", field, STR_ARG(value));
+	return str_of(text);
 }
 
 /* What of a test follows from its words alone. */
@@ -230,11 +312,11 @@ static int finish_test(struct parser *p, struct query_node *t, bool quoted,
 {
 	t->is_number = parse_number(t->value, &t->number);
 	if (!t->is_number && strcmp(t->field, "at") == 0)
-		t->is_number = parse_time(t->value, &t->number);
+		t->is_number = parse_time(&p->clock, t->value, &t->number);
 	if (!t->is_number && (t->op == QUERY_LT || t->op == QUERY_GT))
 		return fail_at(p, value_at, QUERY_E_SYNTAX,
-			       "< and > need a number (for at also a time, "
-			       "2026-11-20 or 2026-11-20T20:21:22Z)");
+			       "< and > need a number (for at also a time: "
+			       "2026-11-20, 2026-11-20T20:21, -2h, today)");
 	t->is_glob = t->op == QUERY_LIKE && t->value.len > 0 &&
 		     (memchr(t->value.ptr, '*', t->value.len) ||
 		      memchr(t->value.ptr, '?', t->value.len));
@@ -242,7 +324,12 @@ static int finish_test(struct parser *p, struct query_node *t, bool quoted,
 		       (t->op == QUERY_EQ || t->op == QUERY_NE) &&
 		       str_eq(t->value, STR("@"));
 	p->needs_newest |= t->is_newest;
-	return 0;
+	/* A number is written without quotes, or with: both are equal to it. */
+	if (t->op == QUERY_EQ && !t->is_number && !t->is_newest &&
+	    !str_eq(t->value, STR("true")) && !str_eq(t->value, STR("false")) &&
+	    !str_eq(t->value, STR("null")))
+		t->needle = needle_of(p->a, t->field, t->value);
+	return p->a->failed ? -ENOMEM : 0;
 }
 
 static int parse_test(struct parser *p, const struct query_node **ret)
@@ -348,7 +435,8 @@ static int parse_or(struct parser *p, const struct query_node **ret)
 	return parse_chain(p, QUERY_OR, STR("or"), parse_and, ret);
 }
 
-int query_parse(struct str text, struct query **ret, struct diag *reterr)
+int query_parse(struct str text, const struct query_clock *clock,
+		struct query **ret, struct diag *reterr)
 {
 	AUTO(query) struct query *q = calloc(1, sizeof(*q));
 	struct parser p = { .rest = text, .len = text.len, .err = reterr };
@@ -356,6 +444,8 @@ int query_parse(struct str text, struct query **ret, struct diag *reterr)
 
 	if (!q)
 		return -ENOMEM;
+	if (clock)
+		p.clock = *clock;
 	arena_init(&q->arena, QUERY_ARENA);
 	p.a = &q->arena;
 	if (text.len > QUERY_MAX_BYTES)

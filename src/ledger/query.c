@@ -23,7 +23,11 @@ bool query_needs_newest(const struct query *q)
 
 int query_set_newest(struct query *q, struct str id)
 {
+	char *text =
+		arena_printf(&q->arena, "\"session\":\"%.*s\"", STR_ARG(id));
+
 	q->newest = arena_str(&q->arena, id);
+	q->newest_needle = str_of(text);
 	return q->arena.failed ? -ENOMEM : 0;
 }
 
@@ -150,6 +154,35 @@ static bool node_matches(const struct query *q, const struct query_node *n,
 bool query_matches(const struct query *q, const struct json *record)
 {
 	return node_matches(q, q->root, record);
+}
+
+static bool node_may_match(const struct query *q, const struct query_node *n,
+			   struct str line)
+{
+	struct str needle = n->is_newest ? q->newest_needle : n->needle;
+
+	switch (n->op) {
+	case QUERY_AND:
+		return node_may_match(q, n->a, line) &&
+		       node_may_match(q, n->b, line);
+	case QUERY_OR:
+		return node_may_match(q, n->a, line) ||
+		       node_may_match(q, n->b, line);
+	case QUERY_EQ:
+		return holds(line, needle);
+	case QUERY_NOT:
+	case QUERY_NE:
+	case QUERY_LIKE:
+	case QUERY_LT:
+	case QUERY_GT:
+	default:
+		return true;
+	}
+}
+
+bool query_may_match(const struct query *q, struct str line)
+{
+	return node_may_match(q, q->root, line);
 }
 
 static const char *op_text(enum query_op op)

@@ -9,7 +9,10 @@
  *   !=  not equal, and so true for records without the field
  *   ~   a VALUE with * or ? matches the whole text, * being any run of bytes;
  *       any other VALUE is looked for anywhere in it; case counts
- *   < > numbers only; for `at` also 2026-11-20 or 2026-11-20T20:21:22Z (UTC)
+ *   < > numbers only
+ * For `at` a VALUE is also a time: 2026-11-20, 2026-11-20T20:21 or
+ * 2026-11-20T20:21:22, with Z or without, always UTC; -90s, -15m, -2h, -7d,
+ * -4w before now; now; today and yesterday, which begin at the local midnight.
  * A record without the field satisfies nothing but !=.
  */
 #pragma once
@@ -28,12 +31,18 @@ enum query_error {
 
 struct query;
 
+/* What "now" and "today" are. */
+struct query_clock {
+	uint64_t utc_ns;
+	int64_t east_s; /* of UTC, by which local time is ahead */
+};
+
 /*
  * 0, an enum query_error with @reterr (may be NULL; column from 1), or
- * -ENOMEM.  @text is borrowed during the call only.
+ * -ENOMEM.  @text is borrowed during the call only.  @clock NULL: 1970.
  */
-must_check int query_parse(struct str text, struct query **ret,
-			   struct diag *reterr);
+must_check int query_parse(struct str text, const struct query_clock *clock,
+			   struct query **ret, struct diag *reterr);
 void query_free(struct query *q);
 DEFINE_AUTO(query, struct query, query_free);
 
@@ -46,6 +55,12 @@ must_check int query_set_newest(struct query *q, struct str id);
 
 /* @record is a flat object as record_read() gives it. */
 bool query_matches(const struct query *q, const struct json *record);
+
+/*
+ * False: the record in this stored line is certainly not wanted.  By its text,
+ * so it costs a fraction of reading the record.
+ */
+bool query_may_match(const struct query *q, struct str line);
 
 /* In one spelling, which parses to the same again.  Failure is b->failed. */
 void query_print(const struct query *q, struct buf *b);

@@ -8,7 +8,9 @@
 	"\"path\":\"/a/b c/x.y\",\"empty\":\"\",\"at\":1795204800000000000," \
 	"\"f\":1.5,\"word\":\"and\"}"
 
-/* 1795204800 is 2026-11-20T20:00:00Z */
+/* 1795204800 is 2026-11-20T20:00:00Z; now is an hour later, in CET */
+static const struct query_clock clock_then = { UINT64_C(1795208400000000000),
+					       3600 };
 static const struct {
 	struct str text;
 	bool want;
@@ -71,6 +73,17 @@ static const struct {
 	{ STR("at = 2026-11-20T20:00:00Z"), true },
 	{ STR("at < 2026-11-20T20:00:01Z"), true },
 	{ STR("at > 2024-02-29 and at < 2028-02-29"), true },
+	{ STR("at = 2026-11-20T20:00"), true },
+	{ STR("at = 2026-11-20T20:00Z"), true },
+	{ STR("at = 2026-11-20T20:00:00"), true },
+	{ STR("at > -1h"), false },
+	{ STR("at = -1h"), true },
+	{ STR("at = -60m and at = -3600s"), true },
+	{ STR("at > -61m and at < -59m"), true },
+	{ STR("at > -1d and at > -1w and at < now"), true },
+	{ STR("at > today and at > yesterday"), true },
+	{ STR("at < 2026-11-19T23:00 or not (at > today)"), false },
+	{ STR("at > 2026-11-19T23:00 and at < -0s"), true },
 };
 
 static const struct {
@@ -112,8 +125,17 @@ static const struct {
 	{ STR("port < 2026-11-20"), QUERY_E_SYNTAX, 8 },
 	{ STR("at < 2026-13-20"), QUERY_E_SYNTAX, 6 },
 	{ STR("at < 2026-11-32"), QUERY_E_SYNTAX, 6 },
-	{ STR("at < 2026-11-20T20:00Z"), QUERY_E_SYNTAX, 6 },
-	{ STR("at < 2026-11-20T20:00:00"), QUERY_E_SYNTAX, 6 },
+	{ STR("at < 2026-11-20T20"), QUERY_E_SYNTAX, 6 },
+	{ STR("at < 2026-11-20T24:00"), QUERY_E_SYNTAX, 6 },
+	{ STR("at < 2026-11-20T20:00+01"), QUERY_E_SYNTAX, 6 },
+	{ STR("at < 2026-11-20Z"), QUERY_E_SYNTAX, 6 },
+	{ STR("at < -h"), QUERY_E_SYNTAX, 6 },
+	{ STR("at < 2h"), QUERY_E_SYNTAX, 6 },
+	{ STR("at < -2y"), QUERY_E_SYNTAX, 6 },
+	{ STR("at < -2.5h"), QUERY_E_SYNTAX, 6 },
+	{ STR("at < -100000000w"), QUERY_E_SYNTAX, 6 },
+	{ STR("at < tomorrow"), QUERY_E_SYNTAX, 6 },
+	{ STR("port < -2h"), QUERY_E_SYNTAX, 8 },
 };
 
 static struct json *parse_record(struct arena *a)
@@ -134,11 +156,40 @@ static void test_matches(void)
 		AUTO(query) struct query *q = NULL;
 		unsigned before = test_failures;
 
-		CHECK_EQ(query_parse(matches[i].text, &q, NULL), 0);
+		CHECK_EQ(query_parse(matches[i].text, &clock_then, &q, NULL),
+			 0);
 		if (q)
 			CHECK_EQ(query_matches(q, rec), matches[i].want);
+		if (q && matches[i].want)
+			CHECK(query_may_match(q, STR(RECORD)));
 		if (test_failures != before)
 			printf("# %.*s\n", STR_ARG(matches[i].text));
+	}
+}
+
+/* What the text alone tells. */
+static void test_may_match(void)
+{
+	static const struct {
+		struct str text;
+		bool want;
+	} rows[] = {
+		{ STR("host = b.example"), false },
+		{ STR("host = b.example and port = 443"), false },
+		{ STR("host = b.example or port = 1"), true },
+		{ STR("host = b.example or kind = x"), false },
+		{ STR("not host = a.evil.example"), true },
+		{ STR("port = 1"), true }, /* not looked for */
+		{ STR("host = \"\\\"\""), true },
+		{ STR("word = \"and\""), true },
+		{ STR("and_ = \"and\""), false },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		AUTO(query) struct query *q = NULL;
+
+		CHECK_EQ(query_parse(rows[i].text, NULL, &q, NULL), 0);
+		CHECK(q && query_may_match(q, STR(RECORD)) == rows[i].want);
 	}
 }
 
@@ -149,7 +200,7 @@ static void test_refusals(void)
 		unsigned before = test_failures;
 		struct diag d = { 0 };
 
-		CHECK_EQ(query_parse(refusals[i].text, &q, &d),
+		CHECK_EQ(query_parse(refusals[i].text, NULL, &q, &d),
 			 refusals[i].want);
 		CHECK_EQ(d.column, refusals[i].column);
 		CHECK_EQ(d.text[0] != '\0', true);
@@ -167,14 +218,16 @@ static void test_newest(void)
 	AUTO(query) struct query *q = NULL;
 	AUTO(query) struct query *quoted = NULL;
 
-	CHECK_EQ(query_parse(STR("port = 1 or session = @"), &q, NULL), 0);
+	CHECK_EQ(query_parse(STR("port = 1 or session = @"), NULL, &q, NULL),
+		 0);
 	CHECK_EQ(query_needs_newest(q), true);
 	CHECK_EQ(query_matches(q, rec), false);
 	CHECK_EQ(query_set_newest(q, STR("0abc")), 0);
 	CHECK_EQ(query_matches(q, rec), true);
 	CHECK_EQ(query_set_newest(q, STR("0abd")), 0);
 	CHECK_EQ(query_matches(q, rec), false);
-	CHECK_EQ(query_parse(STR("session = \"@\" or host = @"), &quoted, NULL),
+	CHECK_EQ(query_parse(STR("session = \"@\" or host = @"), NULL, &quoted,
+			     NULL),
 		 0);
 	CHECK_EQ(query_needs_newest(quoted), false);
 }
@@ -189,11 +242,11 @@ static void check_round_trip(struct str text)
 
 	buf_init(&a, QUERY_MAX_BYTES * 4);
 	buf_init(&b, QUERY_MAX_BYTES * 4);
-	CHECK_EQ(query_parse(text, &one, NULL), 0);
+	CHECK_EQ(query_parse(text, NULL, &one, NULL), 0);
 	if (!one)
 		return;
 	query_print(one, &a);
-	CHECK_EQ(query_parse(buf_str(&a), &two, NULL), 0);
+	CHECK_EQ(query_parse(buf_str(&a), NULL, &two, NULL), 0);
 	if (!two)
 		return;
 	query_print(two, &b);
@@ -209,7 +262,7 @@ static void test_prints(void)
 	buf_init(&b, 1024);
 	CHECK_EQ(query_parse(STR("a=1 and not(b~x or c=\"\\\"\\\\\")or(d<2 and "
 				 "(e=1 and session!=@))"),
-			     &q, NULL),
+			     NULL, &q, NULL),
 		 0);
 	query_print(q, &b);
 	CHECK_EQ(str_eq(buf_str(&b),
@@ -231,7 +284,7 @@ static int parse_repeated(const char *first, const char *more, unsigned n,
 	for (unsigned i = 0; i < n; i++)
 		(void)buf_add(&b, str_of(more));
 	(void)buf_add(&b, str_of(last));
-	return query_parse(buf_str(&b), &q, NULL);
+	return query_parse(buf_str(&b), NULL, &q, NULL);
 }
 
 static void test_limits(void)
@@ -258,6 +311,7 @@ int main(void)
 	static const struct test tests[] = {
 		{ "matches", test_matches },
 		{ "refusals", test_refusals },
+		{ "what the text tells", test_may_match },
 		{ "the newest session", test_newest },
 		{ "prints", test_prints },
 		{ "limits", test_limits },
