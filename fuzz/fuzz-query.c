@@ -25,7 +25,7 @@ static void law(bool holds)
 static struct query *parse_again(struct str text)
 {
 	struct query *q = NULL;
-	int r = query_parse(text, &clock_then, &q, NULL);
+	int r = query_parse_at(text, &clock_then, &q, NULL);
 
 	/* The printed one is longer, so only the limit may stop it. */
 	law(r == 0 || r == QUERY_E_LIMIT);
@@ -91,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int r;
 
 	(void)str_cut(&in, '\n', &text);
-	r = query_parse(text, &clock_then, &one, &d);
+	r = query_parse_at(text, &clock_then, &one, &d);
 	law(r >= 0);
 	if (r > 0) {
 		law(!one && d.line == 1 && d.column >= 1 &&

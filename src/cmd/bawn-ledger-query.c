@@ -48,7 +48,7 @@ static int parse_query(struct str text, struct query **ret)
 {
 	const struct query_clock now = clock_here();
 	struct diag d = { 0 };
-	int r = query_parse(text, &now, ret, &d);
+	int r = query_parse_at(text, &now, ret, &d);
 
 	if (r == 0)
 		return 0;

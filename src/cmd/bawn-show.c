@@ -96,7 +96,7 @@ static int gather(struct indexed *x, struct reader *r, struct str id,
 	/* An id is letters and digits, at most 64: it needs no quotes. */
 	(void)snprintf(text, sizeof(text), "session = \"%.*s\"",
 		       id.len < 80 ? (int)id.len : 80, id.ptr);
-	e = query_parse(str_of(text), NULL, &q, NULL);
+	e = query_parse(str_of(text), &q, NULL);
 	if (e == 0)
 		e = indexed_find(x, r, q, false, &f);
 	while (e == 0) {

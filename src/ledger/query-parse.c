@@ -28,7 +28,7 @@ struct parser {
 	struct arena *a;
 	unsigned depth, n_tests;
 	bool needs_newest;
-	struct query_clock clock;
+	const struct query_clock *clock; /* NULL: it is asked at no time */
 	struct diag *err;
 };
 
@@ -270,7 +270,8 @@ static bool parse_ago(const struct query_clock *c, struct str s, int64_t *ret)
 	return false;
 }
 
-static bool parse_time(const struct query_clock *c, struct str s, int64_t *ret)
+/* "now", "today", "yesterday", and how long ago. */
+static bool parse_now(const struct query_clock *c, struct str s, int64_t *ret)
 {
 	int64_t day = 86400 * (int64_t)NS;
 	int64_t now = (int64_t)c->utc_ns, east = c->east_s * NS;
@@ -283,7 +284,7 @@ static bool parse_time(const struct query_clock *c, struct str s, int64_t *ret)
 		*ret = (now + east) / day * day - east - (s.len > 5 ? day : 0);
 		return true;
 	}
-	return parse_ago(c, s, ret) || parse_date(s, ret);
+	return parse_ago(c, s, ret);
 }
 
 /* '"FIELD":"VALUE"' when VALUE is written in records as it is. */
@@ -312,7 +313,9 @@ static int finish_test(struct parser *p, struct query_node *t, bool quoted,
 {
 	t->is_number = parse_number(t->value, &t->number);
 	if (!t->is_number && strcmp(t->field, "at") == 0)
-		t->is_number = parse_time(&p->clock, t->value, &t->number);
+		t->is_number =
+			parse_date(t->value, &t->number) ||
+			(p->clock && parse_now(p->clock, t->value, &t->number));
 	if (!t->is_number && (t->op == QUERY_LT || t->op == QUERY_GT))
 		return fail_at(p, value_at, QUERY_E_SYNTAX,
 			       "< and > need a number (for at also a time: "
@@ -435,8 +438,13 @@ static int parse_or(struct parser *p, const struct query_node **ret)
 	return parse_chain(p, QUERY_OR, STR("or"), parse_and, ret);
 }
 
-int query_parse(struct str text, const struct query_clock *clock,
-		struct query **ret, struct diag *reterr)
+int query_parse(struct str text, struct query **ret, struct diag *reterr)
+{
+	return query_parse_at(text, NULL, ret, reterr);
+}
+
+int query_parse_at(struct str text, const struct query_clock *clock,
+		   struct query **ret, struct diag *reterr)
 {
 	AUTO(query) struct query *q = calloc(1, sizeof(*q));
 	struct parser p = { .rest = text, .len = text.len, .err = reterr };
@@ -444,8 +452,7 @@ int query_parse(struct str text, const struct query_clock *clock,
 
 	if (!q)
 		return -ENOMEM;
-	if (clock)
-		p.clock = *clock;
+	p.clock = clock;
 	arena_init(&q->arena, QUERY_ARENA);
 	p.a = &q->arena;
 	if (text.len > QUERY_MAX_BYTES)

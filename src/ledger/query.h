@@ -12,7 +12,8 @@
  *   < > numbers only
  * For `at` a VALUE is also a time: 2026-11-20, 2026-11-20T20:21 or
  * 2026-11-20T20:21:22, with Z or without, always UTC; -90s, -15m, -2h, -7d,
- * -4w before now; now; today and yesterday, which begin at the local midnight.
+ * -4w before now; now; today and yesterday, which begin at the local midnight:
+ * what is told from now only where it is asked at a time, query_parse_at().
  * A record without the field satisfies nothing but !=.
  */
 #pragma once
@@ -39,10 +40,13 @@ struct query_clock {
 
 /*
  * 0, an enum query_error with @reterr (may be NULL; column from 1), or
- * -ENOMEM.  @text is borrowed during the call only.  @clock NULL: 1970.
+ * -ENOMEM.  @text is borrowed during the call only.
  */
-must_check int query_parse(struct str text, const struct query_clock *clock,
-			   struct query **ret, struct diag *reterr);
+must_check int query_parse(struct str text, struct query **ret,
+			   struct diag *reterr);
+/* The same, with times that are told from now. */
+must_check int query_parse_at(struct str text, const struct query_clock *clock,
+			      struct query **ret, struct diag *reterr);
 void query_free(struct query *q);
 DEFINE_AUTO(query, struct query, query_free);
 

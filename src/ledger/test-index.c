@@ -90,7 +90,7 @@ static struct answer ask(struct world *w, const char *text, struct index *index,
 	struct str line;
 	int e;
 
-	ASSERT(query_parse(str_of(text), NULL, &q, NULL) == 0);
+	ASSERT(query_parse(str_of(text), &q, NULL) == 0);
 	e = find_new(&f, w->reader, q, index, newest_first);
 	CHECK_EQ(e, 0);
 	if (e != 0)
@@ -303,7 +303,7 @@ static void check_damaged(struct world *w, uint64_t *ret_found)
 		AUTO(query) struct query *q = NULL;
 		AUTO(find) struct find *f = NULL;
 
-		ASSERT(query_parse(str_of(queries[i]), NULL, &q, NULL) == 0);
+		ASSERT(query_parse(str_of(queries[i]), &q, NULL) == 0);
 		e = find_new(&f, w->reader, q, x, false);
 		if (e == 0) {
 			struct answer got = ask(w, queries[i], x, false);
