@@ -7,6 +7,7 @@
 #include "base/clock.h"
 
 #define QUIET_NS (NS_PER_S / 2) /* shorter work shows no progress */
+#define TRIES    4u
 
 struct shown {
 	uint64_t began;
@@ -54,18 +55,25 @@ static void give_up(struct indexed *x, int e)
 		       e > 0 ? "it is damaged" : strerror(-e));
 }
 
+/*
+ * A damaged one is made anew.  While somebody else does that the file goes away
+ * below us, which has many names, so anything but waiting is tried again.
+ */
 static void open_or_mend(struct indexed *x, struct reader *r, uint64_t lag)
 {
-	int e = open_once(x, r, lag);
+	int e = 0;
 
-	if (e == INDEX_E_DAMAGED) {
-		index_free(TAKE(x->index));
-		e = index_remove(x->path);
+	for (unsigned i = 0; i < TRIES; i++) {
+		e = open_once(x, r, lag);
 		if (e == 0)
-			e = open_once(x, r, 0);
+			return;
+		index_free(TAKE(x->index));
+		if (e == INDEX_E_DAMAGED && index_remove(x->path) == 0)
+			lag = 0;
+		if (e == -EBUSY || e == -ENOSPC || e == -ENOMEM)
+			break;
 	}
-	if (e != 0)
-		give_up(x, e);
+	give_up(x, e);
 }
 
 /* A small ledger is read sooner than a file for its index is made. */
@@ -101,12 +109,12 @@ int indexed_find(struct indexed *x, struct reader *r, const struct query *q,
 {
 	int e = find_new(ret, r, q, x->index, newest_first);
 
-	if (e != INDEX_E_DAMAGED)
+	if (e == 0 || !x->index)
 		return e;
 	index_free(TAKE(x->index));
-	if (index_remove(x->path) == 0)
+	if (e == INDEX_E_DAMAGED && index_remove(x->path) == 0) {
 		open_or_mend(x, r, 0);
-	e = find_new(ret, r, q, x->index, newest_first);
-	return e == INDEX_E_DAMAGED ? find_new(ret, r, q, NULL, newest_first)
-				    : e;
+		e = find_new(ret, r, q, x->index, newest_first);
+	}
+	return e == 0 ? 0 : find_new(ret, r, q, NULL, newest_first);
 }
