@@ -721,6 +721,9 @@ static void test_batch(void)
 	CHECK_EQ(send_record(a, 7, SEEN("x") "\n" SEEN("y")), 0);
 	CHECK_EQ(get_message(a, MSG_APPENDED, 7), -EPIPE);
 	(void)close(a);
+	/* What is told of it is behind its end, and before this answer. */
+	CHECK_EQ(send_record(k, 3, OPENED), 0);
+	CHECK_EQ(get_message(k, MSG_APPENDED, 3) > 0, 1);
 	CHECK_EQ(count_of(&w, "\"path\":\"x\""), 0);
 	CHECK_EQ(count_of(&w, "peer.killed"), N_ELEMS(wrong) + 1);
 	(void)close(k);
