@@ -75,18 +75,22 @@ static int on_net(struct run *r, struct ipc_msg *m)
 static int on_ready(struct run *r, struct ipc_msg *m)
 {
 	bool has_tty = r->tty.mode != PTY_NONE;
-	size_t from = (has_tty ? 1u : 0u) +
-		      (r->plan.backend == PLAN_NAMESPACES ? 1u : 0u);
+	bool exact = r->plan.audit == PLAN_AUDIT_EXACT;
+	size_t from = has_tty ? 1u : 0u;
 	int e = 0;
 
 	if (r->phase == RUN_ENDING)
 		return 0;
+	if (r->plan.backend == PLAN_NAMESPACES)
+		from += exact ? 2 : 1;
 	if (!(r->needs & RUN_NEED_JAIL) || m->n_fds < from)
 		return -EPROTO;
 	if (has_tty)
 		r->master = ipc_take_fd(m, 0);
 	if (r->plan.backend == PLAN_NAMESPACES)
-		e = run_witness_listen(r, ipc_take_fd(m, has_tty));
+		e = run_witness_listen(r, ipc_take_fd(m, has_tty),
+				       exact ? ipc_take_fd(m, has_tty + 1u)
+					     : -1);
 	if (e == 0)
 		e = take_listeners(r, m, from);
 	if (e < 0)

@@ -17,6 +17,7 @@
 #include "base/wall.h"
 #include "cmd/run-witness.h"
 #include "ipc/protocol.h"
+#include "jail/opener.h"
 #include "jail/seccomp.h"
 #include "jail/witness.h"
 #include "ledger/record.h"
@@ -210,14 +211,63 @@ int run_witness_start(struct run *r, int take_scribe)
 	return loop_io_add(r->loop, &r->witness_io);
 }
 
-int run_witness_listen(struct run *r, int take_fd)
+_Static_assert(N_ELEMS(((struct run *)0)->openers) == OPENERS, "a place each");
+
+/* *ret_sock: the witness's end. */
+static int start_opener(struct run *r, struct opener_config *c, size_t i,
+			int *ret_sock)
 {
+	int pair[2], e = ipc_pair(pair);
+	pid_t pid;
+
+	if (e != 0)
+		return e;
+	c->sock = pair[1];
+	pid = fork();
+	if (pid == 0)
+		opener_main(c);
+	e = pid == -1 ? neg_errno() : 0;
+	(void)close(pair[1]);
+	*ret_sock = pair[0];
+	if (e == 0)
+		r->openers[i] = pid;
+	return e;
+}
+
+/* The listener, and where there are openers the sockets to them. */
+static int send_listener(struct run *r, int listener, int ruleset)
+{
+	struct opener_config c = { .user_ns = jail_user_ns(r->jail),
+				   .mnt_ns = jail_mnt_ns(r->jail),
+				   .ruleset = ruleset,
+				   .listener = listener,
+				   .uid = r->plan.inside_uid,
+				   .gid = r->plan.inside_gid };
+	int fds[1 + OPENERS], e = 0;
+	size_t n = 0;
+
+	fds[n++] = listener;
+	for (size_t i = 0; i < OPENERS && ruleset != -1 && e == 0; i++) {
+		e = start_opener(r, &c, i, &fds[n]);
+		n += e == 0;
+	}
+	if (e == 0)
+		e = ipc_send(r->witness_fd, MSG_WITNESS, 0, STR("{}"), fds, n);
+	while (n > 1)
+		(void)close(fds[--n]);
+	return e;
+}
+
+int run_witness_listen(struct run *r, int take_fd, int take_ruleset)
+{
+	bool exact = r->plan.audit == PLAN_AUDIT_EXACT;
+	AUTO(fd) int ruleset = take_ruleset;
 	AUTO(fd) int fd = take_fd;
 	int e;
 
-	if (fd == -1 || r->witness == 0)
+	if (fd == -1 || r->witness == 0 || exact != (ruleset != -1))
 		return -EPROTO;
-	e = ipc_send(r->witness_fd, MSG_WITNESS, 0, STR("{}"), &fd, 1);
+	e = send_listener(r, fd, ruleset);
 	r->witness_listens = e == 0;
 	return e == -EPIPE ? 0 : e; /* on_witness() hears of it */
 }
@@ -251,4 +301,12 @@ void run_witness_done(struct run *r)
 	while (waitpid(r->witness, NULL, 0) == -1 && errno == EINTR)
 		;
 	r->witness = 0;
+	for (size_t i = 0; i < N_ELEMS(r->openers); i++) {
+		if (r->openers[i] == 0)
+			continue;
+		(void)kill(r->openers[i], SIGKILL);
+		while (waitpid(r->openers[i], NULL, 0) == -1 && errno == EINTR)
+			;
+		r->openers[i] = 0;
+	}
 }

@@ -6,8 +6,11 @@
 
 /* Forks it.  @take_scribe: its channel. */
 must_check int run_witness_start(struct run *r, int take_scribe);
-/* The listener of the jail's filter. */
-must_check int run_witness_listen(struct run *r, int take_fd);
+/*
+ * The listener of the jail's filter; with exact @take_ruleset, Landlock's, else
+ * -1.
+ */
+must_check int run_witness_listen(struct run *r, int take_fd, int take_ruleset);
 /* Nothing of the jail makes a call any more. */
 void run_witness_stop(struct run *r);
 /* True: it has more to say, and then run_close() is called. */

@@ -85,6 +85,7 @@ struct run {
 	bool witness_listens; /* it was given the listener */
 	bool witness_over;    /* it has said all */
 	bool close_waits;     /* for that */
+	pid_t openers[4];     /* of audit.files: exact; 0: none */
 	struct loop_io keeper_io, relay_io, jail_io, init_io, signal_io,
 		witness_io;
 	struct jail *jail;

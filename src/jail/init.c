@@ -85,6 +85,7 @@ struct init {
 	int root;          /* made ahead; -1: not */
 	int master, slave; /* of the pty */
 	int listener;      /* of the filter */
+	int ruleset;       /* Landlock's, for openers; -1: none are wanted */
 	bool sourced;      /* as root: sources come */
 	bool idmapped;     /* some of the mounts */
 	int landlock_abi;
@@ -448,6 +449,8 @@ static void enter_landlock(struct init *in)
 	r = in->plan.nested || !WALL(LANDLOCK_FS)
 		    ? landlock_new_scopes(in->landlock_abi)
 		    : landlock_new(in->landlock_abi);
+	if (r == -EOPNOTSUPP && in->plan.audit == PLAN_AUDIT_EXACT)
+		fail_errno(in, r, "audit.files: exact: Landlock");
 	if (r == -EOPNOTSUPP) {
 		in->landlock_abi = 0;
 		return;
@@ -464,6 +467,8 @@ static void enter_landlock(struct init *in)
 	r = landlock_enter(ruleset);
 	if (r != 0)
 		fail_errno(in, r, "Landlock");
+	if (in->plan.audit == PLAN_AUDIT_EXACT)
+		in->ruleset = TAKE_FD(ruleset);
 	step(in, "landlock");
 }
 
@@ -581,6 +586,8 @@ static void send_ready(struct init *in)
 	if (in->conf.tty)
 		fds[n++] = in->master;
 	fds[n++] = in->listener;
+	if (in->plan.audit == PLAN_AUDIT_EXACT)
+		fds[n++] = in->ruleset;
 	if (in->mounts.n_listeners > N_ELEMS(fds) - n)
 		fail(in, E2BIG, "the plan names too many sockets");
 	for (size_t i = 0; i < in->mounts.n_listeners; i++)
@@ -806,7 +813,8 @@ void init_main(const struct init_config *c)
 			    .root = -1,
 			    .master = -1,
 			    .slave = -1,
-			    .listener = -1 };
+			    .listener = -1,
+			    .ruleset = -1 };
 	arena_init(&in.arena, ARENA_MAX);
 	ipc_msg_init(&in.msg);
 

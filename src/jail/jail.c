@@ -204,6 +204,16 @@ int jail_take_mounts(struct jail *j)
 	return TAKE_FD(j->mnt_ns);
 }
 
+int jail_user_ns(const struct jail *j)
+{
+	return j->user_ns;
+}
+
+int jail_mnt_ns(const struct jail *j)
+{
+	return j->mnt_ns;
+}
+
 /* Init may have died of something that it has told already. */
 static int explain_end(struct jail *j, int r, struct diag *err)
 {

@@ -15,8 +15,8 @@
  *
  *   MSG_INIT_NET      {}; descriptors: TPROXY listener, UDP 53, TCP 53, nflog
  *   MSG_INIT_READY    {"layers":{..},"sockets":N}; descriptors: pty master
- *                     (only with tty), the seccomp listener, then a listener
- *                     for each PLAN_SOCKET
+ *                     (only with tty), the seccomp listener, with exact the
+ *                     Landlock ruleset, then a listener for each PLAN_SOCKET
  *   MSG_INIT_FAILED   {"text","errno"}, before MSG_INIT_STARTED; init exits
  *   MSG_INIT_STARTED  {"pid": as the jail counts}
  *   MSG_INIT_SIGNAL   {"stopped": signal}: the command itself was stopped
@@ -98,6 +98,10 @@ must_check int jail_recv(struct jail *j, struct ipc_msg *m);
  * a fraction of a millisecond for.  The caller's, or -1.
  */
 int jail_take_mounts(struct jail *j);
+
+/* For a process that is to see what the jail sees; borrowed, -1: none. */
+int jail_user_ns(const struct jail *j);
+int jail_mnt_ns(const struct jail *j);
 
 struct jail_go {
 	const char *const *argv, *const *env;

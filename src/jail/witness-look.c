@@ -305,6 +305,26 @@ static void read_status(struct look_who *w)
 	w->inside = (pid_t)number_at(text, "\nNStgid:\t", true);
 }
 
+uint32_t look_umask(pid_t tid)
+{
+	char path[40], text[512];
+	AUTO(fd) int fd = -1;
+	uint32_t mask = 0;
+	const char *p;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd == -1 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	p = strstr(text, "\nUmask:\t");
+	for (p = p ? p + strlen("\nUmask:\t") : ""; *p >= '0' && *p <= '7'; p++)
+		mask = mask << 3 | (uint32_t)(*p - '0');
+	return mask & 0777;
+}
+
 const struct look_who *look_who(struct look *l, pid_t tid)
 {
 	struct look_who *w = &l->places[(unsigned)tid % PLACES];

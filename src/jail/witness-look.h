@@ -30,6 +30,8 @@ must_check int look_new(struct look **ret);
 void look_free(struct look *l);
 DEFINE_AUTO(look, struct look, look_free);
 
+/* Its file mode creation mask; 0 when it cannot be told. */
+uint32_t look_umask(pid_t tid);
 /* Borrowed until the next call.  Remembered for a moment. */
 const struct look_who *look_who(struct look *l, pid_t tid);
 /* It may be another program from now on. */

@@ -20,6 +20,9 @@
  * signal may come right before it begins, so the timer goes on until nothing
  * waits; SIGTERM starts it likewise.
  *
+ * With exact an open is carried out by an opener (witness-open.h), which answers
+ * the caller itself; what it leaves goes on like any other call.
+ *
  * Its confinement is seccomp alone.  In a Landlock domain it could not read any
  * process: the kernel lets a domain look into domains within it, and no others.
  */
@@ -45,6 +48,7 @@
 #include "jail/sys.h"
 #include "jail/witness-call.h"
 #include "jail/witness-note.h"
+#include "jail/witness-open.h"
 
 #define FAILED      125
 #define COMMAND_MAX ((size_t)4096)
@@ -55,8 +59,9 @@ struct witness {
 	int listener;
 	struct look *look;
 	struct notes *notes;
-	bool started; /* the command has asked to be executed */
-	pid_t first;  /* who did */
+	struct openers *openers; /* of exact; NULL: none */
+	bool started;            /* the command has asked to be executed */
+	pid_t first;             /* who did */
 	struct call_command command;
 	char words[COMMAND_MAX];
 	bool ticking;
@@ -189,6 +194,46 @@ static void look_at(struct witness *w, struct call_seen *c)
 		look_exec(w->look, c->who);
 }
 
+/* ---- what is done in their place ---- */
+
+static void on_opened(void *ctx, const struct note *n,
+		      const struct look_who *who)
+{
+	struct witness *w = ctx;
+
+	if (WALL(WITNESS) && notes_take(w->notes, n, who, NULL) != 0)
+		die();
+}
+
+static void on_left(void *ctx, uint64_t id)
+{
+	struct witness *w = ctx;
+
+	w->id = id;
+	(void)answer(w, 0);
+}
+
+static void collect(struct witness *w)
+{
+	if (w->openers &&
+	    openers_collect(w->openers, on_opened, on_left, w) != 0)
+		die();
+}
+
+/* False: it is no open, or is left to the kernel. */
+static bool open_for(struct witness *w, const struct call_seen *c)
+{
+	struct call_open call;
+	int r;
+
+	if (!w->openers || !call_is_open(c->nr, c->args, &call))
+		return false;
+	r = openers_open(w->openers, w->id, c, &call, on_opened, w);
+	if (r < 0)
+		die();
+	return r == OPENERS_ANSWERED;
+}
+
 static void handle(struct witness *w, const struct seccomp_notif *n)
 {
 	uint64_t args[6];
@@ -219,7 +264,8 @@ static void handle(struct witness *w, const struct seccomp_notif *n)
 		c.command = &w->command;
 	else if (w->first == c.tid)
 		w->first = 0;
-	look_at(w, &c);
+	if (!open_for(w, &c))
+		look_at(w, &c);
 }
 
 /* ---- its life ---- */
@@ -233,12 +279,19 @@ static bool is_over(const struct witness *w)
 	       !(p.revents & POLLIN);
 }
 
+static bool has_business(const struct witness *w)
+{
+	return notes_waiting(w->notes) ||
+	       (w->openers && openers_busy(w->openers));
+}
+
 static void tick(struct witness *w)
 {
 	ticked = 0;
+	collect(w);
 	if (notes_flush(w->notes, false) != 0)
 		die();
-	if (!notes_waiting(w->notes)) {
+	if (!has_business(w)) {
 		tick_each(0);
 		w->ticking = false;
 	}
@@ -262,7 +315,7 @@ static void watch(struct witness *w)
 			continue; /* it was killed before it could be told */
 		}
 		handle(w, &in.n);
-		if (!w->ticking && notes_waiting(w->notes)) {
+		if (!w->ticking && has_business(w)) {
 			w->ticking = true;
 			tick_each(NOTE_FLUSH_MS);
 		}
@@ -313,9 +366,18 @@ static void take_listener(struct witness *w)
 	do {
 		r = ipc_recv(w->conf.control, &m, IPC_INLINE_MAX);
 	} while (r == -EINTR && !ending);
-	if (r != 0 || m.type != MSG_WITNESS || m.n_fds != 1)
+	if (r != 0 || m.type != MSG_WITNESS ||
+	    m.n_fds != 1 + (w->conf.audit == PLAN_AUDIT_EXACT ? OPENERS : 0))
 		die(); /* there will be no session */
 	w->listener = ipc_take_fd(&m, 0);
+	if (m.n_fds > 1) {
+		int socks[OPENERS];
+
+		for (size_t i = 0; i < OPENERS; i++)
+			socks[i] = ipc_take_fd(&m, i + 1);
+		if (openers_new(&w->openers, socks, OPENERS) != 0)
+			die();
+	}
 	/* EINVAL, ENOTTY before 6.6: then it is only slower. */
 	(void)ioctl(w->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
 		    SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
@@ -350,6 +412,8 @@ void witness_main(const struct witness_config *c)
 	set_command(&w);
 	take_listener(&w);
 	watch(&w);
+	if (w.openers)
+		openers_give_up(w.openers, on_opened, &w);
 	if (notes_flush(w.notes, true) != 0 ||
 	    ipc_say(w.conf.control, MSG_WITNESS, 0, STR("{}")) != 0)
 		die();

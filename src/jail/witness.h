@@ -3,8 +3,8 @@
  * witness: the process of a session that is shown its system calls.
  *
  *   witness_start   forked by the supervisor, when it knows the plan
- *   MSG_WITNESS     supervisor -> witness: the seccomp listener.  Calls made
- *                   before it comes wait for it
+ *   MSG_WITNESS     supervisor -> witness: the seccomp listener, and with exact
+ *                   sockets to OPENERS openers.  Calls made before wait for it
  *   SIGTERM         no process of the jail is left: the rest is recorded
  *   MSG_WITNESS     witness -> supervisor, {}: all is with the scribe; it ends
  *
@@ -17,6 +17,8 @@
 
 #include "base/base.h"
 #include "jail/plan.h"
+
+#define OPENERS 4u /* of a session with exact */
 
 struct witness_config {
 	int control; /* to the supervisor */

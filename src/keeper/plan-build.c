@@ -191,9 +191,10 @@ static int set_audit(struct plan_work *w)
 	w->plan->output = p->value[POLICY_AUDIT_OUTPUT].number != 0;
 	if (w->plan->output)
 		return plan_refuse(w, "audit.output: not in this version");
-	if (w->plan->audit == PLAN_AUDIT_EXACT)
-		return plan_refuse(w,
-				   "audit.files: exact: not in this version");
+	/* Inner namespaces have roots and users that an opener does not. */
+	if (w->plan->audit == PLAN_AUDIT_EXACT && w->plan->nested)
+		return plan_refuse(w, "nested: true and audit.files: exact "
+				      "exclude each other");
 	return 0;
 }
 

@@ -84,13 +84,16 @@ def files_add_up(mine, n, reads):
     ]
 
 
-def expect_files(mine, where, n, reads):
+def expect_files(mine, where, n, reads, exact=False):
     inner = [x for x in mine if x['path'] != where]
     for what, want, got in files_add_up(inner, n, reads):
         equal(got, want, what)
     equal(total(mine, path=where, kind='file.change', what='attribute'), 2 * n,
           'attributes of the directory')
-    equal([x for x in mine if x['trust'] == 'kernel'], [],
+    opens = [x for x in mine if exact and x['kind'] in
+             ('file.open', 'file.create') and 'access' in x]
+    equal({x['trust'] for x in opens} - {'kernel'}, set(), 'carried out by us')
+    equal([x for x in mine if x['trust'] == 'kernel' and x not in opens], [],
           'a string of a process is no truth')
 
 
@@ -231,6 +234,110 @@ def flips():
     opened = [x for x in mine if x['kind'] == 'file.open']
     equal(total(opened), 20000, 'every open')
     equal({x['trust'] for x in opened}, {'claimed'}, 'claimed')
+
+
+@test('exact: every kind, exactly, and opens are the truth')
+def exact():
+    level('exact')
+    for how in ('dynamic', 'static'):
+        r, where, _, mine = ops('files', 25, how)
+        equal(r.code, 0, r.err)
+        expect_files(mine, where, 25, True, exact=True)
+    r, where, _, mine = ops('threads', 200)
+    equal(r.code, 0, r.err)
+    equal(total(mine, kind='file.create', trust='kernel'), 6 * 200, 'threads')
+    r, where, everything, mine = ops('edges', 10)
+    equal(r.code, 0, r.err)
+    equal(total(mine, kind='file.create', trust='kernel'), 11, 'none is cut')
+
+
+@test('exact: of a path that is exchanged, the file that was opened')
+def exact_flips():
+    level('exact')
+    r, where, _, mine = ops('flips', 20000, timeout=120)
+    equal(r.code, 0, r.err)
+    a, b = (int(x) for x in r.out.split())
+    equal(a + b, 20000, 'all were opened')
+    opened = [x for x in mine if x['kind'] == 'file.open']
+    equal({x['trust'] for x in opened}, {'kernel'}, 'kernel')
+    equal((total(opened, path=where + '/flip-a'),
+           total(opened, path=where + '/flip-b')), (a, b), 'which')
+    check(a > 100 and b > 100, f'it was exchanged: {a} {b}')
+
+
+@test('exact: a program cannot tell')
+def exact_same():
+    script = '''set -e
+        umask 027; : > made; umask 077; mkdir d; : > d/private
+        stat -c '%a %U %n' made d/private
+        cd d; echo below > here; cat here ../d/here; cd ..
+        echo one > log; echo two >> log; cat log
+        printf %s x | cat /dev/stdin /dev/null; echo
+        cat < /proc/self/comm; head -c 0 /proc/self/status
+        test -e /proc/self/fd/0; ls /proc/self/fd | wc -l
+        (exec 3<>log; cat <&3)
+        ln -s log link; cat link; cat nowhere 2>&1 || true
+        echo x 2>&1 > /usr/no || true
+        chmod 0 log; cat log 2>&1 || true; chmod 600 log
+        set -C; (echo y > log) 2>&1 || true
+        python3 -c 'import os, tempfile, fcntl
+f = tempfile.TemporaryFile(dir=".")
+f.write(b"x")
+d = os.open("d", os.O_RDONLY | os.O_DIRECTORY)
+fd = os.open("here", os.O_RDONLY | os.O_NONBLOCK, dir_fd=d)
+print(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_NONBLOCK, os.get_inheritable(fd))
+fd = os.open("here", os.O_RDONLY, dir_fd=d)
+print(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_NONBLOCK)
+print(os.readlink(f"/proc/self/fd/{fd}").endswith("d/here"))
+p = os.open("d", os.O_PATH); print(os.fstat(p).st_mode & 0o777)
+try: os.open("link", os.O_RDONLY | os.O_NOFOLLOW)
+except OSError as e: print(e.errno)
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (fd + 2, fd + 2))
+try: os.open("made", os.O_RDONLY); os.open("made", os.O_RDONLY)
+except OSError as e: print(e.errno)'
+        rm -rf made d log link'''
+    said = {}
+    for files in ('off', 'all', 'exact'):
+        level(files)
+        r = w.sh(script)
+        equal(r.code, 0, f'{files}: {r.err}')
+        said[files] = r.out
+    equal(said['all'], said['off'], 'all')
+    equal(said['exact'], said['off'], 'exact')
+
+
+@test('exact: an open that waits stalls nobody, and is claimed')
+def exact_waits():
+    level('exact')
+    r = w.sh('''mkfifo f1 f2 f3 f4 f5 f6
+        for i in 1 2 3 4 5 6; do (cat f$i > got$i) & done
+        for i in $(seq 200); do echo $i > other; done
+        for i in 1 2 3 4 5 6; do echo word$i > f$i; done; wait
+        cat got1 got6; rm -f f? got? other''', timeout=30 * SLOW)
+    equal((r.code, r.out), (0, 'word1\nword6\n'), r.err)
+    rows = records()
+    fifo = [x for x in rows if x.get('path') == w.project + '/f3' and
+            'access' in x]
+    equal({x['trust'] for x in fifo}, {'claimed'}, 'FIFOs are left')
+    equal(total(rows, path=w.project + '/other', kind='file.create',
+                trust='kernel'), 200, 'the others')
+
+
+@test('exact: a compiler works; with nested it is refused')
+def exact_compiler():
+    level('exact')
+    w.write('hello.c', '#include <stdio.h>\nint main(void)\n{\n'
+            'return puts("made inside") < 0;\n}\n')
+    r = w.sh('cc -o hello hello.c && ./hello')
+    equal((r.code, r.out), (0, 'made inside\n'), r.err)
+    headers = [x for x in records() if x.get('path') ==
+               '/usr/include/stdio.h']
+    equal({x['trust'] for x in headers}, {'kernel'}, 'a header')
+    level('exact', 'nested: true\n')
+    r = w.run('true')
+    check(r.code != 0, 'not with nested')
+    contains(r.err, 'exact', 'by name')
 
 
 def witness_of(supervisor):
