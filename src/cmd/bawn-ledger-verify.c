@@ -110,6 +110,8 @@ int verb_verify(const struct verb *v, int argc, char *const argv[])
 	struct bar bar = { .next_ns = clock_mono_ns() + 5 * BAR_STEP_NS };
 	struct verify_report rep;
 	struct verb_opts o = { 0 };
+	AUTO(buf) struct buf since = BUF_NULL;
+	struct verify_options vo = { .seen = NULL };
 	const char *dir;
 	int first = 0;
 	int r = verb_parse(v, argc, argv, &o, &first);
@@ -117,13 +119,25 @@ int verb_verify(const struct verb *v, int argc, char *const argv[])
 	if (r >= 0)
 		return r;
 	arena_init(&a, 65536);
-	dir = reader_default_dir(&a);
-	if (!dir) {
-		ledger_error("neither HOME nor BAWN_STATE_DIR is set");
+	dir = ledger_dir(&a);
+	if (!dir)
 		return BAWN_EXIT_TROUBLE;
+	vo.seen = arena_printf(&a, "%s-seen", dir);
+	vo.key = str_trim(str_of(o.key));
+	if (o.since) {
+		r = ledger_load(NULL, o.since, &since);
+		if (r != 0)
+			return r;
+		vo.since = buf_str(&since);
 	}
-	r = verify_dir(dir, isatty(STDERR_FILENO) ? draw : NULL, &bar, &rep);
+	r = verify_ledger(dir, &vo, isatty(STDERR_FILENO) ? draw : NULL, &bar,
+			  &rep);
 	clear(&bar);
+	if (r == -EINVAL && o.key) {
+		ledger_error(
+			"--key: not a verifier key; see 'bawn ledger key'");
+		return BAWN_EXIT_USAGE;
+	}
 	if (r < 0) {
 		if (r == -ENOENT)
 			ledger_error("no ledger in %s yet", dir);

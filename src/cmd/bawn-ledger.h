@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "base/arena.h"
+#include "base/buf.h"
 #include "base/options.h"
 #include "cmd/cmd.h"
 #include "ledger/record.h"
@@ -16,6 +18,7 @@ struct verb_opts {
 	bool json, follow;
 	bool count, reverse, scan, rebuild;
 	uint32_t lines, limit; /* @limit 0: no limit */
+	const char *key, *since, *out, *session, *before;
 };
 
 struct verb {
@@ -41,6 +44,13 @@ int verb_tail(const struct verb *v, int argc, char *const argv[]);
 int verb_index(const struct verb *v, int argc, char *const argv[]);
 int verb_query(const struct verb *v, int argc, char *const argv[]);
 int verb_verify(const struct verb *v, int argc, char *const argv[]);
+int verb_prove(const struct verb *v, int argc, char *const argv[]);
+int verb_check_proof(const struct verb *v, int argc, char *const argv[]);
+int verb_checkpoint(const struct verb *v, int argc, char *const argv[]);
+int verb_key(const struct verb *v, int argc, char *const argv[]);
+int verb_rotate_key(const struct verb *v, int argc, char *const argv[]);
+int verb_erase(const struct verb *v, int argc, char *const argv[]);
+
 int verb_cosign(const struct verb *v, int argc, char *const argv[]);
 
 /*
@@ -52,3 +62,8 @@ int ledger_open(struct arena *a, bool wait, const char **ret_dir,
 
 /* One record on stdout.  0 or -errno. */
 int ledger_print(const struct record *rec, struct str line, bool json);
+
+/* STATE/ledger in @a, or NULL after saying why. */
+const char *ledger_dir(struct arena *a);
+/* A file of it, or any with @dir NULL; 0 or an exit code after saying why. */
+int ledger_load(const char *dir, const char *name, struct buf *b);

@@ -219,7 +219,7 @@ static bool parse_clock(struct str s, int64_t *ret)
 }
 
 /* "2026-11-20" or with a time of day, as UTC nanoseconds. */
-static bool parse_date(struct str s, int64_t *ret)
+bool query_time(struct str s, int64_t *ret)
 {
 	int64_t y, m, d, of_day = 0;
 
@@ -314,7 +314,7 @@ static int finish_test(struct parser *p, struct query_node *t, bool quoted,
 	t->is_number = parse_number(t->value, &t->number);
 	if (!t->is_number && strcmp(t->field, "at") == 0)
 		t->is_number =
-			parse_date(t->value, &t->number) ||
+			query_time(t->value, &t->number) ||
 			(p->clock && parse_now(p->clock, t->value, &t->number));
 	if (!t->is_number && (t->op == QUERY_LT || t->op == QUERY_GT))
 		return fail_at(p, value_at, QUERY_E_SYNTAX,

@@ -57,6 +57,9 @@ DEFINE_AUTO(query, struct query, query_free);
 bool query_needs_newest(const struct query *q);
 must_check int query_set_newest(struct query *q, struct str id);
 
+/* 2026-11-20 or 2026-11-20T20:21:22Z as UTC ns.  False: neither. */
+must_check bool query_time(struct str s, int64_t *ret);
+
 /* @record is a flat object as record_read() gives it. */
 bool query_matches(const struct query *q, const struct json *record);
 

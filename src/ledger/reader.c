@@ -419,6 +419,16 @@ int reader_next(struct reader *r, struct reader_line *ret)
 	return r->line.len > RECORD_MAX_BYTES ? READER_LONG : 0;
 }
 
+int reader_next_raw(struct reader *r, struct str *ret_leaf,
+		    struct payload *ret_payload, uint64_t *ret_index)
+{
+	int x = next_leaf(r, ret_leaf, ret_payload);
+
+	if (x == 0)
+		*ret_index = r->next - 1;
+	return x;
+}
+
 uint64_t reader_torn_bytes(const struct reader *r)
 {
 	return r->torn;

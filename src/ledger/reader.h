@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "ledger/record.h"
+#include "ledger/tile.h"
 
 struct reader;
 
@@ -39,6 +40,11 @@ DEFINE_AUTO(reader, struct reader, reader_free);
 
 /* 0 and the next line; an enum reader_outcome; -errno. */
 must_check int reader_next(struct reader *r, struct reader_line *ret);
+
+/* The same as it is stored: a leaf, and its payload. */
+must_check int reader_next_raw(struct reader *r, struct str *ret_leaf,
+			       struct payload *ret_payload,
+			       uint64_t *ret_index);
 
 /* Bytes after the last record at READER_END: being written, or torn. */
 uint64_t reader_torn_bytes(const struct reader *r);

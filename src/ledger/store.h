@@ -100,6 +100,15 @@ must_check int store_publish(struct store *s);
  */
 struct note_key;
 must_check int store_change_key(struct store *s, struct note_key *ret);
+/* What store_erase() means: all of these that are given. */
+struct store_erase {
+	struct str session;
+	uint64_t before; /* UTC ns; 0: any time */
+};
+
+/* The payloads of those records go, and a record says how many: *ret. */
+must_check int store_erase(struct store *s, const struct store_erase *e,
+			   uint64_t *ret);
 uint64_t store_size(const struct store *s); /* records in the tree */
 /* There is no checkpoint of the last record yet. */
 bool store_is_behind(const struct store *s);

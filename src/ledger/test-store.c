@@ -4,6 +4,8 @@
  * After each of them: what was acknowledged is there, the tree is whole from the
  * first record to the last, and what was done about it is on the ledger.
  */
+#include <sys/wait.h>
+
 #include "base/test.h"
 #include "ledger/checkpoint.h"
 #include "ledger/head.h"
@@ -775,6 +777,103 @@ static void test_keys(void)
 	test_dir_done(&d);
 }
 
+/* ---- erasing ---- */
+
+struct members {
+	uint64_t records, with_n, erased;
+};
+
+static struct members count_members(const struct test_dir *d)
+{
+	AUTO(reader) struct reader *r = NULL;
+	struct members m = { 0 };
+	struct reader_line l;
+
+	CHECK_EQ(reader_open(&r, d->path), 0);
+	while (r && reader_next(r, &l) == 0) {
+		m.records++;
+		m.with_n +=
+			memmem(l.text.ptr, l.text.len, ",\"n\":", 5) != NULL;
+		m.erased += str_ends(l.text, STR(",\"erased\":true}"));
+	}
+	return m;
+}
+
+/* @text is in no file of the ledger. */
+static bool is_gone(const struct test_dir *d, const char *text)
+{
+	char command[256];
+
+	(void)snprintf(command, sizeof(command),
+		       "/bin/grep -raqF -e '%s' %s/journal-* %s/payload", text,
+		       d->path, d->path);
+
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0) {
+		(void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+		_exit(99);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) <= 1);
+	return WEXITSTATUS(status) == 1;
+}
+
+static void test_erase(void)
+{
+	struct store_erase e = { .before = 1000 + 401 };
+	struct verify_report rep;
+	struct test_dir d;
+	struct members m;
+	uint64_t n = 0;
+
+	test_dir_init(&d);
+
+	AUTO(store) struct store *s = open_store(&d, NULL);
+
+	CHECK_EQ(test_append(s, 1, 700), 0);
+	CHECK_EQ(store_publish(s), 0);
+	CHECK(!is_gone(&d, "\"n\":400}"));
+	CHECK_EQ(store_erase(s, &e, &n), 0);
+	CHECK_EQ(n, 400);
+	CHECK(is_gone(&d, "\"n\":400}") && !is_gone(&d, "\"n\":401}"));
+	CHECK_EQ(verify_dir(d.path, NULL, NULL, &rep), 0);
+	CHECK_EQ(rep.erased, 400);
+	m = count_members(&d);
+	CHECK_EQ(m.records, 701);
+	CHECK_EQ(m.erased, 400);
+	CHECK_EQ(m.with_n, 301); /* with the record of it */
+
+	/* All of a session, in the journal too; what is gone is not counted. */
+	e = (struct store_erase){ .session = STR("0abc") };
+	CHECK_EQ(store_erase(s, &e, &n), 0);
+	CHECK_EQ(n, 300);
+	CHECK(is_gone(&d, "\"n\":700}"));
+	CHECK_EQ(store_erase(s, &e, &n), 0);
+	CHECK_EQ(n, 0);
+	CHECK_EQ(verify_dir(d.path, NULL, NULL, &rep), 0);
+	CHECK_EQ(rep.erased, 700);
+	store_free(TAKE(s));
+	CHECK_EQ(publish(&d), 0);
+	CHECK_EQ(count_members(&d).erased, 700);
+
+	/* One more that nobody says anything of. */
+	AUTO(buf) struct buf b = BUF_NULL;
+
+	s = open_store(&d, NULL);
+	CHECK_EQ(test_append(s, 701, 1100), 0);
+	CHECK_EQ(store_publish(s), 0);
+	store_free(TAKE(s));
+	CHECK_EQ(verify(&d), 0);
+	test_file_read(&d, "payload/003", &b);
+	for (size_t i = 4; i < b.len; i++)
+		b.ptr[b.off + i] = (char)0xff;
+	test_file_write(&d, "payload/003", buf_str(&b));
+	CHECK_EQ(verify(&d), VERIFY_E_BROKEN);
+	test_dir_done(&d);
+}
+
 /* ---- the first form ---- */
 
 static void add_old_line(struct hash *h, unsigned seq, char prev[65],
@@ -891,6 +990,7 @@ int main(void)
 		{ "dies while the disk fails", test_dies_while_failing },
 		{ "bundles that cannot be written", test_fails_to_settle },
 		{ "keys, their change, and others", test_keys },
+		{ "erasing", test_erase },
 		{ "the first form is taken in", test_first_form },
 		{ "and its damage stays damage", test_first_form_damaged },
 	};

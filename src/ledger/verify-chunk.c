@@ -86,17 +86,17 @@ static const char *check_entry(struct checker *c, struct str leaf,
 {
 	const char *wrong = NULL;
 	struct record_line l;
-	bool torn;
+	bool torn = false;
 
 	k->bytes += leaf.len;
 	hash_leaf(c->hash, leaf, &c->hashes[i]);
 	if (!record_line_scan(leaf, &l))
 		return "no record";
 	/* Strings hold no bare quote, so a mark is a member. */
-	torn = holds(leaf, STR(",\"kind\":\"ledger.torn\","));
-	k->special = k->special || torn ||
-		     holds(leaf, STR(",\"kind\":\"ledger.key\",")) ||
-		     holds(leaf, STR(",\"kind\":\"ledger.erase\","));
+	if (holds(leaf, STR(",\"kind\":\"ledger."))) {
+		k->special = true;
+		torn = holds(leaf, STR(",\"kind\":\"ledger.torn\","));
+	}
 	if (i == 0) {
 		k->first_seq = l.seq;
 		k->first_is_torn = torn;
