@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Input: what happened to the files of a ledger: a byte a step, and what it is
- * done to.  The steps append records, cut, overwrite, extend and remove files.
- * Laws, when a writer opens it afterwards:
+ * done to.  The steps append records, settle, publish, cut, overwrite, extend
+ * and remove files.  Laws, when a writer opens it afterwards:
  *   1. it opens, and can be written to;
  *   2. opened again there is nothing left to repair;
  *   3. without damage to what was durable every acknowledged record is there,
  *      and verify says that all is well;
  *   4. what was damaged is never passed over: the repair says so, and so does
- *      verify, since the damage is a record.
+ *      verify, since the damage is a record;
+ *   5. a reader sees numbers that grow, and as many records as verify.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,12 +17,14 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
-#include "ledger/head.h"
+#include "ledger/journal.h"
+#include "ledger/reader.h"
 #include "ledger/store.h"
 #include "ledger/verify.h"
 
-#define FILE_BYTES 700u /* a few records a file */
-#define STEPS_MAX  64u
+#define FILE_BYTES 3000u /* a dozen records a journal */
+#define STEPS_MAX  48u
+#define BULK       150u /* records at once, so that bundles get full */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -30,7 +33,7 @@ static char dir[64];
 struct world {
 	struct str in;
 	uint64_t acked; /* records */
-	bool disturbed; /* something that was durable, or head */
+	bool disturbed; /* something that was durable */
 };
 
 static void law(bool holds)
@@ -39,22 +42,38 @@ static void law(bool holds)
 		abort();
 }
 
-static void remove_files(void)
+static void remove_at(int fd)
 {
-	DIR *d = opendir(dir);
+	DIR *d = fdopendir(fd);
 	const struct dirent *e;
 
-	while (d && (e = readdir(d))) {
-		if (e->d_name[0] != '.')
-			(void)unlinkat(dirfd(d), e->d_name, 0);
+	law(d != NULL);
+	while ((e = readdir(d)) != NULL) {
+		int sub;
+
+		if (strcmp(e->d_name, ".") == 0 ||
+		    strcmp(e->d_name, "..") == 0 ||
+		    unlinkat(fd, e->d_name, 0) == 0)
+			continue;
+		sub = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		law(sub != -1);
+		remove_at(sub);
+		law(unlinkat(fd, e->d_name, AT_REMOVEDIR) == 0);
 	}
-	if (d)
-		(void)closedir(d);
+	(void)closedir(d);
+}
+
+static int open_dir(void)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	law(fd != -1);
+	return fd;
 }
 
 static void remove_dir(void)
 {
-	remove_files();
+	remove_at(open_dir());
 	(void)rmdir(dir);
 }
 
@@ -92,7 +111,7 @@ static void append(struct store *s, unsigned n, uint64_t *acked)
 		.envelope =
 			STR("\"session\":\"0s\",\"user\":\"u\",\"task\":\"\""),
 		.body = STR("{\"kind\":\"daemon.stop\",\"verdict\":\"none\","
-			    "\"trust\":\"kernel\",\"count\":1}"),
+			    "\"trust\":\"kernel\",\"count\":1,\"pid\":7}"),
 	};
 	uint64_t seq = 0;
 
@@ -102,28 +121,67 @@ static void append(struct store *s, unsigned n, uint64_t *acked)
 	*acked += n;
 }
 
-static void write_some(struct world *w)
+static void write_more(struct world *w, unsigned n)
 {
 	struct store_repair repair;
 	struct store *s = open_store(&repair);
+	uint8_t how = take(w);
 
 	/* What a step before did is judged at the end, once. */
 	w->disturbed = w->disturbed || repair.damage;
-	append(s, 1 + take(w) % 5u, &w->acked);
+	append(s, n, &w->acked);
+	if (how & 1)
+		law(store_settle(s) == 0);
+	if (how & 2)
+		law(store_publish(s) == 0);
 	store_free(s);
 }
 
-/* The file that the next bytes name, and its size. */
+static void write_some(struct world *w)
+{
+	write_more(w, 1 + take(w) % 5u);
+}
+
+static void write_bulk(struct world *w)
+{
+	write_more(w, BULK + take(w) % 120u);
+}
+
+static void name_journal(char *dst, size_t size)
+{
+	int fd = open_dir();
+	uint32_t n = 0;
+
+	law(journal_newest(fd, &n) == 0);
+	(void)close(fd);
+	(void)snprintf(dst, size, "journal-%06u", n);
+}
+
+/* The file that the next byte names. */
+static void pick(struct world *w, char *dst, size_t size)
+{
+	static const char *const names[] = {
+		"checkpoint",       "vkey",        "key",
+		"tile/entries/000", "tile/0/000",  "payload/000",
+		"tile/entries/001", "payload/001",
+	};
+	uint8_t which = take(w) % 12;
+	char name[64];
+
+	if (which < N_ELEMS(names))
+		(void)snprintf(name, sizeof(name), "%s", names[which]);
+	else
+		name_journal(name, sizeof(name));
+	(void)snprintf(dst, size, "%s/%s", dir, name);
+}
+
 static int open_file(struct world *w, off_t *ret_size)
 {
-	char path[96], name[LEDGER_NAME_SIZE] = "head";
-	uint8_t which = take(w) % 5;
+	char path[160];
 	struct stat st;
 	int fd;
 
-	if (which > 0)
-		ledger_file_name(which, name);
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	pick(w, path, sizeof(path));
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd == -1)
 		return -1;
@@ -149,7 +207,7 @@ static void overwrite(struct world *w)
 {
 	off_t size = 0;
 	int fd = open_file(w, &size);
-	off_t at = take(w) * 5;
+	off_t at = take(w) * 7;
 	char c = (char)take(w), was = 0;
 
 	if (fd == -1)
@@ -165,21 +223,14 @@ static void overwrite(struct world *w)
 static void extend(struct world *w)
 {
 	size_t n = take(w);
-	char path[96], name[LEDGER_NAME_SIZE];
-	int fd, last = 0;
+	char path[160], name[64];
+	int fd;
 
-	for (uint32_t i = 1; i < 200; i++) {
-		ledger_file_name(i, name);
-		(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-		if (access(path, F_OK) == 0)
-			last = (int)i;
-	}
-	if (last == 0)
-		return;
-	ledger_file_name((uint32_t)last, name);
+	name_journal(name, sizeof(name));
 	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
 	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-	law(fd != -1);
+	if (fd == -1)
+		return;
 	n = n < w->in.len ? n : w->in.len;
 	law(fd_write_full(fd, w->in.ptr, n) == 0);
 	w->in = str_skip(w->in, n);
@@ -188,14 +239,34 @@ static void extend(struct world *w)
 
 static void remove_file(struct world *w)
 {
-	char path[96], name[LEDGER_NAME_SIZE] = "head";
-	uint8_t which = take(w) % 5;
+	char path[160];
 
-	if (which > 0)
-		ledger_file_name(which, name);
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	pick(w, path, sizeof(path));
 	if (unlink(path) == 0)
 		w->disturbed = true;
+}
+
+/* Law 5, and how many there are. */
+static uint64_t read_all(void)
+{
+	struct reader *r = NULL;
+	struct reader_line l;
+	uint64_t n = 0, last = 0;
+
+	law(reader_open(&r, dir) == 0);
+	for (;;) {
+		int x = reader_next(r, &l);
+
+		law(x == 0 || x == READER_END || x == READER_LONG || x == -EIO);
+		if (x != 0 && x != READER_LONG)
+			break;
+		law(l.index == n);
+		law(l.seq == 0 || l.seq > last);
+		last = l.seq > 0 ? l.seq : last;
+		n++;
+	}
+	reader_free(r);
+	return n;
 }
 
 static void judge(struct world *w)
@@ -207,6 +278,7 @@ static void judge(struct world *w)
 	int r;
 
 	append(s, 1, &more);
+	law(store_publish(s) == 0);
 	store_free(s);
 	s = open_store(&second);
 	law(second.torn_bytes == 0 && second.lost == 0 && !second.damage);
@@ -216,6 +288,7 @@ static void judge(struct world *w)
 	if (!w->disturbed) {
 		law(!first.damage && first.lost == 0 && r == 0);
 		law(report.records >= w->acked);
+		law(read_all() == report.records);
 	}
 	law(!first.damage || r == VERIFY_E_BROKEN);
 }
@@ -223,14 +296,14 @@ static void judge(struct world *w)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const steps[])(struct world * w) = {
-		write_some, write_some, cut_file,
+		write_some, write_bulk, cut_file,
 		overwrite,  extend,     remove_file,
 	};
 	struct world w = { .in = { (const char *)data, size } };
 
 	if (dir[0] == '\0')
 		make_dir();
-	remove_files();
+	remove_at(open_dir());
 	for (unsigned i = 0; i < STEPS_MAX && w.in.len > 0; i++)
 		steps[take(&w) % N_ELEMS(steps)](&w);
 	judge(&w);
