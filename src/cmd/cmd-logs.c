@@ -5,6 +5,7 @@
  */
 #include "base/clock.h"
 #include "cmd/cmd.h"
+#include "cmd/replay.h"
 #include "cmd/session-name.h"
 #include "ledger/record.h"
 #include "ledger/tell.h"
@@ -12,7 +13,8 @@
 #define LINE_ARENA ((size_t)1024 * 1024)
 
 /* -1: go on; else the exit code: the session is over. */
-static int show_line(const struct list_opts *o, struct str line)
+static int show_line(const struct list_opts *o, struct replay *play,
+		     struct str line)
 {
 	AUTO(arena) struct arena a = ARENA_NULL;
 	AUTO(buf) struct buf b = BUF_NULL;
@@ -22,6 +24,11 @@ static int show_line(const struct list_opts *o, struct str line)
 	if (record_read(&a, line, &rec) != 0)
 		return -1; /* of a later version, or torn: verify tells */
 	buf_init(&b, RECORD_MAX_BYTES + TELL_LINE_MAX);
+	if (o->replay && !replay_record(play, &rec))
+		return BAWN_EXIT_TROUBLE;
+	if (o->replay)
+		return rec.head.kind == RECORD_SESSION_CLOSE ? BAWN_EXIT_OK
+							     : -1;
 	if (o->json) {
 		(void)buf_add(&b, line);
 		(void)buf_addc(&b, '\n');
@@ -35,7 +42,8 @@ static int show_line(const struct list_opts *o, struct str line)
 	return rec.head.kind == RECORD_SESSION_CLOSE ? BAWN_EXIT_OK : -1;
 }
 
-static int show_all(const struct list_opts *o, struct reader *r, struct str id)
+static int show_all(const struct list_opts *o, struct reader *r,
+		    struct replay *play, struct str id)
 {
 	struct reader_line l;
 
@@ -57,7 +65,7 @@ static int show_all(const struct list_opts *o, struct reader *r, struct str id)
 			return BAWN_EXIT_TROUBLE;
 		}
 		if (e == 0 && session_has(l.text, id))
-			code = show_line(o, l.text);
+			code = show_line(o, play, l.text);
 		if (code >= 0)
 			return code;
 	}
@@ -86,6 +94,7 @@ int cmd_logs(const struct command *c, int argc, char *const argv[])
 	AUTO(arena) struct arena a = ARENA_NULL;
 	AUTO(reader) struct reader *r = NULL;
 	struct list_opts o = { 0 };
+	struct replay play = { 0 };
 	struct str id = { 0 };
 	int e;
 
@@ -93,5 +102,12 @@ int cmd_logs(const struct command *c, int argc, char *const argv[])
 	e = session_parse(c, argc, argv, &o, &a, &r, &id);
 	if (e >= 0)
 		return e;
-	return show_all(&o, r, id);
+	play.cast = o.raw || !isatty(STDOUT_FILENO);
+	e = show_all(&o, r, &play, id);
+	if (o.replay && e == BAWN_EXIT_OK && !play.begun) {
+		cmd_error("nothing that its terminal showed is on the ledger; "
+			  "audit: {output: true} in the policy records it");
+		return BAWN_EXIT_REFUSED;
+	}
+	return e;
 }

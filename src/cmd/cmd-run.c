@@ -128,6 +128,7 @@ static void run_init(struct run *r)
 	ipc_msg_init(&r->msg);
 	buf_init(&r->out, IPC_BODY_MAX);
 	buf_init(&r->words, WORDS_MAX);
+	buf_init(&r->output, 64 * 1024);
 	r->keeper_fd = r->relay_fd = r->signal_fd = r->witness_fd = -1;
 	r->master = -1;
 	r->phase = RUN_OPENING;
@@ -166,6 +167,7 @@ static void run_done(struct run *r, bool last)
 	ipc_msg_done(&r->msg);
 	buf_done(&r->out);
 	buf_done(&r->words);
+	buf_done(&r->output);
 	arena_done(&r->arena);
 }
 

@@ -65,5 +65,5 @@ struct doctor_opts {
 
 /* --json and -f, the options of the listings. */
 struct list_opts {
-	bool json, follow, all;
+	bool json, follow, all, replay, raw;
 };

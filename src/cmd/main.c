@@ -60,6 +60,15 @@ static const struct option ps_options[] = {
 };
 
 static const struct option logs_options[] = {
+	{ .name = "replay",
+	  .help = "what its terminal showed, with the pauses; as an asciicast "
+		  "where standard output is no terminal",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct list_opts, replay) },
+	{ .name = "raw",
+	  .help = "with --replay: the asciicast in any case",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct list_opts, raw) },
 	{ .name = "follow",
 	  .letter = 'f',
 	  .help = "go on until the session has ended",
@@ -105,7 +114,7 @@ const struct command commands[] = {
 	  .help = "read and check the record" },
 	{ .name = "logs",
 	  .run = cmd_logs,
-	  .synopsis = "logs [-f] [--json] SESSION",
+	  .synopsis = "logs [-f] [--json] [--replay [--raw]] SESSION",
 	  .help = "what a session did, and was refused",
 	  OPTIONS(logs_options) },
 	{ .name = "policy",

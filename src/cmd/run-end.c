@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "cmd/run-output.h"
 #include "cmd/run-witness.h"
 #include "cmd/run.h"
 #include "ipc/protocol.h"
@@ -115,6 +116,7 @@ static void arm_close(struct run *r)
 
 void run_close(struct run *r)
 {
+	run_output_end(r);
 	if (r->loop && run_witness_await(r)) {
 		arm_close(r);
 		return;

@@ -18,6 +18,7 @@
 #include "base/path.h"
 #include "cmd/client.h"
 #include "cmd/run-env.h"
+#include "cmd/run-output.h"
 #include "cmd/run-witness.h"
 #include "cmd/run.h"
 #include "ipc/protocol.h"
@@ -362,6 +363,7 @@ static int choose_fds(struct run *r, int fds[3])
 				.loop = r->loop,
 				.master = r->master,
 				.hangup = run_hangup,
+				.output = r->plan.output ? run_output : NULL,
 				.owner = r };
 
 	return pty_new(&r->pty, &c);

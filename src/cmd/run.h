@@ -113,6 +113,9 @@ struct run {
 	struct run_refusals *seen; /* run-witness.c: of a warden */
 	struct notices *notices;
 
+	struct buf output; /* of the terminal, not recorded yet */
+	bool shown;        /* some was */
+
 	struct run_question
 		question; /* why it was not opened; lines NULL: no */
 

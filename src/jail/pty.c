@@ -341,6 +341,17 @@ static size_t unpack(struct duct *duct, unsigned i, char *bytes, size_t n)
 	return n - 1;
 }
 
+static size_t filter(struct duct *duct, unsigned i, char *bytes, size_t n)
+{
+	struct pty *p = duct->owner;
+
+	if (p->c.choice.mode == PTY_LINE)
+		n = unpack(duct, i, bytes, n);
+	if (i == 1 && n > 0 && p->c.output)
+		p->c.output(p->c.owner, (struct str){ .ptr = bytes, .len = n });
+	return n;
+}
+
 /* ---- the duct ---- */
 
 static int send_eof(struct loop_timer *t)
@@ -501,7 +512,7 @@ int pty_start(struct pty *p)
 	p->duct.on_over = on_over;
 	p->duct.is_end = is_end;
 	p->duct.may_read = p->c.choice.mode == PTY_LINE ? may_read : NULL;
-	p->duct.filter = p->c.choice.mode == PTY_LINE ? unpack : NULL;
+	p->duct.filter = filter;
 	r = duct_start(&p->duct, p->c.loop, user, jail);
 	if (r < 0)
 		return r;
@@ -516,12 +527,17 @@ int pty_start(struct pty *p)
 	return 0;
 }
 
+void pty_drain(struct pty *p, int stop_fd)
+{
+	if (p->duct_on && !p->hung_up)
+		duct_drain(&p->duct, 1, DRAIN_MS, stop_fd);
+}
+
 void pty_finish(struct pty *p, int stop_fd)
 {
 	if (!p)
 		return;
-	if (p->duct_on && !p->hung_up)
-		duct_drain(&p->duct, 1, DRAIN_MS, stop_fd);
+	pty_drain(p, stop_fd);
 	if (p->duct_on)
 		duct_done(&p->duct);
 	p->duct_on = false;

@@ -47,6 +47,8 @@ struct pty_config {
 	int master; /* of the jail's pty; borrowed until pty_free() */
 	/* The user's terminal is gone. */
 	void (*hangup)(void *owner);
+	/* What the jail's said, before it is written; NULL: nobody asks. */
+	void (*output)(void *owner, struct str bytes);
 	void *owner;
 };
 
@@ -57,7 +59,9 @@ must_check int pty_new(struct pty **ret, const struct pty_config *c);
  * us that restores it however we end.  0 or -errno.
  */
 must_check int pty_start(struct pty *p);
-/* Write out what the jail's pty still holds; restore the terminal. */
+/* Write out what the jail's pty still holds. */
+void pty_drain(struct pty *p, int stop_fd);
+/* The same; restore the terminal. */
 void pty_finish(struct pty *p, int stop_fd);
 /* Restores the terminal. */
 void pty_free(struct pty *p);

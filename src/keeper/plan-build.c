@@ -189,8 +189,6 @@ static int set_audit(struct plan_work *w)
 
 	w->plan->audit = of[p->value[POLICY_AUDIT_FILES].number];
 	w->plan->output = p->value[POLICY_AUDIT_OUTPUT].number != 0;
-	if (w->plan->output)
-		return plan_refuse(w, "audit.output: not in this version");
 	/* Inner namespaces have roots and users that an opener does not. */
 	if (w->plan->audit == PLAN_AUDIT_EXACT && w->plan->nested)
 		return plan_refuse(w, "nested: true and audit.files: exact "

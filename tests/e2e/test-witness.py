@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 
-from harness import (SLOW, World, alive, check, contains, equal, main, test,
+from harness import (BAWN, SLOW, Term, World, alive, check, contains, equal, main, test,
                      wait_for)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -338,6 +338,57 @@ def exact_compiler():
     r = w.run('true')
     check(r.code != 0, 'not with nested')
     contains(r.err, 'exact', 'by name')
+
+
+def events(cast):
+    lines = [json.loads(x) for x in cast.splitlines()]
+    equal(lines[0]['version'], 2, 'an asciicast')
+    return lines[0], lines[1:]
+
+
+@test('output: what the terminal showed, and when, can be seen again')
+def output():
+    w.policy('version: 1\naudit: {output: true}\n')
+    script = ('printf "one\\303\\251"; sleep 0.6; printf "\\342\\202"; '
+              'sleep 0.2; printf "\\254 \\377\\n"; '
+              'i=0; while [ $i -lt 3000 ]; do echo "line $i"; i=$((i+1)); done; '
+              'stty size; echo last')
+    t = Term(w.argv(['sh', '-c', script]), w.env, w.project, rows=30, cols=90)
+    t.expect('last')
+    equal(t.wait(), 0, 'exit code')
+    t.close()
+    r = w.bawn('logs', '@', '--replay')
+    equal(r.code, 0, r.err)
+    head, rows = events(r.raw.decode('utf-8'))
+    equal((head['width'], head['height']), (90, 30), 'size')
+    check(all(a[0] <= b[0] for a, b in zip(rows, rows[1:])), 'in order')
+    text = ''.join(x[2] for x in rows)
+    check(text.startswith('one\u00e9\u20ac \udcff\r\nline 0\r\n'), text[:40])
+    check(text.endswith('line 2999\r\n30 90\r\nlast\r\n'), text[-40:])
+    equal(text.count('line '), 3000, 'all of it')
+    check(rows[1][0] - rows[0][0] >= 0.5, f'the pause: {rows[:2]}')
+    check(all(len(x[2].encode('utf-8', 'surrogatepass')) <= 4 * 4096
+              for x in rows), 'in pieces')
+    shown = [x for x in records() if x['kind'] == 'session.output']
+    equal({x['trust'] for x in shown}, {'kernel'}, 'seen by us')
+    # To a terminal it is shown as it was.
+    began = time.monotonic()
+    t = Term([BAWN, 'logs', '@',
+              '--replay'], w.env, w.project)
+    t.expect('line 2999')
+    t.expect('last')
+    equal(t.wait(), 0, 'exit code')
+    t.close()
+    check(time.monotonic() - began >= 0.5, 'with its pause')
+    # Without the key, and without a terminal, there is nothing.
+    w.policy('version: 1\n')
+    t = Term(w.argv(['echo', 'unseen']), w.env, w.project)
+    t.expect('unseen')
+    t.wait()
+    t.close()
+    r = w.bawn('logs', '@', '--replay')
+    equal(r.code, 1, r.err)
+    contains(r.err, 'audit', 'what would')
 
 
 def witness_of(supervisor):
