@@ -18,11 +18,12 @@
 #include "cmd/session-name.h"
 #include "ledger/story-view.h"
 
-#define OUT_MAX    ((size_t)256 * 1024 * 1024)
-#define HELP_MAX   ((size_t)16 * 1024)
-#define NAME_ARENA ((size_t)1024 * 1024)
-#define WIDTH_MAX  240u
-#define WIDTH_FILE 100u /* where there is no terminal */
+#define OUT_MAX          ((size_t)256 * 1024 * 1024)
+#define HELP_MAX         ((size_t)16 * 1024)
+#define NAME_ARENA       ((size_t)1024 * 1024)
+#define CHECKPOINT_BYTES ((size_t)16 * 1024) /* with cosignatures */
+#define WIDTH_MAX        240u
+#define WIDTH_FILE       100u /* where there is no terminal */
 
 void cmd_error(const char *fmt, ...)
 {
@@ -175,9 +176,24 @@ static int print(struct str text)
 	return BAWN_EXIT_TROUBLE;
 }
 
+/* The newest checkpoint; none is no failure: verify tells of that. */
+static void load_checkpoint(struct buf *b)
+{
+	AUTO(arena) struct arena a = ARENA_NULL;
+	const char *dir, *path;
+
+	buf_init(b, CHECKPOINT_BYTES);
+	arena_init(&a, NAME_ARENA);
+	dir = reader_default_dir(&a);
+	path = dir ? arena_printf(&a, "%s/checkpoint", dir) : NULL;
+	if (!path || file_load(AT_FDCWD, path, b) != 0)
+		buf_clear(b);
+}
+
 static int tell(const struct arguments *a, const struct story *s)
 {
-	const struct story_view view = {
+	AUTO(buf) struct buf checkpoint = BUF_NULL;
+	struct story_view view = {
 		.now_ns = clock_utc_ns(),
 		.width = terminal_width(),
 		.all = a->opts.all,
@@ -185,6 +201,8 @@ static int tell(const struct arguments *a, const struct story *s)
 	};
 	AUTO(buf) struct buf b = BUF_NULL;
 
+	load_checkpoint(&checkpoint);
+	view.checkpoint = buf_str(&checkpoint);
 	buf_init(&b, OUT_MAX);
 	if (a->opts.json)
 		story_json(s, &view, &b);

@@ -374,7 +374,8 @@ static void put_sheet(struct page *p, const struct sheet *t)
 {
 	const struct story_table *rows = story_table(p->s, t->id);
 	const struct story_row **v = NULL;
-	size_t n = p->view->all || rows->n <= ROWS_SHOWN ? rows->n : ROWS_SHOWN;
+	size_t n_rows = story_n_rows(rows);
+	size_t n = p->view->all || n_rows <= ROWS_SHOWN ? n_rows : ROWS_SHOWN;
 
 	if (rows->total == 0)
 		return;
@@ -385,22 +386,32 @@ static void put_sheet(struct page *p, const struct sheet *t)
 	(void)buf_printf(p->b, "<h2%s%s%s>%s</h2>\n<table>\n<caption>%s",
 			 t->mark ? " class=\"" : "", t->mark ? t->mark : "",
 			 t->mark ? "\"" : "", t->heading, t->caption);
-	if (n < rows->n || rows->left_out > 0)
+	if (n < n_rows || rows->left_out > 0)
 		(void)buf_printf(p->b,
 				 " The first %zu of %zu rows; %" PRIu64
 				 " further times are counted without a row.",
-				 n, rows->n, rows->left_out);
+				 n, n_rows, rows->left_out);
 	raw(p, "</caption>\n<thead><tr>");
 	for (size_t i = 0; i < N_ELEMS(t->columns) && t->columns[i].title; i++)
 		(void)buf_printf(p->b, "<th scope=\"col\">%s</th>",
 				 t->columns[i].title);
-	raw(p, "<th scope=\"col\" class=\"n\">Times</th>"
-	       "<th scope=\"col\" class=\"n\">Records</th>"
-	       "<th scope=\"col\">Trust</th></tr></thead>\n<tbody>\n");
+	raw(p,
+	    "<th scope=\"col\" class=\"n\">Times</th>"
+	    "<th scope=\"col\" class=\"n\">Records</th>"
+	    "<th scope=\"col\" class=\"n\">Trust</th></tr></thead>\n<tbody>\n");
 	for (size_t i = 0; i < n; i++)
 		put_row(p, t, v[i]);
 	raw(p, "</tbody>\n</table>\n");
 	free(v);
+}
+
+static void put_node(struct page *p, const struct story_node *n, unsigned depth)
+{
+	(void)buf_printf(p->b, "%*s", (int)(depth < 40 ? depth : 40) * 2, "");
+	text(p, n->name);
+	if (n->count > 1)
+		(void)buf_printf(p->b, " x%" PRIu64, n->count);
+	raw(p, "\n");
 }
 
 static void put_tree(struct page *p)
@@ -413,13 +424,10 @@ static void put_tree(struct page *p)
 	if (n == 0)
 		return;
 	raw(p, "<h2>Who started what</h2>\n<pre>");
-	while (n != 0 && (shown++ < TREE_SHOWN || p->view->all)) {
-		(void)buf_printf(p->b, "%*s",
-				 (int)(depth < 40 ? depth : 40) * 2, "");
-		text(p, s->nodes[n].name);
-		if (s->nodes[n].count > 1)
-			(void)buf_printf(p->b, " x%" PRIu64, s->nodes[n].count);
-		raw(p, "\n");
+	while (n != 0 && (shown < TREE_SHOWN || p->view->all)) {
+		shown += s->nodes[n].count > 0;
+		if (s->nodes[n].count > 0)
+			put_node(p, &s->nodes[n], depth);
 		if (s->nodes[n].child != 0) {
 			n = s->nodes[n].child;
 			depth++;

@@ -110,8 +110,10 @@ static void put_tables(struct json_out *w, const struct story *s)
 
 		json_key(w, names[i].table);
 		json_open(w, '[');
-		for (size_t k = 0; k < t->n; k++)
-			put_row(w, &names[i], &t->rows[k]);
+		for (size_t k = 0; k < t->n; k++) {
+			if (t->rows[k].count > 0)
+				put_row(w, &names[i], &t->rows[k]);
+		}
 		json_close(w, ']');
 	}
 	json_key(w, "left_out");
@@ -133,11 +135,13 @@ static void put_tree(struct json_out *w, const struct story *s)
 	json_key(w, "tree");
 	json_open(w, '[');
 	while (n != 0) {
-		json_open(w, '{');
-		json_kint(w, "depth", depth);
-		json_kstr(w, "name", s->nodes[n].name);
-		json_kuint(w, "count", s->nodes[n].count);
-		json_close(w, '}');
+		if (s->nodes[n].count > 0) {
+			json_open(w, '{');
+			json_kint(w, "depth", depth);
+			json_kstr(w, "name", s->nodes[n].name);
+			json_kuint(w, "count", s->nodes[n].count);
+			json_close(w, '}');
+		}
 		if (s->nodes[n].child != 0) {
 			n = s->nodes[n].child;
 			depth++;
@@ -197,6 +201,8 @@ void story_json(const struct story *s, const struct story_view *view,
 	json_kuint(&w, "first", s->first);
 	json_kuint(&w, "last", s->last);
 	json_close(&w, '}');
+	if (view->checkpoint.len > 0)
+		json_kstr(&w, "checkpoint", view->checkpoint);
 	put_counts(&w, s);
 	put_tree(&w, s);
 	json_key(&w, "directories");

@@ -315,8 +315,10 @@ static bool is_fan(const struct story *s, uint32_t n)
 static void put_node(struct tree *t, uint32_t n, unsigned depth)
 {
 	const struct story *s = t->p->s;
-	bool fan = is_fan(s, n);
+	bool fan = is_fan(s, n), any = false;
 
+	if (s->nodes[n].count == 0)
+		return; /* what failed to execute */
 	if (t->shown == SHOW_TREE && !t->p->view->all) {
 		t->left_out++;
 		return;
@@ -326,8 +328,11 @@ static void put_node(struct tree *t, uint32_t n, unsigned depth)
 	add_node(t->p, &s->nodes[n]);
 	for (uint32_t c = s->nodes[n].child; fan && c != 0;
 	     c = s->nodes[c].next) {
-		add(t->p, c == s->nodes[n].child ? ": " : ", ");
+		if (s->nodes[c].count == 0)
+			continue;
+		add(t->p, any ? ", " : ": ");
 		add_node(t->p, &s->nodes[c]);
+		any = true;
 	}
 	put_line(t->p);
 	if (fan)
@@ -346,14 +351,14 @@ static void put_ran(struct page *p)
 	const struct story_table *programs = story_table(s, STORY_PROGRAMS);
 	const struct story_row **v = NULL;
 	struct tree t = { .p = p };
-	size_t n = at_most(p, programs->n, SHOW_PROGRAMS);
+	size_t n = at_most(p, story_n_rows(programs), SHOW_PROGRAMS);
 
 	if (programs->total == 0 || story_sort(programs, &v) != 0)
 		return;
 	p->label = "ran";
-	(void)buf_printf(&p->line,
-			 "%" PRIu64 " times %zu program%s:", programs->total,
-			 programs->n, programs->n == 1 ? "" : "s");
+	(void)buf_printf(
+		&p->line, "%" PRIu64 " times %zu program%s:", programs->total,
+		story_n_rows(programs), story_n_rows(programs) == 1 ? "" : "s");
 	if (p->view->all)
 		put_line(p);
 	for (size_t i = 0; i < n; i++) {
@@ -364,7 +369,7 @@ static void put_ran(struct page *p)
 		if (p->view->all)
 			put_line(p);
 	}
-	add(p, n < programs->n ? ", ..." : "");
+	add(p, n < story_n_rows(programs) ? ", ..." : "");
 	if (!p->view->all)
 		put_line(p);
 	free(v);
@@ -380,7 +385,7 @@ static void put_later(struct page *p)
 {
 	const struct story_table *later = story_table(p->s, STORY_LATER);
 	const struct story_row **v = NULL;
-	size_t n = at_most(p, later->n, SHOW_LATER);
+	size_t n = at_most(p, story_n_rows(later), SHOW_LATER);
 
 	if (later->total == 0 || story_sort(later, &v) != 0)
 		return;
@@ -406,7 +411,7 @@ static void put_later(struct page *p)
 		put_line(p);
 	}
 	free(v);
-	more(p, later->n - n, "files that run later outside");
+	more(p, story_n_rows(later) - n, "files that run later outside");
 }
 
 static void add_part(struct page *p, size_t n, const char *word, bool *any)
@@ -487,7 +492,7 @@ static void put_hosts(struct page *p, enum story_table_id id, const char *label)
 {
 	const struct story_table *hosts = story_table(p->s, id);
 	const struct story_row **v = NULL;
-	size_t n = at_most(p, hosts->n, SHOW_HOSTS);
+	size_t n = at_most(p, story_n_rows(hosts), SHOW_HOSTS);
 
 	if (hosts->total == 0 || story_sort(hosts, &v) != 0)
 		return;
@@ -510,7 +515,7 @@ static void put_hosts(struct page *p, enum story_table_id id, const char *label)
 		put_line(p);
 	}
 	free(v);
-	more(p, hosts->n - n, "addresses");
+	more(p, story_n_rows(hosts) - n, "addresses");
 }
 
 static void put_refused(struct page *p, enum story_table_id id,
@@ -518,7 +523,7 @@ static void put_refused(struct page *p, enum story_table_id id,
 {
 	const struct story_table *t = story_table(p->s, id);
 	const struct story_row **v = NULL;
-	size_t n = at_most(p, t->n, show);
+	size_t n = at_most(p, story_n_rows(t), show);
 
 	if (t->total == 0 || story_sort(t, &v) != 0)
 		return;
@@ -541,7 +546,7 @@ static void put_refused(struct page *p, enum story_table_id id,
 		put_line(p);
 	}
 	free(v);
-	more(p, t->n - n, "of these: bawn show --all");
+	more(p, story_n_rows(t) - n, "of these: bawn show --all");
 }
 
 static void put_other(struct page *p)
@@ -609,6 +614,10 @@ static void put_proof(struct page *p)
 		(void)buf_printf(&p->line,
 				 "%" PRIu64 " records, %" PRIu64 " to %" PRIu64,
 				 s->n_records, s->first, s->last);
+	if (s->last > 0 && story_checkpoint_size(p->view) >= s->last)
+		(void)buf_printf(&p->line,
+				 ", signed for by the checkpoint of %" PRIu64,
+				 story_checkpoint_size(p->view));
 	add(p, "; bawn ledger verify");
 	put_line(p);
 }

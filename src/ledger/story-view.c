@@ -40,6 +40,18 @@ void story_format_bytes(uint64_t n, struct buf *b)
 				 tenths % 10, units[u]);
 }
 
+uint64_t story_checkpoint_size(const struct story_view *view)
+{
+	struct str rest = view->checkpoint, line;
+	uint64_t size = 0;
+
+	/* Origin, size, root: what is signed begins with these lines. */
+	if (!str_cut(&rest, '\n', &line) || !str_cut(&rest, '\n', &line) ||
+	    !str_u64(line, 1, INT64_MAX, &size))
+		return 0;
+	return size;
+}
+
 struct str story_path(const struct story *s, struct str path)
 {
 	struct str cwd = json_find_str(s->open.fields, "cwd");
@@ -140,6 +152,8 @@ static int by_n(const void *a, const void *b)
 {
 	const struct story_dir *x = a, *y = b;
 
+	if (x->is_here != y->is_here)
+		return x->is_here ? -1 : 1;
 	if (x->n != y->n)
 		return x->n > y->n ? -1 : 1;
 	return str_cmp(x->path, y->path);
@@ -151,6 +165,7 @@ int story_dirs(const struct story *s, bool changed, struct story_dir **ret,
 	const struct story_table *t = story_table(s, STORY_FILES);
 	const struct story_row **v = calloc(t->n + 1, sizeof(*v));
 	struct story_dir *dirs = calloc(t->n + 1, sizeof(*dirs));
+	struct str cwd = json_find_str(s->open.fields, "cwd");
 	size_t n = 0, n_dirs = 0;
 
 	if (!v || !dirs) {
@@ -167,8 +182,13 @@ int story_dirs(const struct story *s, bool changed, struct story_dir **ret,
 		struct str path = dir_of(v[i]->name);
 		unsigned facts = v[i]->facts;
 
-		if (n_dirs == 0 || !str_eq(dirs[n_dirs - 1].path, path))
+		if (n_dirs == 0 || !str_eq(dirs[n_dirs - 1].path, path)) {
+			dirs[n_dirs].is_here = cwd.len > 0 &&
+					       str_starts(path, cwd) &&
+					       (path.len == cwd.len ||
+						path.ptr[cwd.len] == '/');
 			dirs[n_dirs++].path = path;
+		}
 		dirs[n_dirs - 1].n++;
 		dirs[n_dirs - 1].by[(facts & STORY_REMOVED) != 0   ? 1
 				    : (facts & STORY_CREATED) != 0 ? 0

@@ -35,6 +35,8 @@ void story_html(const struct story *s, const struct story_view *view,
 void story_format_ns(uint64_t ns, struct buf *b);
 /* "812 B", "12 kB", "3.4 MB" */
 void story_format_bytes(uint64_t n, struct buf *b);
+/* How many records the checkpoint of @view covers; 0: there is none. */
+uint64_t story_checkpoint_size(const struct story_view *view);
 /* Relative to the session's directory where it is below that. */
 struct str story_path(const struct story *s, struct str path);
 /* "created, changed" */
@@ -50,12 +52,13 @@ must_check int story_sort(const struct story_table *t,
 struct story_dir {
 	struct str path; /* borrowed; "" for the root's */
 	size_t n;        /* files */
+	bool is_here;    /* where the session ran, or below */
 	size_t by[3];    /* created; removed; otherwise changed */
 };
 
 /*
- * The directories of the files that @changed or else of those only read, the
- * fullest first, in *ret, which the caller frees.  -ENOMEM.
+ * The directories of the files that @changed or else of those only read, those
+ * where it ran first, and the fullest, in *ret, which the caller frees.  -ENOMEM.
  */
 must_check int story_dirs(const struct story *s, bool changed,
 			  struct story_dir **ret, size_t *ret_n);

@@ -129,6 +129,7 @@ static struct story_row *count_row(struct story *s, enum story_table_id id,
 		row->first = r->head.seq;
 		row->at = r->head.at;
 	}
+	t->n_gone -= row->count == 0 && t->n_gone > 0 && row->last > 0;
 	row->count += r->head.count;
 	row->last = r->head.seq;
 	row->until = r->head.at;
@@ -175,8 +176,10 @@ static void mark(struct story *s, enum story_lane lane, const struct record *r)
 /* ---- programs ---- */
 
 struct story_pid {
-	int64_t pid; /* 0: free */
-	uint32_t node;
+	int64_t pid;            /* 0: free */
+	uint32_t node, row;     /* @row: index + 1; 0: none */
+	uint64_t count;         /* of its last exec */
+	uint64_t left, entered; /* hashes of the programs of that */
 };
 
 #define PIDS_MAX ((size_t)1 << 20)
@@ -223,24 +226,22 @@ static struct story_pid *find_pid(const struct story *s, int64_t pid)
 	return NULL;
 }
 
-static int set_pid(struct story *s, int64_t pid, uint32_t node)
+/* The entry of @pid, made when there was none; NULL: no room, or no pid. */
+static struct story_pid *take_pid(struct story *s, int64_t pid)
 {
 	struct story_pid *p = find_pid(s, pid);
 	size_t at = (size_t)pid;
 
-	if (p) {
-		p->node = node;
-		return 0;
-	}
-	if (pid <= 0)
-		return 0;
+	if (p || pid <= 0)
+		return p;
 	if (s->n_pids * 2 >= s->pids_size && grow_pids(s) != 0)
-		return -ENOMEM;
+		return NULL;
 	while (s->pids[at % s->pids_size].pid != 0)
 		at++;
-	s->pids[at % s->pids_size] = (struct story_pid){ pid, node };
 	s->n_pids++;
-	return 0;
+	p = &s->pids[at % s->pids_size];
+	*p = (struct story_pid){ .pid = pid };
+	return p;
 }
 
 static struct str last_part(struct str path)
@@ -283,32 +284,73 @@ static uint32_t node_of(struct story *s, uint32_t parent, struct str name)
 	return (uint32_t)s->n_nodes++;
 }
 
+/*
+ * The exec before of this process failed when the program that it leaves now is
+ * the one that it wanted to leave then: a search along PATH is one program.
+ */
+static void take_back_failed(struct story *s, struct story_pid *p,
+			     uint64_t left)
+{
+	struct story_table *t = &s->tables[STORY_PROGRAMS];
+	struct story_row *row;
+
+	if (p->row == 0 || p->left != left || p->entered == left)
+		return;
+	row = &t->rows[p->row - 1];
+	row->count -= p->count;
+	t->n_gone += row->count == 0;
+	t->total -= p->count;
+	s->nodes[p->node].count -= p->count;
+	p->node = s->nodes[p->node].parent;
+	p->row = 0;
+}
+
+static void note_exec(struct story *s, const struct record *r, struct str exe,
+		      struct story_row *row)
+{
+	struct str left = json_find_str(r->fields, "exe");
+	struct story_pid *p = take_pid(s, json_find_int(r->fields, "pid", 0));
+	const struct story_pid *parent =
+		find_pid(s, json_find_int(r->fields, "ppid", 0));
+	uint32_t above = p && p->node ? p->node : parent ? parent->node : 0;
+	uint32_t node = node_of(s, above, last_part(exe));
+
+	if (node == 0)
+		return;
+	s->nodes[node].count += r->head.count;
+	if (!p)
+		return;
+	*p = (struct story_pid){
+		.pid = p->pid,
+		.node = node,
+		.row = row ? (uint32_t)(row - s->tables[STORY_PROGRAMS].rows) +
+				       1
+			   : 0,
+		.count = r->head.count,
+		.left = hash_of(left, (struct str){ 0 }),
+		.entered = hash_of(exe, (struct str){ 0 }),
+	};
+}
+
 static int take_exec(struct story *s, const struct record *r)
 {
 	/* exe is the program that executes another, and so leaves. */
 	struct str exe = json_find_str(r->fields, "path");
-	int64_t pid = json_find_int(r->fields, "pid", 0);
-	const struct story_pid *before = find_pid(s, pid);
-	const struct story_pid *parent =
-		find_pid(s, json_find_int(r->fields, "ppid", 0));
+	struct str left = json_find_str(r->fields, "exe");
+	struct story_pid *before =
+		find_pid(s, json_find_int(r->fields, "pid", 0));
 	struct story_row *row;
-	uint32_t node;
 
 	if (exe.len == 0)
 		exe = STR("?"); /* the string could not be read */
+	if (before)
+		take_back_failed(s, before, hash_of(left, (struct str){ 0 }));
 	row = count_row(s, STORY_PROGRAMS, r, exe, (struct str){ 0 });
 	if (row && row->hint.len == 0)
 		row->hint = keep(s, json_find_str(r->fields, "argv"));
 	mark(s, STORY_LANE_RAN, r);
-	node = node_of(s,
-		       before   ? before->node
-		       : parent ? parent->node
-				: 0,
-		       last_part(exe));
-	if (node == 0)
-		return 0;
-	s->nodes[node].count += r->head.count;
-	return set_pid(s, pid, node);
+	note_exec(s, r, exe, row);
+	return 0;
 }
 
 /* ---- files ---- */
@@ -342,7 +384,9 @@ static int take_file(struct story *s, const struct record *r, unsigned facts)
 	if (facts == 0)
 		facts = open_facts(r->fields);
 	count_file(s, r, json_find_str(r->fields, "path"), facts);
-	count_file(s, r, to, facts);
+	/* Of a symbolic link it is what stands in it. */
+	if ((facts & (STORY_RENAMED | STORY_LINKED)) != 0)
+		count_file(s, r, to, facts);
 	mark(s,
 	     (facts & STORY_CHANGED) != 0 ? STORY_LANE_CHANGED
 					  : STORY_LANE_READ,

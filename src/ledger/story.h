@@ -58,6 +58,7 @@ struct story_table {
 	struct story_row *rows;
 	uint32_t *slots; /* of a hash table: index + 1 */
 	size_t n, size, n_slots;
+	size_t n_gone;     /* rows whose count came down to 0 */
 	uint64_t total;    /* of counts, those without a row too */
 	uint64_t left_out; /* of counts, for want of a row */
 };
@@ -108,6 +109,12 @@ static inline void auto_story(struct story *s)
  * -ENOMEM.
  */
 must_check int story_add(struct story *s, struct str line);
+
+/* Rows to be shown; story_sort() puts them first. */
+static inline size_t story_n_rows(const struct story_table *t)
+{
+	return t->n - t->n_gone;
+}
 
 static inline const struct story_table *story_table(const struct story *s,
 						    enum story_table_id id)

@@ -226,6 +226,35 @@ static void test_running(void)
 	end(&t);
 }
 
+/* A search along PATH is one program, and what failed is none. */
+static void test_failed_exec(void)
+{
+	struct teller t;
+
+	begin(&t);
+	open_session(&t);
+	add(&t, "process.exec",
+	    "\"pid\":5,\"ppid\":7,\"path\":\"/bin/sh\",\"exe\":\"/init\"");
+	add(&t, "process.exec",
+	    "\"pid\":6,\"ppid\":5,\"path\":\"/a/cc\",\"exe\":\"/bin/sh\"");
+	add(&t, "process.exec",
+	    "\"pid\":6,\"ppid\":5,\"path\":\"/b/cc\",\"exe\":\"/bin/sh\"");
+	add(&t, "process.exec",
+	    "\"pid\":6,\"ppid\":5,\"path\":\"/bin/cc1\",\"exe\":\"/b/cc\"");
+	add(&t, "process.exec", /* itself again: that worked */
+	    "\"pid\":6,\"ppid\":5,\"path\":\"/bin/cc1\",\"exe\":\"/bin/cc1\"");
+	CHECK_EQ(story_n_rows(story_table(&t.s, STORY_PROGRAMS)), 3);
+	CHECK_EQ(story_table(&t.s, STORY_PROGRAMS)->total, 4);
+	text(&t, false);
+	CHECK(holds(&t, "4 times 3 programs: /bin/cc1 x2, /bin/sh, /b/cc\n"));
+	CHECK(!holds(&t, "/a/cc"));
+	/* Found there after all, by another process. */
+	add(&t, "process.exec",
+	    "\"pid\":8,\"ppid\":5,\"path\":\"/a/cc\",\"exe\":\"/bin/sh\"");
+	CHECK_EQ(story_n_rows(story_table(&t.s, STORY_PROGRAMS)), 4);
+	end(&t);
+}
+
 /* Records of other sessions, and lines that are none, are no part of it. */
 static void test_others(void)
 {
@@ -361,6 +390,26 @@ static void test_width(void)
 	end(&t);
 }
 
+static void test_checkpoint(void)
+{
+	static const struct {
+		struct str text;
+		uint64_t size;
+	} rows[] = {
+		{ STR("bawn.example/x\n42\nAAAA=\n\n\xe2\x80\x94 b s\n"), 42 },
+		{ STR(""), 0 },
+		{ STR("one line"), 0 },
+		{ STR("a\n-1\nx\n"), 0 },
+		{ STR("a\n01\nx\n"), 0 },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		const struct story_view v = { .checkpoint = rows[i].text };
+
+		CHECK_EQ(story_checkpoint_size(&v), rows[i].size);
+	}
+}
+
 static void test_colour(void)
 {
 	struct teller t;
@@ -453,11 +502,13 @@ int main(void)
 		{ "a whole session", test_whole },
 		{ "no record at all", test_empty },
 		{ "still running", test_running },
+		{ "programs that were not found", test_failed_exec },
 		{ "records of others", test_others },
 		{ "100,000 records", test_many },
 		{ "more rows than there is room for", test_limit },
 		{ "hostile bytes", test_hostile },
 		{ "a long line is cut", test_width },
+		{ "the checkpoint", test_checkpoint },
 		{ "colours", test_colour },
 		{ "the timeline", test_timeline },
 		{ "durations and bytes", test_format },

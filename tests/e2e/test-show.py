@@ -154,6 +154,41 @@ def browser():
     check('Content Security Policy' not in err, f'the style is used: {err}')
 
 
+@test('what ran and what was changed, as the witness saw it')
+def witnessed():
+    w.policy('version: 1\naudit: {files: all}\n')
+    os.makedirs(w.project + '/src', exist_ok=True)
+    w.write(w.project + '/src/old', 'x')
+    r = w.sh('echo a > src/new1; echo b > src/new2; rm src/old; '
+             'for i in 1 2 3; do cat src/new1 /etc/passwd; done; '
+             'mv src/new2 moved; chmod 600 moved')
+    w.policy('version: 1\n')
+    equal(r.code, 0, f'{r}')
+    j = json.loads(story('--json', '@'))
+    files = {f['path']: f for f in j['files']}
+
+    def facts(name):
+        return set(files[w.project + '/' + name]['facts'])
+    check('created' in facts('src/new1'), f'{files}')
+    check('removed' in facts('src/old'), f'{files}')
+    check('renamed' in facts('moved') and 'mode' in facts('moved'), 'moved')
+    equal(set(files['/etc/passwd']['facts']), {'read'}, 'only read')
+    cats = [p for p in j['programs'] if p['exe'].endswith('/cat')]
+    equal(sum(p['count'] for p in cats), 3, f'{j["programs"]}')
+    tree = [(n['name'], n['count']) for n in j['tree']]
+    check(('sh', 1) in tree and ('cat', 3) in tree, f'{tree}')
+    out = story('@')
+    check(re.search(r'^ran        \d+ times', out, re.M), out)
+    check(re.search(r'^changed    \d+ files', out, re.M), out)
+    check(re.search(r'^ +src  1 created', out, re.M) or
+          re.search(r'^ +src  .*removed', out, re.M), out)
+    check(out.count('\n') <= 44, f'{out}')
+    # A checkpoint comes when the ledger is idle, and is the evidence then.
+    wait_for('a checkpoint', 10, lambda: 'signed for by' in story('@'))
+    contains(story('@'), 'signed for by the checkpoint of ', 'the proof')
+    contains(Page(story('--html', '@')).text, j['session'], 'the page')
+
+
 @test('a running session, and no such session')
 def running():
     p = w.popen(['sh', '-c', 'echo ready; sleep 60'])
