@@ -332,6 +332,20 @@ static void note_exec(struct story *s, const struct record *r, struct str exe,
 	};
 }
 
+/*
+ * A path that the witness could not read, which the first mostly is: init, who
+ * executes the session's command, lets nobody read it.
+ */
+static struct str name_of_unread(const struct story *s)
+{
+	struct str argv = json_find_str(s->open.fields, "argv"), word;
+
+	if (story_table(s, STORY_PROGRAMS)->total > 0 ||
+	    !str_word(&argv, &word))
+		return STR("?");
+	return word;
+}
+
 static int take_exec(struct story *s, const struct record *r)
 {
 	/* exe is the program that executes another, and so leaves. */
@@ -342,7 +356,7 @@ static int take_exec(struct story *s, const struct record *r)
 	struct story_row *row;
 
 	if (exe.len == 0)
-		exe = STR("?"); /* the string could not be read */
+		exe = name_of_unread(s);
 	if (before)
 		take_back_failed(s, before, hash_of(left, (struct str){ 0 }));
 	row = count_row(s, STORY_PROGRAMS, r, exe, (struct str){ 0 });

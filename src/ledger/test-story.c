@@ -255,6 +255,19 @@ static void test_failed_exec(void)
 	end(&t);
 }
 
+static void test_unread(void)
+{
+	struct teller t;
+
+	begin(&t);
+	open_session(&t);
+	add(&t, "process.exec", "\"pid\":5,\"ppid\":4,\"unread\":true");
+	add(&t, "process.exec", "\"pid\":6,\"ppid\":5,\"unread\":true");
+	text(&t, false);
+	CHECK(holds(&t, "             make: ?\n"));
+	end(&t);
+}
+
 /* Records of other sessions, and lines that are none, are no part of it. */
 static void test_others(void)
 {
@@ -503,6 +516,7 @@ int main(void)
 		{ "no record at all", test_empty },
 		{ "still running", test_running },
 		{ "programs that were not found", test_failed_exec },
+		{ "programs that could not be read", test_unread },
 		{ "records of others", test_others },
 		{ "100,000 records", test_many },
 		{ "more rows than there is room for", test_limit },
