@@ -31,6 +31,31 @@ static const struct option tail_options[] = {
 	  .target = offsetof(struct verb_opts, json) },
 };
 
+static const struct option export_options[] = {
+	{ .name = "form",
+	  .arg = "FORM",
+	  .help = "record (without: this), ocsf, ecs or cef",
+	  .kind = OPTION_STRING,
+	  .target = offsetof(struct export_opts, form) },
+	{ .name = "since",
+	  .arg = "TIME",
+	  .help = "only what is younger, as in at > TIME",
+	  .kind = OPTION_STRING,
+	  .target = offsetof(struct export_opts, since) },
+	{ .name = "to",
+	  .arg = "FILE",
+	  .help = "a new file, in place of standard output",
+	  .kind = OPTION_STRING,
+	  .target = offsetof(struct export_opts, to) },
+};
+
+static const struct option sinks_options[] = {
+	{ .name = "json",
+	  .help = "status as JSON, a sink a line",
+	  .kind = OPTION_FLAG,
+	  .target = offsetof(struct sinks_opts, json) },
+};
+
 static const struct option query_options[] = {
 	{ .name = "count",
 	  .letter = 'c',
@@ -153,8 +178,13 @@ static const struct verb verbs[] = {
 	  .help = "what records say goes; that they were there stays",
 	  OPTIONS(erase_options) },
 	{ .name = "export",
-	  .synopsis = "export",
-	  .help = "send the ledger elsewhere (not in this version)" },
+	  .run = verb_export,
+	  .max_args = VERB_ARGS_MAX,
+	  .synopsis = "export [--form FORM] [--since TIME] [--to FILE] [EXPR]",
+	  .help = "the records, or those for which EXPR holds, in the form\n"
+		  "    of others, a line each",
+	  .options = export_options,
+	  .n_options = N_ELEMS(export_options) },
 	{ .name = "help",
 	  .run = verb_help,
 	  .synopsis = "help",
@@ -187,6 +217,15 @@ static const struct verb verbs[] = {
 	  .run = verb_rotate_key,
 	  .synopsis = "rotate-key",
 	  .help = "sign with another key from now on" },
+	{ .name = "sinks",
+	  .run = verb_sinks,
+	  .max_args = VERB_ARGS_MAX,
+	  .min_args = 1,
+	  .synopsis = "sinks [--json] (check [FILE...] | status | test NAME)",
+	  .help = "who receives the ledger: are the texts right, how far is\n"
+		  "    each, and one record for a try",
+	  .options = sinks_options,
+	  .n_options = N_ELEMS(sinks_options) },
 	{ .name = "tail",
 	  .run = verb_tail,
 	  .synopsis = "tail [-f] [-n N] [--json]",
@@ -261,6 +300,12 @@ static int help_of(const struct verb *v)
 
 int verb_parse(const struct verb *v, int argc, char *const argv[],
 	       struct verb_opts *ret, int *ret_first)
+{
+	return verb_parse_into(v, argc, argv, ret, ret_first);
+}
+
+int verb_parse_into(const struct verb *v, int argc, char *const argv[],
+		    void *ret, int *ret_first)
 {
 	struct diag d = { 0 };
 

@@ -21,6 +21,14 @@ struct verb_opts {
 	const char *key, *since, *out, *session, *before;
 };
 
+struct export_opts {
+	const char *form, *to, *since;
+};
+
+struct sinks_opts {
+	bool json;
+};
+
 struct verb {
 	const char *name;
 	/* argv[0] is the verb.  NULL: not in this version. */
@@ -39,6 +47,9 @@ void ledger_error(const char *fmt, ...) printf_like(1, 2);
  */
 int verb_parse(const struct verb *v, int argc, char *const argv[],
 	       struct verb_opts *ret, int *ret_first);
+/* The same for a verb with a target of its own. */
+int verb_parse_into(const struct verb *v, int argc, char *const argv[],
+		    void *ret, int *ret_first);
 
 int verb_tail(const struct verb *v, int argc, char *const argv[]);
 int verb_index(const struct verb *v, int argc, char *const argv[]);
@@ -52,6 +63,8 @@ int verb_rotate_key(const struct verb *v, int argc, char *const argv[]);
 int verb_erase(const struct verb *v, int argc, char *const argv[]);
 
 int verb_cosign(const struct verb *v, int argc, char *const argv[]);
+int verb_export(const struct verb *v, int argc, char *const argv[]);
+int verb_sinks(const struct verb *v, int argc, char *const argv[]);
 
 /*
  * Opens the ledger and says where it is, @ret_dir in @a.  0 or an exit code,

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+
 #include "base/test.h"
 #include "export/sinks.h"
 
@@ -25,6 +27,7 @@ static const char whole[] = TOP
 static int parse(struct arena *a, const char *text, struct sinks *s,
 		 struct diag *d)
 {
+	arena_done(a);
 	arena_init(a, SINKS_ARENA);
 	return sinks_parse(a, str_of(text), s, d);
 }
@@ -188,13 +191,30 @@ static void test_limits(void)
 	CHECK_STR(str_of(d.text), STR("larger than 64 KiB"));
 }
 
-int main(void)
+static const char *doc_path;
+
+/* doc/PROTOCOL.sinks has the keys as the table has them. */
+static void test_document(void)
+{
+	AUTO(buf) struct buf doc = BUF_NULL;
+	AUTO(buf) struct buf ref = BUF_NULL;
+
+	buf_init(&doc, 65536);
+	buf_init(&ref, 65536);
+	sinks_reference(&ref);
+	CHECK_EQ(doc_path ? file_load(AT_FDCWD, doc_path, &doc) : -1, 0);
+	CHECK(!ref.failed && memmem(doc.ptr, doc.len, ref.ptr, ref.len));
+}
+
+int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "every key", test_whole },
 		{ "what is refused", test_refusals },
 		{ "limits", test_limits },
+		{ "the document has the keys", test_document },
 	};
 
+	doc_path = argc > 1 ? argv[1] : NULL;
 	return test_main(tests, N_ELEMS(tests));
 }

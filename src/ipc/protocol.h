@@ -69,5 +69,7 @@ enum msg_type {
 	MSG_GROUND, /* descriptors: what was made ahead for a jail */
 	/* supervisor -> witness: the listener; and back, at its end */
 	MSG_WITNESS,
+	/* bawn-export -> keeper */
+	MSG_SINK_NOTE, /* a record was set aside */
 	MSG_MAX_,
 };

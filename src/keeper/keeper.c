@@ -468,6 +468,7 @@ static int on_tick(struct loop_timer *t)
 		next = s->next;
 		session_look_at_policy(s);
 	}
+	exporter_check(k);
 	election_trim_log(k->config->state_dir, k->config->log_fd);
 	if (k->listen_off && loop_io_set(k->loop, &k->listen, EPOLLIN) == 0)
 		k->listen_off = false;
@@ -541,6 +542,7 @@ static void close_all(struct keeper *k)
 	link_close(&k->scribe);
 	link_close(&k->zygote);
 	grounds_done(&k->grounds);
+	exporter_done(k);
 	loop_timer_clear(k->loop, &k->idle_timer);
 	loop_timer_clear(k->loop, &k->tick_timer);
 	loop_timer_clear(k->loop, &k->stop_timer);
@@ -592,6 +594,7 @@ static struct keeper *make(const struct keeper_config *c, struct loop *loop)
 	resolvers_init(&k->resolvers);
 	owed_init(&k->owed);
 	grounds_init(&k->grounds, loop);
+	exporter_init(k);
 	preset_init(&k->preset, loop, c->state_dir, c->libexec_dir, on_preset,
 		    k);
 	return k;
@@ -622,6 +625,7 @@ int keeper_run(const struct keeper_config *c)
 	if (r == 0)
 		r = open_all(k, &signals);
 	if (r == 0) {
+		exporter_check(k);
 		keeper_changed(k);
 		r = loop_run(loop);
 	}

@@ -5,6 +5,7 @@
 #include "base/heap.h"
 #include "base/loop.h"
 #include "keeper/accepting.h"
+#include "keeper/exporter.h"
 #include "keeper/grounds.h"
 #include "keeper/host.h"
 #include "keeper/keeper.h"
@@ -26,6 +27,7 @@ struct keeper {
 	int spare_fd;    /* to turn somebody away with; -1: in use */
 	struct link scribe, zygote;
 	struct grounds grounds;
+	struct exporter exporter;
 	char scribe_why[256]; /* it could not begin; "": it did, or died mute */
 	struct client *clients;
 	size_t n_clients;

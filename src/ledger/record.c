@@ -34,6 +34,7 @@ static const struct {
 	[RECORD_SESSION_NARROW] = { "session.narrow", KEEPER },
 	[RECORD_POLICY_ACCEPT] = { "policy.accept", KEEPER },
 	[RECORD_FILE_LATER] = { "file.later", SUPERVISOR },
+	[RECORD_SINK_REJECT] = { "sink.reject", KEEPER },
 	[RECORD_PROCESS_EXEC] = { "process.exec", WITNESS },
 	[RECORD_PROCESS_HASH] = { "process.hash", WITNESS },
 	[RECORD_FILE_OPEN] = { "file.open", WITNESS },

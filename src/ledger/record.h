@@ -53,6 +53,7 @@ enum record_kind {
 	RECORD_NET_LISTEN,
 	RECORD_NET_SEND,
 	RECORD_SESSION_OUTPUT, /* supervisor: what the terminal showed */
+	RECORD_SINK_REJECT,    /* keeper: a receiver would not have a record */
 	RECORD_KIND_MAX_,
 };
 
