@@ -133,6 +133,9 @@ static int spawn(struct keeper *k, int fd)
 	r = posix_spawnattr_init(&at);
 	if (r == 0) {
 		r = posix_spawn_file_actions_adddup2(&fa, fd, CHILD_FD);
+		/* Ours may be the socket of whoever started us. */
+		if (r == 0)
+			r = posix_spawn_file_actions_adddup2(&fa, 0, 1);
 		if (r == 0)
 			r = posix_spawnattr_setsigmask(&at, &none);
 		if (r == 0)
