@@ -237,8 +237,8 @@ class Quiet(http.server.ThreadingHTTPServer):
 class Stand:
     """A stand-in by HTTP; @judge(request, body) -> code, answer, headers."""
 
-    def __init__(self, judge, tls=None):
-        self.judge_fn, self.tls = judge, tls
+    def __init__(self, judge, tls=None, client_ca=None):
+        self.judge_fn, self.tls, self.client_ca = judge, tls, client_ca
         self.port, self.server = free_port(), None
         self.lock = threading.Lock()
         self.start()
@@ -253,6 +253,9 @@ class Stand:
         if self.tls:
             ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             ctx.load_cert_chain(*self.tls)
+            if self.client_ca:
+                ctx.verify_mode = ssl.CERT_REQUIRED
+                ctx.load_verify_locations(self.client_ca)
             self.server.socket = ctx.wrap_socket(self.server.socket,
                                                  server_side=True)
         self.thread = threading.Thread(target=self.server.serve_forever,

@@ -24,6 +24,11 @@ for i in range(%d):
 EOF'''
 
 
+# The same, over some seconds.
+SLOWLY = NAMES.replace('import socket\n', 'import socket, time\n').replace(
+    '    try:', '    time.sleep(0.03)\n    try:')
+
+
 def world(*sinks, **kw):
     w = World(**kw)
     w.sinks = lambda *s: w.write(w.home + '/.config/bawn/sinks.yaml',
@@ -126,8 +131,11 @@ def through_syslog(receiver_class, form, look):
     delivered(w, lambda: [look(x) for x in receiver.rows()])
     # In the middle of a stream, three times, and not at once back.
     for i in range(3):
-        p = w.popen(['sh', '-c', NAMES % (400, f'b{i}')])
+        p = w.popen(['sh', '-c', SLOWLY % (80, f'b{i}')])
         time.sleep(0.3 + 0.4 * i)
+        # First it does not read: what is in its buffer dies with it.
+        receiver.process.send_signal(signal.SIGSTOP)
+        time.sleep(0.8)
         receiver.stop(signal.SIGKILL)
         time.sleep(0.5 * i)
         receiver.start()
@@ -200,6 +208,26 @@ def wrong_certificate():
     contains(why[3].lower(), 'certificate', 'the wrong authority')
     for name in 'abcd':
         equal(w.bawn('ledger', 'sinks', 'test', name).code, 2, f'test {name}')
+
+
+@test('HTTPS, with our own certificate; without it nothing')
+def client_certificate():
+    w = world()
+    got = []
+    ca = servers.Authority(w.top + '/ca')
+    ours = ca.issue('bawn.example')
+    stand = w.serve(receivers.Stand(lambda r, b: (got.extend(
+        json.loads(x)['seq'] for x in b.splitlines()), (200, b'', ()))[1],
+        ca.issue('localhost'), ca.cert))
+    url = f'type: http, form: record, url: "https://localhost:{stand.port}/"'
+    w.sinks(f'name: a, {url}, tls: {{ca: {ca.cert}, certificate: {ours[0]}, '
+            f'key: {ours[1]}}}')
+    equal(w.run('true').code, 0, 'a session')
+    delivered(w, lambda: got)
+    equal(w.bawn('ledger', 'sinks', 'test', 'a').code, 0, 'sinks test')
+    equal(got[-1], 0, 'it has the number 0')
+    w.sinks(f'name: b, {url}, tls: {{ca: {ca.cert}}}')
+    equal(w.bawn('ledger', 'sinks', 'test', 'b').code, 2, 'without')
 
 
 # ---- OTLP ----
