@@ -75,6 +75,13 @@ const char *client_state_dir(struct arena *a)
 	return NULL;
 }
 
+const char *client_programs(struct arena *a)
+{
+	const char *state = client_state_dir(a);
+
+	return state ? arena_printf(a, "%s/programs", state) : NULL;
+}
+
 static bool copy_str(char *dst, size_t size, struct str s)
 {
 	if (s.len == 0 || s.len >= size)

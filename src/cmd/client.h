@@ -11,6 +11,8 @@
 
 /* $BAWN_STATE_DIR, else $HOME/.local/state/bawn.  NULL: neither is set. */
 const char *client_state_dir(struct arena *a);
+/* STATE/programs, where hashes of programs are remembered.  NULL likewise. */
+const char *client_programs(struct arena *a);
 
 enum client_outcome {
 	CLIENT_NONE = 1, /* no daemon runs, and none was wanted */

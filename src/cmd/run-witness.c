@@ -15,6 +15,7 @@
 
 #include "base/json.h"
 #include "base/wall.h"
+#include "cmd/client.h"
 #include "cmd/run-witness.h"
 #include "ipc/protocol.h"
 #include "jail/opener.h"
@@ -177,12 +178,15 @@ static int on_witness(struct loop_io *io, uint32_t events)
 int run_witness_start(struct run *r, int take_scribe)
 {
 	AUTO(fd) int scribe = take_scribe;
+	AUTO(fd) int hasher = -1;
 	int pair[2], e;
 	pid_t pid;
 
 	if (scribe == -1)
 		return -EPROTO;
-	e = ipc_pair(pair);
+	e = run_hasher_prepare(r, scribe, &hasher);
+	if (e == 0)
+		e = ipc_pair(pair);
 	if (e != 0)
 		return e;
 	pid = fork();
@@ -190,6 +194,8 @@ int run_witness_start(struct run *r, int take_scribe)
 		struct witness_config c = {
 			.control = pair[1],
 			.scribe = scribe,
+			.hasher = hasher,
+			.hash_cache = client_programs(&r->arena),
 			.audit = r->plan.audit,
 			.argv = (const char *const *)r->argv,
 			.n_argv = (size_t)r->argc,
@@ -283,22 +289,28 @@ void run_witness_stop(struct run *r)
 
 bool run_witness_await(struct run *r)
 {
-	if (r->witness == 0 || r->witness_over)
+	if (r->witness == 0)
 		return false;
-	if (r->init_gone)
+	if (!r->witness_over && r->init_gone)
 		run_witness_stop(r);
-	r->close_waits = !r->witness_over;
+	r->close_waits = !r->witness_over || run_hasher_await(r);
 	return r->close_waits;
 }
 
 void run_witness_done(struct run *r)
 {
 	free(TAKE(r->seen));
+	run_hasher_done(r);
 	if (r->witness == 0)
 		return;
-	/* It has said all, or says it to nobody. */
-	(void)kill(r->witness, SIGKILL);
-	while (waitpid(r->witness, NULL, 0) == -1 && errno == EINTR)
+	/*
+	 * It has said all and is ending, and nobody has to wait while the kernel
+	 * takes its memory back; or it says it to nobody.
+	 */
+	if (!r->witness_over || SANITIZED)
+		(void)kill(r->witness, SIGKILL);
+	while ((!r->witness_over || SANITIZED) &&
+	       waitpid(r->witness, NULL, 0) == -1 && errno == EINTR)
 		;
 	r->witness = 0;
 	for (size_t i = 0; i < N_ELEMS(r->openers); i++) {

@@ -19,4 +19,12 @@ bool run_witness_await(struct run *r);
 must_check int run_witness_refused(struct run *r, const struct json *j);
 /* Record what was only counted so far. */
 void run_witness_flush(struct run *r);
+
+/* run-hasher.c: bawn-hash, once the witness asks for a program's hash. */
+/* @ret_sock: the witness's end.  @scribe: borrowed. */
+must_check int run_hasher_prepare(struct run *r, int scribe, int *ret_sock);
+/* The witness asks no more.  True: what it asked is being computed. */
+bool run_hasher_await(struct run *r);
+void run_hasher_done(struct run *r);
+
 void run_witness_done(struct run *r);

@@ -81,11 +81,14 @@ struct run {
 
 	/* Descriptors: -1 none; owned. */
 	int keeper_fd, relay_fd, signal_fd, witness_fd;
-	pid_t witness;        /* 0: none */
-	bool witness_listens; /* it was given the listener */
-	bool witness_over;    /* it has said all */
-	bool close_waits;     /* for that */
-	pid_t openers[4];     /* of audit.files: exact; 0: none */
+	pid_t witness;            /* 0: none */
+	bool witness_listens;     /* it was given the listener */
+	bool witness_over;        /* it has said all */
+	bool close_waits;         /* for that */
+	pid_t openers[4];         /* of audit.files: exact; 0: none */
+	int hash_fd, hash_scribe; /* of a hasher that nobody asked yet; -1 */
+	pid_t hasher;             /* bawn-hash; 0: none, or no more */
+	struct loop_io hash_io;   /* of its questions; then of its pidfd */
 	struct loop_io keeper_io, relay_io, jail_io, init_io, signal_io,
 		witness_io;
 	struct jail *jail;

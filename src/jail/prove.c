@@ -150,13 +150,28 @@ int prove_scopes(int outside, struct diag *reterr)
 	return e == EPERM ? 0 : broken(reterr, "Landlock's scopes", e);
 }
 
+/* Here, since the filter would have the witness look at it. */
+static int prove_read_only(struct diag *err)
+{
+	int e = error_of(
+		open("/bawn-proof", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+
+	return e == EROFS || e == EACCES
+		       ? 0
+		       : broken(err, "writing beside the plan", e);
+}
+
 int prove_bare(const struct plan *p, struct diag *reterr)
 {
 	int e = WALL(PROVE) ? error_of(mount("none", "/", "tmpfs", 0, NULL))
 			    : EPERM;
+	int r;
 
 	if (e != EPERM)
 		return broken(reterr, "mounting", e);
+	r = WALL(PROVE) ? prove_read_only(reterr) : 0;
+	if (r != 0)
+		return r;
 	if (p->nested || !WALL(PROVE))
 		return 0;
 	e = error_of(unshare(CLONE_NEWUSER));
@@ -209,11 +224,7 @@ static int prove_files(struct diag *err)
 {
 	struct statfs fs;
 	struct stat root, above;
-	int e = error_of(
-		open("/bawn-proof", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
 
-	if (e != EROFS && e != EACCES)
-		return broken(err, "writing beside the plan", e);
 	if (statfs("/", &fs) == -1 || fs.f_type != TMPFS_MAGIC ||
 	    stat("/", &root) == -1 || stat("/..", &above) == -1 ||
 	    root.st_ino != above.st_ino || root.st_dev != above.st_dev)

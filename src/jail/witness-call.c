@@ -336,6 +336,39 @@ static int take_command(struct looking *l)
 	return take(l);
 }
 
+/*
+ * The hash of what is at the path now, as the process sees it; a link is followed
+ * within its root.
+ */
+static void add_hash(struct looking *l)
+{
+	static char path[LOOK_FULL];
+	struct str name = note_path(l->n);
+	const char *hex = NULL;
+	AUTO(fd) int root = -1;
+	char what[40];
+	int fd;
+
+	if (!l->c->hashes || name.len == 0 || name.ptr[0] != '/' ||
+	    name.len >= sizeof(path))
+		return;
+	memcpy(path, name.ptr, name.len);
+	path[name.len] = '\0';
+	(void)snprintf(what, sizeof(what), "/proc/%d/root", (int)l->c->tid);
+	root = open(what, O_PATH | O_CLOEXEC);
+	fd = root == -1 ? -1
+			: sys_openat2(root, path, O_PATH,
+				      RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	if (fd == -ENOENT)
+		note_add(l->n, NOTE_WHAT, STR("missing"));
+	if (fd < 0)
+		return;
+	hex = hashes_find(l->c->hashes, fd, name);
+	if (hex)
+		note_add(l->n, NOTE_SHA256, str_of(hex));
+	(void)close(fd);
+}
+
 static int look_exec_call(struct looking *l)
 {
 	static char argv[ARGV_MAX], cwd[LOOK_PATH];
@@ -351,6 +384,7 @@ static int look_exec_call(struct looking *l)
 	note_add(l->n, NOTE_ARGV, str_of(argv));
 	(void)look_link(l->c->tid, "cwd", cwd, sizeof(cwd));
 	note_add(l->n, NOTE_CWD, str_of(cwd));
+	add_hash(l);
 	return take(l);
 }
 

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "jail/witness-hash.h"
 #include "jail/witness-note.h"
 
 /* Most that one call can say: sendmmsg(2)'s messages. */
@@ -25,6 +26,7 @@ struct call_seen {
 	pid_t tid;
 	const uint64_t *args;
 	const struct look_who *who;
+	struct hashes *hashes; /* of programs; NULL: none are wanted */
 	/* In the place of what cannot be read, for its first execve(2). */
 	const struct call_command *command;
 };

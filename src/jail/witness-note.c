@@ -103,6 +103,18 @@ void note_add_uint(struct note *n, enum note_key key, uint64_t v)
 	note_add(n, key, str_of(text));
 }
 
+struct str note_path(const struct note *n)
+{
+	struct str text = { 0 };
+	uint16_t len;
+
+	/* It is the first member, if it is there. */
+	if (n->len <= HEAD + 3 || n->bytes[HEAD] != NOTE_PATH)
+		return text;
+	memcpy(&len, n->bytes + HEAD + 1, sizeof(len));
+	return (struct str){ .ptr = n->bytes + HEAD + 3, .len = len };
+}
+
 /* ---- records ---- */
 
 static bool is_number(enum note_key key)

@@ -55,6 +55,9 @@ void note_begin(struct note *n, enum record_kind kind, bool deny,
 void note_add(struct note *n, enum note_key key, struct str text);
 void note_add_uint(struct note *n, enum note_key key, uint64_t v);
 
+/* Its NOTE_PATH, borrowed; empty: none. */
+struct str note_path(const struct note *n);
+
 struct notes;
 /* @scribe: a writer of role witness; borrowed, blocks. */
 must_check int notes_new(struct notes **ret, int scribe);

@@ -59,6 +59,7 @@ struct witness {
 	int listener;
 	struct look *look;
 	struct notes *notes;
+	struct hashes *hashes;
 	struct openers *openers; /* of exact; NULL: none */
 	bool started;            /* the command has asked to be executed */
 	pid_t first;             /* who did */
@@ -240,7 +241,8 @@ static void handle(struct witness *w, const struct seccomp_notif *n)
 	const struct seccomp_rare *rare;
 	struct call_seen c = { .nr = n->data.nr,
 			       .tid = (pid_t)n->pid,
-			       .args = args };
+			       .args = args,
+			       .hashes = w->hashes };
 
 	for (size_t i = 0; i < N_ELEMS(args); i++)
 		args[i] = n->data.args[i];
@@ -289,6 +291,7 @@ static void tick(struct witness *w)
 {
 	ticked = 0;
 	collect(w);
+	hashes_ask(w->hashes, false);
 	if (notes_flush(w->notes, false) != 0)
 		die();
 	if (!has_business(w)) {
@@ -336,25 +339,33 @@ static void set_signals(void)
 		die();
 }
 
-/* Control and scribe become 3 and 4; nothing else of the supervisor's stays. */
-static void set_descriptors(struct witness *w)
+/* These become 3 to 6; nothing else of the supervisor's stays. */
+static void set_descriptors(struct witness *w, int *cache)
 {
+	int *fds[] = { &w->conf.control, &w->conf.scribe, &w->conf.hasher,
+		       cache };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int control = fcntl(w->conf.control, F_DUPFD_CLOEXEC, 5);
-	int scribe = fcntl(w->conf.scribe, F_DUPFD_CLOEXEC, 5);
 
-	if (null == -1 || control == -1 || scribe == -1)
+	if (null == -1)
 		die();
+	if (*cache == -1) /* it is as good as empty */
+		*cache = fcntl(null, F_DUPFD_CLOEXEC, 0);
+	for (size_t i = 0; i < N_ELEMS(fds); i++) {
+		*fds[i] = fcntl(*fds[i], F_DUPFD_CLOEXEC, 10);
+		if (*fds[i] == -1)
+			die();
+	}
 	for (int i = 0; i < 3; i++) {
 		if (i != null && dup2(null, i) == -1)
 			die();
 	}
-	if (dup3(control, 3, O_CLOEXEC) == -1 ||
-	    dup3(scribe, 4, O_CLOEXEC) == -1 ||
-	    sys_close_range(5, UINT_MAX) != 0)
+	for (size_t i = 0; i < N_ELEMS(fds); i++) {
+		if (dup3(*fds[i], 3 + (int)i, O_CLOEXEC) == -1)
+			die();
+		*fds[i] = 3 + (int)i;
+	}
+	if (sys_close_range(3 + N_ELEMS(fds), UINT_MAX) != 0)
 		die();
-	w->conf.control = 3;
-	w->conf.scribe = 4;
 }
 
 static void take_listener(struct witness *w)
@@ -397,6 +408,7 @@ void witness_main(const struct witness_config *c)
 {
 	static struct witness w;
 	pid_t parent = getppid();
+	int cache = -1;
 
 	w = (struct witness){ .conf = *c, .listener = -1 };
 	set_signals();
@@ -405,15 +417,20 @@ void witness_main(const struct witness_config *c)
 		die();
 	(void)prctl(PR_SET_NAME, "bawn:witness");
 	(void)setsid();
-	set_descriptors(&w);
+	if (c->hash_cache)
+		cache = open(c->hash_cache, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	set_descriptors(&w, &cache);
 	if (look_new(&w.look) != 0 || notes_new(&w.notes, w.conf.scribe) != 0 ||
+	    hashes_new(&w.hashes, w.conf.hasher, cache) != 0 ||
 	    witness_confine() != 0)
 		die();
+	(void)close(cache);
 	set_command(&w);
 	take_listener(&w);
 	watch(&w);
 	if (w.openers)
 		openers_give_up(w.openers, on_opened, &w);
+	hashes_ask(w.hashes, true);
 	if (notes_flush(w.notes, true) != 0 ||
 	    ipc_say(w.conf.control, MSG_WITNESS, 0, STR("{}")) != 0)
 		die();

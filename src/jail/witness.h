@@ -21,8 +21,10 @@
 #define OPENERS 4u /* of a session with exact */
 
 struct witness_config {
-	int control; /* to the supervisor */
-	int scribe;  /* a writer of role witness */
+	int control;            /* to the supervisor */
+	int scribe;             /* a writer of role witness */
+	int hasher;             /* who computes hashes of programs */
+	const char *hash_cache; /* the file of those that are known */
 	enum plan_audit audit;
 	/*
 	 * The command, whose first execve(2) is made by a process that nobody

@@ -3,8 +3,10 @@
 """What a session does is on the ledger: programs that do a known number of things
 of each kind, and exactly that number of records."""
 
+import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -389,6 +391,56 @@ def output():
     r = w.bawn('logs', '@', '--replay')
     equal(r.code, 1, r.err)
     contains(r.err, 'audit', 'what would')
+
+
+@test("the hash of each program, once, and from then on with each start of it")
+def hashes():
+    level('writes')
+    own = w.project + '/own-program'
+    shutil.copy('/usr/bin/true', own)
+    want = {path: hashlib.sha256(open(path, 'rb').read()).hexdigest()
+            for path in (own, '/usr/bin/env')}
+    script = f'/usr/bin/env {own}; {own}; {own} again; /no/such/program'
+    r = w.sh(script)
+    equal(r.code, 127, r.err)
+    rows = records()
+    told = [x for x in rows if x['kind'] == 'process.hash']
+    equal(sorted(x['path'] for x in told if x['path'] in want), sorted(want),
+          f'each once: {told}')
+    for x in told:
+        if x['path'] in want:
+            equal((x['sha256'], x['trust']), (want[x['path']], 'kernel'),
+                  x['path'])
+            equal(x['bytes'], os.path.getsize(x['path']), 'bytes')
+    equal([x['kind'] for x in rows][-1], 'session.close', 'before its end')
+    r = w.sh(script)
+    rows = records()
+    equal([x for x in rows if x['kind'] == 'process.hash' and
+           x['path'] in want], [], 'they are known')
+    runs = [x for x in rows if x['kind'] == 'process.exec' and
+            x.get('path') in want]
+    equal({(x['path'], x['sha256']) for x in runs}, set(want.items()), 'known')
+    gone = [x for x in rows if x.get('path') == '/no/such/program']
+    equal({x.get('what') for x in gone if x['kind'] == 'process.exec'},
+          {'missing'} if gone else set(), 'what is not there')
+    # Another content is another program, at the same path too.
+    with open(own, 'ab') as f:
+        f.write(b'more')
+    os.utime(own, (1, 1))
+    r = w.sh(own)
+    told = [x for x in records() if x['kind'] == 'process.hash' and
+            x['path'] == own]
+    equal([x['sha256'] for x in told],
+          [hashlib.sha256(open(own, 'rb').read()).hexdigest()], 'changed')
+    # One that can be executed and not read has no hash, and that is said.
+    os.chmod(own, 0o111)
+    if os.getuid() != 0:
+        r = w.sh(own)
+        told = [x for x in records() if x['kind'] == 'process.hash' and
+                x['path'] == own]
+        check(told and 'sha256' not in told[0] and told[0]['reason'],
+              f'unreadable: {told}')
+    os.chmod(own, 0o755)
 
 
 def witness_of(supervisor):
