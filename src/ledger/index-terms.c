@@ -90,18 +90,18 @@ static bool eat(struct str *s, char c)
 	return true;
 }
 
-/* A number, true, false, null. */
-static struct str cut_bare(struct str *s)
+/* An integer, true, false, null; false: anything else. */
+static bool cut_bare(struct str *s, struct str *ret)
 {
 	size_t n = 0;
 
-	while (n < s->len && s->ptr[n] != ',' && s->ptr[n] != '}')
+	while (n < s->len &&
+	       (s->ptr[n] == '-' || (s->ptr[n] >= '0' && s->ptr[n] <= '9') ||
+		(s->ptr[n] >= 'a' && s->ptr[n] <= 'z')))
 		n++;
-
-	struct str word = { s->ptr, n };
-
+	*ret = (struct str){ s->ptr, n };
 	*s = str_skip(*s, n);
-	return word;
+	return n > 0;
 }
 
 static bool scan_member(struct str *s, struct terms *t)
@@ -116,14 +116,14 @@ static bool scan_member(struct str *s, struct terms *t)
 		take(t, name, value);
 		return true;
 	}
-	value = cut_bare(s);
+	if (!cut_bare(s, &value))
+		return false;
 	if (str_eq(name, STR("seq")))
 		return str_u64(value, 1, INT64_MAX, &t->seq);
 	if (str_eq(name, STR("at")))
 		return str_u64(value, 0, INT64_MAX, &t->at);
-	if (value.len > 0)
-		take(t, name, value);
-	return value.len > 0;
+	take(t, name, value);
+	return true;
 }
 
 static bool scan(struct str s, struct terms *t)

@@ -482,7 +482,9 @@ static void put_proof(struct page *p)
 			 " records of the ledger, numbers %" PRIu64
 			 " to %" PRIu64 ". <code>bawn ledger verify</code> "
 			 "checks that none was changed or taken away, "
-			 "<code>bawn ledger query seq = N</code> prints one. "
+			 "<code>bawn ledger prove N</code> makes a receipt for "
+			 "one that others can check, <code>bawn ledger query "
+			 "seq = N</code> prints it. "
 			 "Rows marked <i>claimed</i> hold texts that a process "
 			 "inside chose.</p>\n",
 			 p->s->n_records, p->s->first, p->s->last);
