@@ -147,6 +147,8 @@
 	X(SCRIBE_ENVELOPE, "a writer does not say for whom it speaks")        \
 	X(SCRIBE_SECCOMP, "the scribe's own filter")                          \
 	X(SCRIBE_LANDLOCK, "the scribe's own directory")                      \
+	X(SINK_SECCOMP, "a sink's own filter")                                \
+	X(SINK_LANDLOCK, "a sink's own files")                                \
 	X(REQUEST_TABLE, "a request out of its table ends the peer")          \
 	X(SEALED_BODIES, "a body does not change while it is read")           \
 	X(WITNESS, "what a session does is on the ledger")                    \

@@ -19,6 +19,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "base/wall.h"
+
 #define FS_ABI1       ((UINT64_C(1) << 13) - 1)
 #define FS_REFER      (UINT64_C(1) << 13) /* ABI 2 */
 #define FS_TRUNCATE   (UINT64_C(1) << 14) /* ABI 3 */
@@ -210,7 +212,7 @@ int worker_confine(const struct worker *w)
 		return neg_errno();
 	abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
 		      LANDLOCK_CREATE_RULESET_VERSION);
-	if (abi >= 1)
+	if (abi >= 1 && WALL(SINK_LANDLOCK))
 		r = landlock_enter(w, (int)abi);
-	return r == 0 ? seccomp_enter() : r;
+	return r == 0 && WALL(SINK_SECCOMP) ? seccomp_enter() : r;
 }
