@@ -303,14 +303,10 @@ void run_witness_done(struct run *r)
 	run_hasher_done(r);
 	if (r->witness == 0)
 		return;
-	/*
-	 * It has said all and is ending, and nobody has to wait while the kernel
-	 * takes its memory back; or it says it to nobody.
-	 */
-	if (!r->witness_over || SANITIZED)
+	/* It has said all and has ended, mostly; or says it to nobody. */
+	if (!r->witness_over)
 		(void)kill(r->witness, SIGKILL);
-	while ((!r->witness_over || SANITIZED) &&
-	       waitpid(r->witness, NULL, 0) == -1 && errno == EINTR)
+	while (waitpid(r->witness, NULL, 0) == -1 && errno == EINTR)
 		;
 	r->witness = 0;
 	for (size_t i = 0; i < N_ELEMS(r->openers); i++) {
