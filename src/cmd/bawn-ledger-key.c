@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bawn ledger checkpoint, key, rotate-key, erase. */
+/* bawn ledger checkpoint, key, rotate-key, erase, limit. */
 #include <fcntl.h>
 #include <inttypes.h>
 
@@ -232,5 +232,47 @@ int verb_erase(const struct verb *v, int argc, char *const argv[])
 	printf("%" PRIu64 " payloads erased; their records stay, and one "
 	       "more says so\n",
 	       n);
+	return fflush(stdout) == 0 ? BAWN_EXIT_OK : BAWN_EXIT_TROUBLE;
+}
+
+/* An option that was not given, since 0 means something. */
+#define UNSET  UINT32_MAX
+#define DAY_NS ((uint64_t)86400 * 1000000000)
+#define MB     UINT64_C(1000000)
+
+int verb_limit(const struct verb *v, int argc, char *const argv[])
+{
+	AUTO(arena) struct arena a = ARENA_NULL;
+	struct verb_opts o = { .size = UNSET, .days = UNSET };
+	struct store_limits l = { 0 };
+	const char *dir, *path;
+	int first = 0;
+	int r = verb_parse(v, argc, argv, &o, &first);
+
+	if (r >= 0)
+		return r;
+	arena_init(&a, ARENA_BYTES);
+	dir = ledger_dir(&a);
+	path = dir ? arena_printf(&a, "%s-limits", dir) : NULL;
+	if (!path)
+		return BAWN_EXIT_TROUBLE;
+	r = store_limits_load(path, &l);
+	if (r == -EINVAL && o.size != UNSET && o.days != UNSET)
+		r = 0; /* written anew */
+	if (o.size != UNSET)
+		l.bytes = o.size * MB;
+	if (o.days != UNSET)
+		l.age = o.days * DAY_NS;
+	if (r == 0 && (o.size != UNSET || o.days != UNSET))
+		r = store_limits_save(path, &l);
+	if (r != 0) {
+		ledger_error("%s: %s", path, strerror(-r));
+		return BAWN_EXIT_TROUBLE;
+	}
+	printf("size %" PRIu64 " MB%s, days %" PRIu64 "%s\n", l.bytes / MB,
+	       l.bytes ? "" : " (no limit)", l.age / DAY_NS,
+	       l.age ? "" : " (no limit)");
+	if (o.size != UNSET || o.days != UNSET)
+		printf("bawnd hears of it when it starts the next time\n");
 	return fflush(stdout) == 0 ? BAWN_EXIT_OK : BAWN_EXIT_TROUBLE;
 }

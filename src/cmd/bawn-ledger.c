@@ -133,6 +133,21 @@ static const struct option check_proof_options[] = {
 	  .target = offsetof(struct verb_opts, key) },
 };
 
+static const struct option limit_options[] = {
+	{ .name = "days",
+	  .arg = "N",
+	  .help = "payloads older than that go; 0: none for their age",
+	  .kind = OPTION_U32,
+	  .max = 36500,
+	  .target = offsetof(struct verb_opts, days) },
+	{ .name = "size",
+	  .arg = "MB",
+	  .help = "the oldest payloads beyond that go; 0: none for their size",
+	  .kind = OPTION_U32,
+	  .max = UINT32_MAX,
+	  .target = offsetof(struct verb_opts, size) },
+};
+
 static const struct option erase_options[] = {
 	{ .name = "before",
 	  .arg = "DATE",
@@ -198,6 +213,12 @@ static const struct verb verbs[] = {
 	  .run = verb_key,
 	  .synopsis = "key",
 	  .help = "the verifier key, for those who check" },
+	{ .name = "limit",
+	  .run = verb_limit,
+	  .synopsis = "limit [--size MB] [--days N]",
+	  .help = "how much of what records say is kept; without options, "
+		  "what holds",
+	  OPTIONS(limit_options) },
 	{ .name = "prove",
 	  .run = verb_prove,
 	  .min_args = 1,

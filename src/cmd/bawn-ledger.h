@@ -18,6 +18,7 @@ struct verb_opts {
 	bool json, follow;
 	bool count, reverse, scan, rebuild;
 	uint32_t lines, limit; /* @limit 0: no limit */
+	uint32_t size, days;
 	const char *key, *since, *out, *session, *before;
 };
 
@@ -60,6 +61,7 @@ int verb_check_proof(const struct verb *v, int argc, char *const argv[]);
 int verb_checkpoint(const struct verb *v, int argc, char *const argv[]);
 int verb_key(const struct verb *v, int argc, char *const argv[]);
 int verb_rotate_key(const struct verb *v, int argc, char *const argv[]);
+int verb_limit(const struct verb *v, int argc, char *const argv[]);
 int verb_erase(const struct verb *v, int argc, char *const argv[]);
 
 int verb_cosign(const struct verb *v, int argc, char *const argv[]);

@@ -40,6 +40,7 @@
 #include "base/heap.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/path.h"
 #include "ipc/protocol.h"
 #include "ipc/request.h"
 #include "ledger/confine.h"
@@ -753,12 +754,21 @@ static int close_others(int keep)
 
 static int open_ledger(struct scribe *s, const char *dir, struct diag *why)
 {
-	const struct store_options o = { .lock_wait_ms = LOCK_WAIT_MS,
-					 .written = on_written,
-					 .owner = s };
+	struct store_options o = { .lock_wait_ms = LOCK_WAIT_MS,
+				   .written = on_written,
+				   .owner = s };
 	struct store_repair repair = { 0 };
-	int r = store_open(&s->store, dir, &o, &repair);
+	char limits[PATH_LIMIT + 16];
+	int r;
 
+	(void)snprintf(limits, sizeof(limits), "%s-limits", dir);
+	r = store_limits_load(limits, &o.limits);
+	if (r != 0) {
+		diag_set(why, 0, 0, "%s: %s; 'bawn ledger limit' writes it",
+			 limits, strerror(-r));
+		return r;
+	}
+	r = store_open(&s->store, dir, &o, &repair);
 	if (r != 0) {
 		diag_set(why, 0, 0, "the ledger %s cannot be opened: %s%s", dir,
 			 r == -EBUSY ? "another scribe has it" : strerror(-r),

@@ -53,8 +53,8 @@ static uint64_t erase_in(const struct store_erase *e, struct str leaves,
 	return n;
 }
 
-static int erase_bundle(struct store *s, const struct store_erase *e,
-			uint64_t n, bool write, uint64_t *ret)
+int erase_bundle(struct store *s, const struct store_erase *e, uint64_t n,
+		 bool write, uint64_t *ret)
 {
 	AUTO(buf) struct buf leaves = BUF_NULL;
 	AUTO(buf) struct buf payloads = BUF_NULL;
@@ -115,7 +115,7 @@ static int erase_all(struct store *s, const struct store_erase *e, bool write,
 	return r;
 }
 
-static int say(struct store *s, const struct store_erase *e, uint64_t n)
+int erase_say(struct store *s, const struct store_erase *e, uint64_t n)
 {
 	static const struct str envelope =
 		STR("\"session\":\"\",\"user\":\"\",\"task\":\"\"");
@@ -131,6 +131,8 @@ static int say(struct store *s, const struct store_erase *e, uint64_t n)
 		json_kstr(&w, "of", e->session);
 	if (e->before > 0)
 		json_kuint(&w, "before", e->before);
+	if (s->retaining)
+		json_kstr(&w, "reason", STR("limit"));
 	record_end(&w);
 	if (b.failed)
 		return -ENOMEM;
@@ -152,7 +154,7 @@ int store_erase(struct store *s, const struct store_erase *e, uint64_t *ret)
 		r = erase_all(s, e, false, ret);
 	if (r != 0 || *ret == 0)
 		return r;
-	r = say(s, e, *ret);
+	r = erase_say(s, e, *ret);
 	if (r == 0)
 		r = store_settle(s);
 	if (r == 0)

@@ -20,6 +20,7 @@ struct journal {
 	uint64_t size;
 	struct digest last; /* digest of the last frame */
 	bool dirty;         /* there may be bytes beyond size */
+	uint64_t first;     /* index of its first record */
 };
 
 struct store {
@@ -28,6 +29,8 @@ struct store {
 	void (*written)(void *owner);
 	void *owner;
 	uint64_t file_bytes;
+	struct store_limits limits;
+	bool retaining;
 	struct hash *hash;
 	struct tree tree;
 	struct journal journal;
@@ -82,3 +85,12 @@ must_check int first_move_away(int dirfd);
 must_check int key_open(struct store *s, bool fresh);
 /* What of a change of keys is left to do; nothing when there is none. */
 must_check int key_finish_change(struct store *s);
+
+/* ---- store-erase.c ---- */
+
+/* How many payloads of full bundle @n are meant; with @write they go. */
+must_check int erase_bundle(struct store *s, const struct store_erase *e,
+			    uint64_t n, bool write, uint64_t *ret);
+/* The record that says so, durably. */
+must_check int erase_say(struct store *s, const struct store_erase *e,
+			 uint64_t n);

@@ -117,7 +117,7 @@ static int walk_journal(struct store *s, struct walk *w)
 	if (!next_frame(s, w, &f, &body) || f.type != JOURNAL_START ||
 	    !tree_tiles_load(&s->tree, f.first, body))
 		return 1;
-	w->next = f.first;
+	w->next = s->journal.first = f.first;
 	w->number = f.number;
 	while (r == 0 && next_frame(s, w, &f, &body))
 		r = take_records(s, w, &f, body);
@@ -501,7 +501,9 @@ static int start(struct store *s, struct opening *o)
 		r = store_publish(s);
 	if (r == 0 && o->first)
 		r = first_move_away(s->dirfd);
-	return r == 0 ? key_finish_change(s) : r;
+	if (r == 0)
+		r = key_finish_change(s);
+	return r == 0 ? store_retain(s) : r;
 }
 
 int store_start(struct store *s, struct store_repair *ret)

@@ -141,6 +141,8 @@ int store_open(struct store **ret, const char *dir,
 		s->written = o->written;
 		s->owner = o->owner;
 	}
+	if (o)
+		s->limits = o->limits;
 	s->file_bytes = o && o->file_bytes ? o->file_bytes : STORE_FILE_BYTES;
 	buf_init(&s->group, STORE_GROUP_BYTES);
 	buf_init(&s->frame, FRAME_MAX);
@@ -632,6 +634,7 @@ int store_switch(struct store *s)
 	if (r != 0)
 		return r;
 	j.size = b.len;
+	j.first = s->tree.written;
 	j.fd = fd;
 	r = replace_journal(s, &j);
 	if (s->journal.fd == fd)
@@ -643,9 +646,10 @@ int store_settle(struct store *s)
 {
 	int r = tree_settle(&s->tree);
 
-	if (r == 0 && s->journal.size >= s->file_bytes && !s->journal.dirty)
-		r = store_switch(s);
-	return r;
+	if (r != 0 || s->journal.size < s->file_bytes || s->journal.dirty)
+		return r;
+	r = store_switch(s);
+	return r == 0 ? store_retain(s) : r;
 }
 
 static int save_checkpoint(struct store *s)

@@ -27,7 +27,14 @@ struct store_world {
 	int (*create)(int dirfd, const char *name);
 };
 
+/* Payloads of the oldest full bundles go when there is more; 0: no limit. */
+struct store_limits {
+	uint64_t bytes; /* of all payload files */
+	uint64_t age;   /* ns */
+};
+
 struct store_options {
+	struct store_limits limits;
 	const struct store_world *world; /* may be NULL */
 	uint64_t file_bytes;             /* 0: STORE_FILE_BYTES */
 	uint32_t lock_wait_ms;           /* for a writer that is ending */
@@ -109,6 +116,16 @@ struct store_erase {
 /* The payloads of those records go, and a record says how many: *ret. */
 must_check int store_erase(struct store *s, const struct store_erase *e,
 			   uint64_t *ret);
+/* Erase what is beyond the limits, if any; done by store_settle() as well. */
+must_check int store_retain(struct store *s);
 uint64_t store_size(const struct store *s); /* records in the tree */
 /* There is no checkpoint of the last record yet. */
 bool store_is_behind(const struct store *s);
+
+/*
+ * The limits in the file @path, lines of `payload-bytes N` and `payload-days N`.
+ * No file: none.  -EINVAL: something else is in it.
+ */
+must_check int store_limits_load(const char *path, struct store_limits *ret);
+must_check int store_limits_save(const char *path,
+				 const struct store_limits *l);

@@ -874,6 +874,53 @@ static void test_erase(void)
 	test_dir_done(&d);
 }
 
+/* The oldest payloads go when there are more than may be, and a record says so. */
+static void test_limits_of_payloads(void)
+{
+	struct store_options o = { .file_bytes = 30000,
+				   .limits = { .bytes = 60000 } };
+	struct verify_report rep;
+	struct store_limits l;
+	char path[160];
+	struct test_dir d;
+	struct members m;
+
+	test_dir_init(&d);
+	for (uint64_t i = 1; i <= 3000; i += 100) {
+		AUTO(store) struct store *s = open_store(&d, &o);
+
+		CHECK_EQ(test_append(s, i, i + 99), 0);
+		CHECK_EQ(store_publish(s), 0);
+		CHECK_EQ(verify(&d), 0);
+	}
+	m = count_members(&d);
+	CHECK(m.erased > 1000 && m.erased < 2800);
+	CHECK_EQ(verify_dir(d.path, NULL, NULL, &rep), 0);
+	CHECK_EQ(rep.erased, m.erased);
+	CHECK(is_gone(&d, "\"n\":200}") && !is_gone(&d, "\"n\":2999}"));
+	/* They are of 1970: by age all go that are in no journal. */
+	o.limits = (struct store_limits){ .age = 1000 };
+	CHECK_EQ(verify(&d), 0);
+	store_free(open_store(&d, &o));
+	CHECK(count_members(&d).erased > m.erased);
+	CHECK_EQ(verify(&d), 0);
+
+	(void)snprintf(path, sizeof(path), "%s/limits", d.path);
+	CHECK_EQ(store_limits_load(path, &l), 0);
+	CHECK(l.bytes == 0 && l.age == 0);
+	l = (struct store_limits){ .bytes = 5,
+				   .age = UINT64_C(86400) * 1000000000 * 3 };
+	CHECK_EQ(store_limits_save(path, &l), 0);
+	l = (struct store_limits){ 0 };
+	CHECK_EQ(store_limits_load(path, &l), 0);
+	CHECK(l.bytes == 5 && l.age == UINT64_C(86400) * 1000000000 * 3);
+	test_file_write(&d, "limits", STR("payload-bytes x\n"));
+	CHECK_EQ(store_limits_load(path, &l), -EINVAL);
+	test_file_write(&d, "limits", STR("payloads 5\n"));
+	CHECK_EQ(store_limits_load(path, &l), -EINVAL);
+	test_dir_done(&d);
+}
+
 /* ---- the first form ---- */
 
 static void add_old_line(struct hash *h, unsigned seq, char prev[65],
@@ -991,6 +1038,7 @@ int main(void)
 		{ "bundles that cannot be written", test_fails_to_settle },
 		{ "keys, their change, and others", test_keys },
 		{ "erasing", test_erase },
+		{ "limits of payloads", test_limits_of_payloads },
 		{ "the first form is taken in", test_first_form },
 		{ "and its damage stays damage", test_first_form_damaged },
 	};

@@ -194,6 +194,25 @@ def erase():
     w.close()
 
 
+@test('limits of what is kept are said, and heard by the daemon')
+def limits():
+    w = filled()
+    contains(w.bawn('ledger', 'limit').out, 'no limit', 'none')
+    r = w.bawn('ledger', 'limit', '--size', '500', '--days', '90')
+    equal(r.code, 0, f'{r}')
+    contains(w.bawn('ledger', 'limit').out, 'size 500 MB, days 90', 'said')
+    equal(w.bawn('ledger', 'limit', '--days', '0').code, 0, 'no days')
+    contains(w.bawn('ledger', 'limit').out, 'days 0 (no limit)', 'said')
+    equal(w.run('true').code, 0, 'run')
+    w.verify()
+    w.stop_daemon()
+    w.write(w.state + '/ledger-limits', 'payload-bytes all\n')
+    r = w.run('true', timeout=20)
+    equal(r.code, 125, 'a file that says nothing')
+    contains(r.err, 'ledger-limits', 'why')
+    w.close()
+
+
 @test('a ledger of the first form goes on')
 def first_form():
     w = World()
