@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """bawn ledger query and index: what is asked of real sessions' records."""
 
+import contextlib
 import json
 import os
 import subprocess
 
-from harness import BAWN, World, check, contains, equal, main, test
+from harness import BAWN, BIN, SLOW, World, check, contains, equal, main, test
 
 w = World()
 INDEX = w.state + '/ledger-index.sqlite'
@@ -149,6 +150,34 @@ def at_once():
         equal({out for (out, _), _ in outs[1:]},
               {query('--json', '--scan', 'host = two.example').encode()},
               'the answers')
+
+
+@test('killed while it is made, and asked again')
+def killed():
+    fill = os.path.join(BIN, '..', 'ledger', 'bench-fill')
+    state = w.top + '/many'
+    env = dict(w.env, BAWN_STATE_DIR=state)
+    os.mkdir(state, 0o700)
+    n = 100000
+    subprocess.run([fill, state, str(n)], check=True)
+    expression = 'host = host77.example or path ~ 99.o'
+
+    def run(*argv):
+        return subprocess.run([BAWN, 'ledger', *argv], env=env, check=True,
+                              stdout=subprocess.PIPE).stdout
+    want = run('query', '--scan', '--json', expression)
+    check(want, 'nothing to find')
+    for i in range(8):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(state + '/ledger-index.sqlite')
+        p = subprocess.Popen([BAWN, 'ledger', 'index'], env=env,
+                             stdout=subprocess.DEVNULL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            p.wait(0.02 * 2 ** i * SLOW / 4)
+        p.kill()
+        p.wait()
+        equal(run('query', '--json', expression), want, f'kill {i}')
+        equal(json.loads(run('index', '--json'))['records'], n, 'all of it')
 
 
 if __name__ == '__main__':
