@@ -16,8 +16,7 @@ struct show {
 	uint64_t unreadable; /* lines that are no records */
 };
 
-/* 0 or an exit code. */
-static int open_reader(const char *dir, bool wait, struct reader **ret)
+int ledger_open_dir(const char *dir, bool wait, struct reader **ret)
 {
 	bool said = false;
 	int r;
@@ -34,7 +33,13 @@ static int open_reader(const char *dir, bool wait, struct reader **ret)
 			     dir);
 	else if (r < 0)
 		ledger_error("%s: %s", dir, strerror(-r));
-	return r == 0 ? 0 : BAWN_EXIT_TROUBLE;
+	if (r != 0)
+		return BAWN_EXIT_TROUBLE;
+	if (!reader_is_first_form(*ret))
+		return 0;
+	ledger_error("%s is of an older form; the next 'bawn run' takes it in",
+		     dir);
+	return BAWN_EXIT_TROUBLE;
 }
 
 int ledger_open(struct arena *a, bool wait, const char **ret_dir,
@@ -47,7 +52,7 @@ int ledger_open(struct arena *a, bool wait, const char **ret_dir,
 		ledger_error("neither HOME nor BAWN_STATE_DIR is set");
 		return BAWN_EXIT_TROUBLE;
 	}
-	return open_reader(dir, wait, ret);
+	return ledger_open_dir(dir, wait, ret);
 }
 
 static int print(struct str s)

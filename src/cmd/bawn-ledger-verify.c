@@ -139,9 +139,12 @@ int verb_verify(const struct verb *v, int argc, char *const argv[])
 		return BAWN_EXIT_USAGE;
 	}
 	if (r < 0) {
-		if (r == -ENOENT)
+		AUTO(reader) struct reader *none = NULL;
+
+		/* That says why, when it is not there or of another form. */
+		if (r == -ENOENT && ledger_open_dir(dir, false, &none) == 0)
 			ledger_error("no ledger in %s yet", dir);
-		else
+		else if (r != -ENOENT)
 			ledger_error("%s: %s", dir, strerror(-r));
 		return BAWN_EXIT_TROUBLE;
 	}

@@ -75,6 +75,9 @@ int verb_sinks(const struct verb *v, int argc, char *const argv[]);
 int ledger_open(struct arena *a, bool wait, const char **ret_dir,
 		struct reader **ret);
 
+/* The same for a place that is known. */
+int ledger_open_dir(const char *dir, bool wait, struct reader **ret);
+
 /* One record on stdout.  0 or -errno. */
 int ledger_print(const struct record *rec, struct str line, bool json);
 

@@ -25,6 +25,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "ledger/head.h"
 #include "ledger/journal.h"
 #include "ledger/record-parse.h"
 
@@ -113,6 +114,17 @@ int reader_open(struct reader **ret, const char *dir)
 		return neg_errno();
 	*ret = TAKE(r);
 	return 0;
+}
+
+bool reader_is_first_form(const struct reader *r)
+{
+	char name[LEDGER_NAME_SIZE];
+	uint32_t number = 0;
+	struct stat st;
+
+	ledger_file_name(1, name);
+	return journal_newest(r->dirfd, &number) == 0 && number == 0 &&
+	       fstatat(r->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 void reader_free(struct reader *r)

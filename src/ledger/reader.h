@@ -35,6 +35,8 @@ const char *reader_default_dir(struct arena *a);
 
 /* @dir must exist: -ENOENT.  It may be empty. */
 must_check int reader_open(struct reader **ret, const char *dir);
+/* What is there is of the first form, which the next scribe takes in. */
+bool reader_is_first_form(const struct reader *r);
 void reader_free(struct reader *r);
 DEFINE_AUTO(reader, struct reader, reader_free);
 

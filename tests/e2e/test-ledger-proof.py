@@ -234,6 +234,10 @@ def first_form():
                        'file': '000001.jsonl', 'size': len(text)},
                       separators=(',', ':'))
     w.write(w.state + '/ledger/head', head + ' ' * (255 - len(head)) + '\n')
+    for verb in (['verify'], ['tail'], ['query', 'v > 0']):
+        r = w.bawn('ledger', *verb)
+        equal(r.code, 2, f'{verb}: {r}')
+        contains(r.err, 'older form', f'{verb}')
     equal(w.run('sh', '-c', 'exit 5').code, 5, f'run: {w.log()}')
     w.verify()
     equal(len(w.records('kind = session.close')), 2, 'sessions')
