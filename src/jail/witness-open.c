@@ -3,8 +3,8 @@
  *   idle --asked--> asked --answer within PATIENCE_MS--> idle
  *                   asked --no answer--> busy --openers_collect()--> idle
  *
- * With all busy a call is left to the kernel: FIFOs never come this far, so that
- * takes as many file systems that do not answer.
+ * With all busy for ALL_BUSY_MS a call is left to the kernel: FIFOs never come this
+ * far, so that takes as many file systems that do not answer.
  */
 #include "jail/witness-open.h"
 
@@ -12,11 +12,13 @@
 #include <poll.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "ipc/ipc.h"
 #include "ipc/protocol.h"
 #include "jail/opener.h"
 
 #define PATIENCE_MS 5
+#define ALL_BUSY_MS 250 /* then a call is left to the kernel */
 #define LAST_MS     100 /* at the end, when the callers are gone */
 
 struct one {
@@ -141,15 +143,39 @@ static int take(struct openers *o, struct one *one, openers_fn fn, void *ctx)
 	return OPENERS_ANSWERED;
 }
 
-static bool has_spoken(const struct one *one, int ms)
+/* The timer's signal, which comes again and again, does not make it longer. */
+static bool poll_for(struct pollfd *p, size_t n, int ms)
 {
-	struct pollfd p = { .fd = one->sock, .events = POLLIN };
+	uint64_t end = clock_mono_ns() + (uint64_t)ms * NS_PER_MS;
 	int r;
 
 	do {
-		r = poll(&p, 1, ms);
-	} while (r == -1 && errno == EINTR);
-	return r == 1;
+		uint64_t now = clock_mono_ns();
+
+		ms = now < end ? (int)((end - now + NS_PER_MS - 1) / NS_PER_MS)
+			       : 0;
+		r = poll(p, n, ms);
+	} while (r == -1 && errno == EINTR && ms > 0);
+	return r > 0;
+}
+
+bool openers_wait(struct openers *o)
+{
+	struct pollfd p[OPENERS];
+
+	for (size_t i = 0; i < o->n; i++) {
+		if (!o->v[i].busy)
+			return false;
+		p[i] = (struct pollfd){ .fd = o->v[i].sock, .events = POLLIN };
+	}
+	return poll_for(p, o->n, ALL_BUSY_MS);
+}
+
+static bool has_spoken(const struct one *one, int ms)
+{
+	struct pollfd p = { .fd = one->sock, .events = POLLIN };
+
+	return poll_for(&p, 1, ms);
 }
 
 static struct one *find_idle(struct openers *o)

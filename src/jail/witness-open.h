@@ -41,4 +41,6 @@ must_check int openers_collect(struct openers *o, openers_fn fn,
 			       openers_left_fn left, void *ctx);
 /* At the end: what is not answered any more was asked, and is noted so. */
 void openers_give_up(struct openers *o, openers_fn fn, void *ctx);
+/* All are busy: wait a while for one.  True: one has answered. */
+bool openers_wait(struct openers *o);
 bool openers_busy(const struct openers *o);

@@ -210,8 +210,11 @@ static void on_left(void *ctx, uint64_t id)
 {
 	struct witness *w = ctx;
 
+	uint64_t own = w->id; /* another call may be at hand */
+
 	w->id = id;
 	(void)answer(w, 0);
+	w->id = own;
 }
 
 static void collect(struct witness *w)
@@ -229,6 +232,8 @@ static bool open_for(struct witness *w, const struct call_seen *c)
 
 	if (!w->openers || !call_is_open(c->nr, c->args, &call))
 		return false;
+	if (openers_wait(w->openers))
+		collect(w);
 	r = openers_open(w->openers, w->id, c, &call, on_opened, w);
 	if (r < 0)
 		die();
