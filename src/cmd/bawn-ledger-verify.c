@@ -148,6 +148,10 @@ int verb_verify(const struct verb *v, int argc, char *const argv[])
 			ledger_error("%s: %s", dir, strerror(-r));
 		return BAWN_EXIT_TROUBLE;
 	}
+	if (r == 0 && rep.unseen != 0)
+		ledger_error("%s: what was found good could not be remembered: "
+			     "%s",
+			     vo.seen, strerror(-rep.unseen));
 	if (!o.json)
 		show_text(&rep, r == 0);
 	else if (show_json(&rep, r == 0) != 0)

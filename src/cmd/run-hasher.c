@@ -62,19 +62,19 @@ static int on_over(struct loop_io *io, uint32_t events)
 static void start(struct run *r)
 {
 	char path[4096];
+	pid_t pid = -1;
 	int fd = -1;
 
 	if (cmd_libexec(PROGRAM, path, sizeof(path)))
-		r->hasher = fork();
-	if (r->hasher == 0 && path[0] == '/')
+		pid = fork();
+	if (pid == 0)
 		execute(r, path);
 	drop_sockets(r);
-	if (r->hasher > 0)
-		fd = sys_pidfd_open(r->hasher);
-	if (fd < 0) {
-		r->hasher = 0;
+	if (pid > 0)
+		fd = sys_pidfd_open(pid);
+	if (fd < 0)
 		return;
-	}
+	r->hasher = pid;
 	r->hash_io = (struct loop_io){
 		.fd = fd, .events = EPOLLIN, .run = on_over, .owner = r
 	};

@@ -35,8 +35,9 @@
 	X(read)                                                                \
 	X(close)                                                               \
 	X(sendmsg)                                                             \
-	X(setitimer) X(clock_gettime) X(rt_sigreturn) X(poll_) X(ppoll) X(     \
-		sendto) X(recvmsg) X(pidfd_open) X(pidfd_getfd) X(getsockname) \
+	X(setitimer)                                                           \
+	X(clock_gettime) X(rt_sigreturn) X(poll_) X(ppoll) X(sendto) X(        \
+		recvmsg) X(pidfd_open) X(pidfd_getfd) X(getsockname)           \
 		X(openat2) X(fstat) X(newfstatat) X(statx) X(fstatfs) X(fcntl) \
 			X(brk) X(mmap) X(munmap) X(mremap) X(madvise)          \
 				X(mprotect) X(futex) X(getpid) X(gettid)       \

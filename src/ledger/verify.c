@@ -898,7 +898,7 @@ static int try_verify(int dirfd, const struct verify_options *o,
 	else if (r == MISSING)
 		r = broken(v, "journal", 0, "it cannot be read");
 	if (r == 0)
-		r = save_seen(v);
+		ret->unseen = save_seen(v);
 	verify_done(v);
 	return r;
 }

@@ -25,6 +25,7 @@ struct verify_report {
 	uint64_t repairs;    /* ledger.torn records without damage */
 	uint64_t since;      /* records of the checkpoint it goes on from */
 	bool key_was_told;   /* by the caller or an earlier time */
+	int unseen;          /* -errno: o->seen could not be written */
 	char key[NOTE_VKEY_SIZE];
 	/* The first thing wrong: */
 	char file[96];
@@ -41,7 +42,8 @@ typedef void (*verify_progress)(void *arg, uint64_t done, uint64_t all);
 
 /*
  * 0, VERIFY_E_BROKEN, -ENOENT when there is no ledger, or -errno.  @o and
- * @progress may be NULL.  When all is well o->seen is written.
+ * @progress may be NULL.  When all is well o->seen is written;
+ * that it could not be makes no ledger worse.
  */
 must_check int verify_ledger(const char *dir, const struct verify_options *o,
 			     verify_progress progress, void *arg,

@@ -154,7 +154,7 @@ def shown_policies():
     check(blocks, 'the README shows no policy')
     paths = [w.write(f'readme-{n}.yaml', b) for n, b in enumerate(blocks)]
     paths += [f'{top}/examples/{x}' for x in os.listdir(top + '/examples')
-              if x.endswith(('.yaml', '.json'))]
+              if x.endswith(('.yaml', '.json')) and x != 'sinks.yaml']
     r = w.bawn('policy', 'check', *paths,
                env={'SSH_AUTH_SOCK': w.top + '/agent.sock'})
     equal(r.code, 0, f'{r}')
