@@ -25,6 +25,7 @@ import contextlib
 import os
 import pty
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -75,6 +76,13 @@ limits: {{memory: 2G, processes: 200, cpu: 1, disk: 1G, time: 10m}}
 '''
 
 
+# The ledger's files by their names, what a torn tail of it is kept in, and what
+# verify remembers; a temporary file has none of these names.
+GROWS = re.compile(
+    r'state/(bawnd\.log\.1|ledger-seen|programs|ledger/(torn-[a-z0-9.-]+'
+    r'|journal-\d+|(tile|payload)(/(\d+|entries|x?\d{3}|\d{3}\.p))*))')
+
+
 class Soak:
     def __init__(self, seed, verbose=False):
         self.seed, self.verbose = seed, verbose
@@ -111,9 +119,7 @@ class Soak:
         found = {'state/' + p for p in pen.listing(w.state)}
         found |= {'runtime/' + ('socket' if p.endswith('.sock') else p)
                   for p in pen.listing(w.runtime)}
-        # What a torn tail of the ledger is kept in, and its files.
-        return {p for p in found if not p.startswith('state/ledger/torn-')
-                and p != 'state/bawnd.log.1'}
+        return {p for p in found if not GROWS.fullmatch(p)}
 
     def daemon(self):
         """pids by role, from the processes that are there."""

@@ -54,6 +54,7 @@ class Many:
         w.policy(POLICY.format(port=self.server.port))
         for _ in range(20):
             self.one(work=True)
+        w.verify()  # which remembers, in a file, what it found
         time.sleep(0.3)
 
     def close(self):
