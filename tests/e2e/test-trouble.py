@@ -123,6 +123,10 @@ def full_at_start():
         alone()
         s.room()
         equal(w.run('true').code, 0, 'with room')
+        # What it owes of the sessions before is tried each second.
+        wait_for('every closing record', 5, lambda: len(
+            w.records('kind = session.open')) == len(
+            w.records('kind = session.close')))
         w.verify()
         story(w)
         s.close()

@@ -22,7 +22,7 @@ PLACES = 'BAWN_SOAK_PLACES'  # where our own file systems are
 MOUNTS = '''set -e
 mount -t tmpfs -o mode=1777 pen $1
 mkdir $1/small $1/roomy $1/read-only $1/tmp
-mount -t tmpfs -o mode=1777,size=1m small $1/small
+mount -t tmpfs -o mode=1777,size=8m small $1/small
 chmod 1777 $1/roomy $1/tmp
 mount --bind $1/roomy $1/read-only
 mount -o remount,bind,ro $1/read-only
@@ -130,7 +130,7 @@ def enter(user=None):
 
 
 class Places:
-    """File systems: small/ has a megabyte, read-only/ is roomy/."""
+    """File systems: small/ has eight megabytes, read-only/ is roomy/."""
     top = own_tmp = ''
 
 
