@@ -27,22 +27,15 @@
 
 /* The most frequent first; the formatter would make a staircase of it. */
 /* clang-format off */
-#define CALLS(X)                                                               \
-	X(ioctl)                                                               \
-	X(process_vm_readv)                                                    \
-	X(readlinkat)                                                          \
-	X(openat)                                                              \
-	X(read)                                                                \
-	X(close)                                                               \
-	X(sendmsg)                                                             \
-	X(setitimer)                                                           \
-	X(clock_gettime) X(rt_sigreturn) X(poll_) X(ppoll) X(sendto) X(        \
-		recvmsg) X(pidfd_open) X(pidfd_getfd) X(getsockname)           \
-		X(openat2) X(fstat) X(newfstatat) X(statx) X(fstatfs) X(fcntl) \
-			X(brk) X(mmap) X(munmap) X(mremap) X(madvise)          \
-				X(mprotect) X(futex) X(getpid) X(gettid)       \
-					X(rt_sigprocmask) X(restart_syscall)   \
-						X(exit) X(exit_group)
+#define CALLS(X) \
+	X(ioctl) X(process_vm_readv) X(readlinkat) X(openat) X(read) \
+	X(close) X(sendmsg) X(setitimer) X(clock_gettime) \
+	X(rt_sigreturn) X(poll_) X(ppoll) X(sendto) X(recvmsg) \
+	X(pidfd_open) X(pidfd_getfd) X(getsockname) X(openat2) \
+	X(fstat) X(newfstatat) X(statx) X(fstatfs) X(fcntl) \
+	X(brk) X(mmap) X(munmap) X(mremap) X(madvise) X(mprotect) \
+	X(futex) X(getpid) X(gettid) X(rt_sigprocmask) \
+	X(restart_syscall) X(exit) X(exit_group)
 /* clang-format on */
 
 #ifdef SYS_poll
