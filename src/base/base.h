@@ -131,6 +131,8 @@ int str_cmp(struct str a, struct str b);
 
 /* Cut what precedes @sep, or all; *s keeps what follows.  False: *s is empty. */
 bool str_cut(struct str *s, char sep, struct str *ret);
+/* Cut a line that ends with LF, without it.  False: none; *s is as it was. */
+bool str_cut_line(struct str *s, struct str *ret);
 
 /* Cut the next run of bytes that are not space or tab.  False: none left. */
 bool str_word(struct str *s, struct str *ret);

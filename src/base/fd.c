@@ -291,6 +291,34 @@ static int make_one(const char *path, mode_t mode)
 	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
+int dir_each(int dirfd, int (*fn)(void *owner, const char *name), void *owner)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct dirent *e;
+	int r = 0;
+	DIR *d;
+
+	if (fd == -1)
+		return neg_errno();
+	d = fdopendir(fd);
+	if (!d) {
+		(void)close(fd);
+		return -ENOMEM;
+	}
+	while (r == 0) {
+		errno = 0;
+		e = readdir(d);
+		if (!e) {
+			r = errno == 0 ? 0 : neg_errno();
+			break;
+		}
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			r = fn(owner, e->d_name);
+	}
+	(void)closedir(d);
+	return r;
+}
+
 int dir_make(const char *path, mode_t mode)
 {
 	char part[PATH_LIMIT + 1];

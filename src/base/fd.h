@@ -34,6 +34,13 @@ must_check int file_save(int dirfd, const char *path, struct str content,
  * is looked through in part.
  */
 void file_remove_leftovers(int dirfd, const char *path);
+/*
+ * Calls @fn for each name in directory @dirfd but "." and "..", until it says
+ * something else than 0.  That, 0 at the end, or -errno: then not all of the
+ * names were seen.  The position of @dirfd is not used.
+ */
+must_check int dir_each(int dirfd, int (*fn)(void *owner, const char *name),
+			void *owner);
 /* mkdir -p below "/" for an absolute path; existing directories stay. */
 must_check int dir_make(const char *path, mode_t mode);
 /*

@@ -66,6 +66,12 @@ struct str str_trim(struct str s)
 	return s;
 }
 
+bool str_cut_line(struct str *s, struct str *ret)
+{
+	return s->len > 0 && memchr(s->ptr, '\n', s->len) &&
+	       str_cut(s, '\n', ret);
+}
+
 bool str_word(struct str *s, struct str *ret)
 {
 	struct str rest = *s;

@@ -27,13 +27,6 @@ static bool read_digest(struct str text, struct digest *ret)
 	       len == DIGEST_BYTES;
 }
 
-/* A line with its LF. */
-static bool cut_line(struct str *text, struct str *ret)
-{
-	return text->len > 0 && memchr(text->ptr, '\n', text->len) &&
-	       str_cut(text, '\n', ret);
-}
-
 bool checkpoint_parse(struct str text, struct checkpoint *ret)
 {
 	struct str origin, size, root, more;
@@ -41,12 +34,12 @@ bool checkpoint_parse(struct str text, struct checkpoint *ret)
 	if (text.len == 0 || text.len > CHECKPOINT_MAX ||
 	    text.ptr[text.len - 1] != '\n')
 		return false;
-	if (!cut_line(&text, &origin) || origin.len == 0 ||
-	    !cut_line(&text, &size) ||
+	if (!str_cut_line(&text, &origin) || origin.len == 0 ||
+	    !str_cut_line(&text, &size) ||
 	    !str_u64(size, 0, INT64_MAX, &ret->size) ||
-	    !cut_line(&text, &root) || !read_digest(root, &ret->root))
+	    !str_cut_line(&text, &root) || !read_digest(root, &ret->root))
 		return false;
-	while (cut_line(&text, &more)) {
+	while (str_cut_line(&text, &more)) {
 		if (more.len == 0)
 			return false;
 	}
@@ -84,20 +77,20 @@ bool receipt_parse(struct str text, struct receipt *ret)
 	struct str line;
 
 	*ret = (struct receipt){ .index = 0 };
-	if (text.len > RECEIPT_MAX_BYTES || !cut_line(&text, &line) ||
-	    !str_eq(line, STR(RECEIPT_FIRST)) || !cut_line(&text, &line))
+	if (text.len > RECEIPT_MAX_BYTES || !str_cut_line(&text, &line) ||
+	    !str_eq(line, STR(RECEIPT_FIRST)) || !str_cut_line(&text, &line))
 		return false;
 	if (cut_word(&line, STR("extra "))) {
 		if (line.len == 0 || line.len > BASE64_SIZE(RECEIPT_EXTRA_MAX))
 			return false;
 		ret->extra = line;
-		if (!cut_line(&text, &line))
+		if (!str_cut_line(&text, &line))
 			return false;
 	}
 	if (!cut_word(&line, STR("index ")) ||
 	    !str_u64(line, 0, INT64_MAX, &ret->index))
 		return false;
-	while (cut_line(&text, &line)) {
+	while (str_cut_line(&text, &line)) {
 		if (line.len == 0) {
 			ret->note = text;
 			return text.len > 0;

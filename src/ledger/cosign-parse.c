@@ -19,24 +19,17 @@ void cosign_request_add(struct buf *b, const struct cosign_request *r)
 	(void)buf_add(b, r->note);
 }
 
-/* A line with its LF. */
-static bool cut_line(struct str *text, struct str *ret)
-{
-	return text->len > 0 && memchr(text->ptr, '\n', text->len) &&
-	       str_cut(text, '\n', ret);
-}
-
 bool cosign_request_parse(struct str body, struct cosign_request *ret)
 {
 	struct str line;
 	size_t len = 0;
 
 	*ret = (struct cosign_request){ .old = 0 };
-	if (body.len > COSIGN_BODY_MAX || !cut_line(&body, &line) ||
+	if (body.len > COSIGN_BODY_MAX || !str_cut_line(&body, &line) ||
 	    !str_starts(line, first) ||
 	    !str_u64(str_skip(line, first.len), 0, INT64_MAX, &ret->old))
 		return false;
-	while (cut_line(&body, &line)) {
+	while (str_cut_line(&body, &line)) {
 		if (line.len == 0) {
 			ret->note = body;
 			return body.len > 0;
@@ -59,6 +52,6 @@ bool cosign_size_parse(struct str body, uint64_t *ret)
 {
 	struct str line;
 
-	return cut_line(&body, &line) && body.len == 0 &&
+	return str_cut_line(&body, &line) && body.len == 0 &&
 	       str_u64(line, 0, INT64_MAX, ret);
 }

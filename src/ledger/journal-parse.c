@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ledger/journal.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
+
+#include "base/fd.h"
 
 #define MAGIC  "bawnJ1"
 #define PREFIX "journal-"
@@ -100,27 +100,17 @@ bool journal_name_parse(struct str name, uint32_t *ret)
 	return true;
 }
 
+static int look_at(void *owner, const char *name)
+{
+	uint32_t *newest = owner, n;
+
+	if (journal_name_parse(str_of(name), &n) && n > *newest)
+		*newest = n;
+	return 0;
+}
+
 int journal_newest(int dirfd, uint32_t *ret)
 {
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const struct dirent *e;
-	uint32_t n = 0;
-	DIR *d;
-	int r;
-
-	if (fd == -1)
-		return neg_errno();
-	d = fdopendir(fd);
-	if (!d) {
-		(void)close(fd);
-		return -ENOMEM;
-	}
 	*ret = 0;
-	for (errno = 0; (e = readdir(d)) != NULL; errno = 0) {
-		if (journal_name_parse(str_of(e->d_name), &n) && n > *ret)
-			*ret = n;
-	}
-	r = errno == 0 ? 0 : neg_errno();
-	(void)closedir(d);
-	return r;
+	return dir_each(dirfd, look_at, ret);
 }

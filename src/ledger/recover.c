@@ -26,7 +26,6 @@
  */
 #include "ledger/recover.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -121,35 +120,32 @@ static uint64_t torn_seq(struct str name)
 	return seq;
 }
 
+struct last {
+	uint32_t file;
+	uint64_t torn;
+};
+
+static int look_at(void *owner, const char *name)
+{
+	struct last *l = owner;
+	uint64_t torn = torn_seq(str_of(name));
+	uint32_t n = 0;
+
+	if (ledger_file_parse(str_of(name), &n) && n > l->file)
+		l->file = n;
+	if (torn > l->torn)
+		l->torn = torn;
+	return 0;
+}
+
 /* The highest numbers of a file and of a torn one; 0: there is none. */
 static int find_last(int dirfd, uint32_t *ret_file, uint64_t *ret_torn)
 {
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const struct dirent *e;
-	uint32_t n = 0;
-	DIR *d;
+	struct last l = { .file = 0 };
+	int r = dir_each(dirfd, look_at, &l);
 
-	if (fd == -1)
-		return neg_errno();
-	d = fdopendir(fd);
-	if (!d) {
-		(void)close(fd);
-		return -ENOMEM;
-	}
-	*ret_file = 0;
-	*ret_torn = 0;
-	for (errno = 0; (e = readdir(d)) != NULL; errno = 0) {
-		uint64_t torn = torn_seq(str_of(e->d_name));
-
-		if (ledger_file_parse(str_of(e->d_name), &n) && n > *ret_file)
-			*ret_file = n;
-		if (torn > *ret_torn)
-			*ret_torn = torn;
-	}
-
-	int r = errno == 0 ? 0 : neg_errno();
-
-	(void)closedir(d);
+	*ret_file = l.file;
+	*ret_torn = l.torn;
 	return r;
 }
 
@@ -214,13 +210,6 @@ static bool follows(struct walk *w, struct str line, struct ledger_head *at)
 	return true;
 }
 
-/* Whole lines only: what follows the last LF is no line. */
-static bool cut_line(struct str *text, struct str *ret)
-{
-	return text->len > 0 && memchr(text->ptr, '\n', text->len) &&
-	       str_cut(text, '\n', ret);
-}
-
 /* The anchor is where head says.  1: it is not. */
 static int check_anchor(struct walk *w, uint32_t last)
 {
@@ -277,7 +266,7 @@ static int walk_file(struct walk *w, struct ledger_head *at)
 	if (r != 0)
 		return r == -ENOENT ? 1 : r;
 	text = buf_str(&b);
-	while (cut_line(&text, &line)) {
+	while (str_cut_line(&text, &line)) {
 		if (!follows(w, line, at))
 			return 1;
 	}
@@ -327,7 +316,7 @@ static int walk_pairs(struct walk *w, uint32_t number, struct ledger_head *ret)
 	if (r != 0)
 		return r == -ENOENT ? 1 : r;
 	text = buf_str(&b);
-	while (cut_line(&text, &line)) {
+	while (str_cut_line(&text, &line)) {
 		bool good = follows(w, line, &at);
 
 		end += line.len + 1;

@@ -6,7 +6,6 @@
  * there is a journal the lines are the ledger, and the files written from them
  * are the same each time.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -28,36 +27,15 @@ static bool is_ours(const char *name)
 	       strcmp(name, LEDGER_HEAD_NAME) == 0;
 }
 
-/* Calls @fn for each name in the directory until it is not 0. */
-static int each_name(int dirfd, int (*fn)(int dirfd, const char *name))
+static int found(void *owner, const char *name)
 {
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const struct dirent *e;
-	DIR *d;
-	int r = 0;
-
-	if (fd == -1)
-		return neg_errno();
-	d = fdopendir(fd);
-	if (!d) {
-		(void)close(fd);
-		return -ENOMEM;
-	}
-	while (r == 0 && (e = readdir(d)) != NULL)
-		r = fn(dirfd, e->d_name);
-	(void)closedir(d);
-	return r;
-}
-
-static int found(int dirfd, const char *name)
-{
-	(void)dirfd;
+	(void)owner;
 	return is_ours(name) ? 1 : 0;
 }
 
 int first_is_there(int dirfd, bool *ret)
 {
-	int r = each_name(dirfd, found);
+	int r = dir_each(dirfd, found, NULL);
 
 	*ret = r == 1;
 	return r < 0 ? r : 0;
@@ -115,8 +93,9 @@ int first_take_in(struct store *s, struct first_form *ret)
 	return r == 0 ? tree_settle(&s->tree) : r;
 }
 
-static int move_one(int dirfd, const char *name)
+static int move_one(void *owner, const char *name)
 {
+	const int dirfd = *(const int *)owner;
 	AUTO(fd) int to = -1;
 
 	if (!is_ours(name))
@@ -134,7 +113,7 @@ int first_move_away(int dirfd)
 
 	if (mkdirat(dirfd, FIRST_DIR, 0700) == -1 && errno != EEXIST)
 		return neg_errno();
-	r = each_name(dirfd, move_one);
+	r = dir_each(dirfd, move_one, &dirfd);
 	if (r == 0 && fsync(dirfd) == -1)
 		r = neg_errno();
 	return r;

@@ -17,7 +17,6 @@
  * repeats the mending.  Torn bytes are kept under the number of the journal
  * they were in, which no other journal ever has.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -408,32 +407,23 @@ static int take_in(struct store *s, struct opening *o)
 	return 0;
 }
 
+static int look_at(void *owner, const char *file)
+{
+	struct str name = str_of(file);
+	uint32_t *last = owner, n;
+
+	if (str_starts(name, STR(KEPT_PREFIX)))
+		name = str_skip(name, sizeof(KEPT_PREFIX) - 1);
+	if (journal_name_parse(name, &n) && n > *last)
+		*last = n;
+	return 0;
+}
+
 /* Numbers of journals are never used again: torn files have them. */
 static int last_number(struct store *s, uint32_t *ret)
 {
-	int fd = openat(s->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const struct dirent *e;
-	uint32_t n;
-	DIR *d;
-
-	if (fd == -1)
-		return neg_errno();
-	d = fdopendir(fd);
-	if (!d) {
-		(void)close(fd);
-		return -ENOMEM;
-	}
 	*ret = 0;
-	while ((e = readdir(d)) != NULL) {
-		struct str name = str_of(e->d_name);
-
-		if (str_starts(name, STR(KEPT_PREFIX)))
-			name = str_skip(name, sizeof(KEPT_PREFIX) - 1);
-		if (journal_name_parse(name, &n) && n > *ret)
-			*ret = n;
-	}
-	(void)closedir(d);
-	return 0;
+	return dir_each(s->dirfd, look_at, ret);
 }
 
 static int load(struct store *s, struct opening *o, uint32_t newest)
