@@ -308,13 +308,17 @@ class Ssh:
         """An ssh-agent at socket @path that holds the user's key."""
         self.agent_p = subprocess.Popen(['ssh-agent', '-D', '-a', path],
                                         stdout=subprocess.DEVNULL)
+        # The socket is bound a moment before it is listened on: ssh-add
+        # exits with 2 as long as nobody answers.
         for _ in range(200):
-            if os.path.exists(path):
+            r = subprocess.run(['ssh-add', '-q', self.where + '/user'],
+                               env=dict(os.environ, SSH_AUTH_SOCK=path),
+                               capture_output=True, text=True)
+            if r.returncode != 2:
                 break
             time.sleep(0.02)
-        subprocess.run(['ssh-add', '-q', self.where + '/user'], check=True,
-                       env=dict(os.environ, SSH_AUTH_SOCK=path),
-                       capture_output=True)
+        if r.returncode:
+            raise RuntimeError('the ssh agent took no key: ' + r.stderr)
 
     def close(self):
         self.p.kill()
