@@ -11,7 +11,6 @@
  *      verify, since the damage is a record;
  *   5. a reader sees numbers that grow, and as many records as verify.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -20,6 +19,7 @@
 #include "ledger/journal.h"
 #include "ledger/reader.h"
 #include "ledger/store.h"
+#include "ledger/test-dir.h"
 #include "ledger/verify.h"
 
 #define FILE_BYTES 3000u /* a dozen records a journal */
@@ -28,7 +28,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static char dir[64];
+static struct test_dir dir;
 
 struct world {
 	struct str in;
@@ -42,48 +42,9 @@ static void law(bool holds)
 		abort();
 }
 
-static void remove_at(int fd)
-{
-	DIR *d = fdopendir(fd);
-	const struct dirent *e;
-
-	law(d != NULL);
-	while ((e = readdir(d)) != NULL) {
-		int sub;
-
-		if (strcmp(e->d_name, ".") == 0 ||
-		    strcmp(e->d_name, "..") == 0 ||
-		    unlinkat(fd, e->d_name, 0) == 0)
-			continue;
-		sub = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		law(sub != -1);
-		remove_at(sub);
-		law(unlinkat(fd, e->d_name, AT_REMOVEDIR) == 0);
-	}
-	(void)closedir(d);
-}
-
-static int open_dir(void)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	law(fd != -1);
-	return fd;
-}
-
 static void remove_dir(void)
 {
-	remove_at(open_dir());
-	(void)rmdir(dir);
-}
-
-static void make_dir(void)
-{
-	const char *shm = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-
-	(void)snprintf(dir, sizeof(dir), "%s/bawn-fuzz-XXXXXX", shm);
-	law(mkdtemp(dir) != NULL);
-	(void)atexit(remove_dir);
+	test_dir_done(&dir);
 }
 
 static uint8_t take(struct world *w)
@@ -100,7 +61,7 @@ static struct store *open_store(struct store_repair *ret)
 	struct store *s = NULL;
 
 	*ret = (struct store_repair){ 0 };
-	law(store_open(&s, dir, &o, ret) == 0);
+	law(store_open(&s, dir.path, &o, ret) == 0);
 	return s;
 }
 
@@ -149,7 +110,7 @@ static void write_bulk(struct world *w)
 
 static void name_journal(char *dst, size_t size)
 {
-	int fd = open_dir();
+	int fd = test_dir_open(&dir);
 	uint32_t n = 0;
 
 	law(journal_newest(fd, &n) == 0);
@@ -172,7 +133,7 @@ static void pick(struct world *w, char *dst, size_t size)
 		(void)snprintf(name, sizeof(name), "%s", names[which]);
 	else
 		name_journal(name, sizeof(name));
-	(void)snprintf(dst, size, "%s/%s", dir, name);
+	(void)snprintf(dst, size, "%s/%s", dir.path, name);
 }
 
 static int open_file(struct world *w, off_t *ret_size)
@@ -227,7 +188,7 @@ static void extend(struct world *w)
 	int fd;
 
 	name_journal(name, sizeof(name));
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	(void)snprintf(path, sizeof(path), "%s/%s", dir.path, name);
 	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
 	if (fd == -1)
 		return;
@@ -253,7 +214,7 @@ static uint64_t read_all(void)
 	struct reader_line l;
 	uint64_t n = 0, last = 0;
 
-	law(reader_open(&r, dir) == 0);
+	law(reader_open(&r, dir.path) == 0);
 	for (;;) {
 		int x = reader_next(r, &l);
 
@@ -283,7 +244,7 @@ static void judge(struct world *w)
 	s = open_store(&second);
 	law(second.torn_bytes == 0 && second.lost == 0 && !second.damage);
 	store_free(s);
-	r = verify_dir(dir, NULL, NULL, &report);
+	r = verify_dir(dir.path, NULL, NULL, &report);
 	law(r == 0 || r == VERIFY_E_BROKEN);
 	if (!w->disturbed) {
 		law(!first.damage && first.lost == 0 && r == 0);
@@ -301,9 +262,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 	struct world w = { .in = { (const char *)data, size } };
 
-	if (dir[0] == '\0')
-		make_dir();
-	remove_at(open_dir());
+	if (dir.path[0] == '\0') {
+		test_dir_init(&dir);
+		(void)atexit(remove_dir);
+	}
+	test_dir_empty(&dir);
 	for (unsigned i = 0; i < STEPS_MAX && w.in.len > 0; i++)
 		steps[take(&w) % N_ELEMS(steps)](&w);
 	judge(&w);
