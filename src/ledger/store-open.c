@@ -171,7 +171,8 @@ static int open_journal(struct store *s, struct opening *o, uint32_t number)
 
 	if (r != 0)
 		return r;
-	w.all = w.rest = buf_str(&b);
+	w.all = buf_str(&b);
+	w.rest = w.all;
 	r = walk_journal(s, &w);
 	if (r < 0)
 		return r;
