@@ -76,6 +76,7 @@ static enum MHD_Result finish(struct cosigner *c, struct MHD_Connection *to,
 	return ok;
 }
 
+/* The parameters are the library's: NOLINTNEXTLINE(readability-function-size) */
 static enum MHD_Result on_request(void *owner, struct MHD_Connection *to,
 				  const char *url, const char *method,
 				  const char *version, const char *data,
