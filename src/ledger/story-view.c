@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/path.h"
 
 void story_format_ns(uint64_t ns, struct buf *b)
 {
@@ -42,11 +43,11 @@ void story_format_bytes(uint64_t n, struct buf *b)
 
 uint64_t story_checkpoint_size(const struct story_view *view)
 {
-	struct str rest = view->checkpoint, line;
+	struct str rest = view->checkpoint, origin, line;
 	uint64_t size = 0;
 
 	/* Origin, size, root: what is signed begins with these lines. */
-	if (!str_cut(&rest, '\n', &line) || !str_cut(&rest, '\n', &line) ||
+	if (!str_cut_line(&rest, &origin) || !str_cut_line(&rest, &line) ||
 	    !str_u64(line, 1, INT64_MAX, &size))
 		return 0;
 	return size;
@@ -56,8 +57,7 @@ struct str story_path(const struct story *s, struct str path)
 {
 	struct str cwd = json_find_str(s->open.fields, "cwd");
 
-	if (cwd.len > 1 && str_starts(path, cwd) && path.len > cwd.len + 1 &&
-	    path.ptr[cwd.len] == '/')
+	if (cwd.len > 1 && path_is_below(path, cwd) && path.len > cwd.len + 1)
 		return str_skip(path, cwd.len + 1);
 	return path;
 }
@@ -183,10 +183,8 @@ int story_dirs(const struct story *s, bool changed, struct story_dir **ret,
 		unsigned facts = v[i]->facts;
 
 		if (n_dirs == 0 || !str_eq(dirs[n_dirs - 1].path, path)) {
-			dirs[n_dirs].is_here = cwd.len > 0 &&
-					       str_starts(path, cwd) &&
-					       (path.len == cwd.len ||
-						path.ptr[cwd.len] == '/');
+			dirs[n_dirs].is_here =
+				cwd.len > 0 && path_is_below(path, cwd);
 			dirs[n_dirs++].path = path;
 		}
 		dirs[n_dirs - 1].n++;

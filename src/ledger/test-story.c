@@ -412,6 +412,7 @@ static void test_checkpoint(void)
 		{ STR("bawn.example/x\n42\nAAAA=\n\n\xe2\x80\x94 b s\n"), 42 },
 		{ STR(""), 0 },
 		{ STR("one line"), 0 },
+		{ STR("cut off\n4"), 0 },
 		{ STR("a\n-1\nx\n"), 0 },
 		{ STR("a\n01\nx\n"), 0 },
 	};
