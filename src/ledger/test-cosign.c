@@ -105,9 +105,9 @@ static void test_parses(void)
 		"Old 5\n\nn",
 		"old 9223372036854775808\n\nn",
 		"old 5\r\n\r\nn",
-		"old 5\n" HASH,
+		("old 5\n" HASH),
 		"old 5\nAAAA\n\nn",
-		"old 5\n" HASH " \n\nn",
+		("old 5\n" HASH " \n\nn"),
 		"old 5\nPlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkax=\n\nn",
 	};
 	struct cosign_request r;

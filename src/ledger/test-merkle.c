@@ -200,7 +200,7 @@ static void test_known_proof(void)
 	struct digest one, eight;
 	size_t len = 0;
 
-	for (size_t i = 0; i < p.n; i++)
+	for (size_t i = 0; i < N_ELEMS(text); i++)
 		CHECK(base64_read(str_of(text[i]), p.h[i].b, DIGEST_BYTES,
 				  &len));
 	CHECK(digest_from_hex(str_of(roots[1]), &one));

@@ -498,6 +498,7 @@ static void test_without_journal(void)
 	test_file_write(&d, "tile/entries/001", STR("no bundle"));
 	seen = restart(&d, &rep);
 	CHECK(rep.damage != NULL);
+	CHECK_EQ(seen.records, 258);
 	CHECK(there_is(&d, "torn-bundle-1"));
 	test_dir_done(&d);
 }

@@ -32,6 +32,7 @@ static unsigned n_mutations = 300, n_tears = 60, n_kills = 8;
 
 static uint32_t pick(uint32_t n)
 {
+	ASSERT(n > 0);
 	seed = seed * UINT64_C(6364136223846793005) +
 	       UINT64_C(1442695040888963407);
 	return (uint32_t)(seed >> 33) % n;
@@ -223,7 +224,7 @@ static void mutate_records(struct file *f)
 			n += cut_entries(in, v + n, RECORDS - n);
 		}
 	}
-	CHECK(n > 2);
+	ASSERT(n > 2);
 	a = pick((uint32_t)n);
 	b = (a + 1 + pick((uint32_t)n - 1)) % n;
 	if (pick(2) == 0) {
