@@ -129,7 +129,8 @@ static void run_init(struct run *r)
 	buf_init(&r->out, IPC_BODY_MAX);
 	buf_init(&r->words, WORDS_MAX);
 	buf_init(&r->output, 64 * 1024);
-	r->keeper_fd = r->relay_fd = r->signal_fd = r->witness_fd = -1;
+	r->keeper_fd = r->relay_fd = r->signal_fd = -1;
+	r->witness_fd = r->witness_scribe = -1;
 	r->hash_fd = r->hash_scribe = -1;
 	r->master = -1;
 	r->phase = RUN_OPENING;

@@ -173,6 +173,7 @@ static int spawn_early(struct run *r)
 	int e = spawn_jail(r, PLAN_NAMESPACES, (struct jail_ids){ 0, 0 },
 			   run_take_ground(r, &g) ? &g : NULL, &why);
 
+	r->witness_fd = TAKE_FD(g.witness);
 	if (e > 0)
 		(void)snprintf(r->no_jail, sizeof(r->no_jail),
 			       "%s; 'bawn doctor' tells more", why.text);

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The supervisor's side of the witness (jail/witness.h): it is forked as soon as
- * the plan is there, gets the listener when init has one, and is waited for
- * before the session is closed, so that what it saw comes before that.  When it
- * dies, the session ends.
+ * The supervisor's side of the witness (jail/witness.h): it comes with the ground,
+ * or is forked as soon as the plan is there; is told of the session when init has
+ * the listener; and is waited for before the session is closed, so that what it saw
+ * comes before that.  When it dies, the session ends; one that died before it knew
+ * of a session is replaced.
  *
  * And what a warden refuses in its place.  Folded by call and program: the first
  * is recorded at once, repeats are counted and recorded at the end.  Beyond
  * SEEN_MAX kinds only the call counts.
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "base/json.h"
@@ -20,6 +23,7 @@
 #include "ipc/protocol.h"
 #include "jail/opener.h"
 #include "jail/seccomp.h"
+#include "jail/witness-begin-parse.h"
 #include "jail/witness.h"
 #include "ledger/record.h"
 
@@ -137,6 +141,25 @@ void run_witness_flush(struct run *r)
 
 /* ---- the witness ---- */
 
+/* Made ahead, and knows of no session yet. */
+static bool is_spare(const struct run *r)
+{
+	return r->witness == 0 && !r->witness_listens;
+}
+
+/* The session has one, or will: not every backend has. */
+static bool is_due(const struct run *r)
+{
+	return r->witness_scribe != -1 || r->witness_listens;
+}
+
+static void dismiss(struct run *r)
+{
+	loop_io_remove(r->loop, &r->witness_io);
+	auto_fd(&r->witness_fd);
+	r->witness_fd = -1;
+}
+
 static void over(struct run *r)
 {
 	loop_io_remove(r->loop, &r->witness_io);
@@ -169,52 +192,38 @@ static int on_witness(struct loop_io *io, uint32_t events)
 	e = ipc_recv(r->witness_fd, &m, IPC_INLINE_MAX);
 	if (e == -EAGAIN)
 		return 0;
+	if (e == -EPIPE && is_spare(r)) {
+		dismiss(r);
+		return 0;
+	}
 	if ((e != 0 || m.type != MSG_WITNESS) && WALL(WITNESS_DEATH))
 		died(r);
 	over(r);
 	return 0;
 }
 
-int run_witness_start(struct run *r, int take_scribe)
+/* There is one, and it is heard. */
+static int employ(struct run *r)
 {
-	AUTO(fd) int scribe = take_scribe;
-	AUTO(fd) int hasher = -1;
-	int pair[2], e;
 	pid_t pid;
 
-	if (scribe == -1)
-		return -EPROTO;
-	e = run_hasher_prepare(r, scribe, &hasher);
-	if (e == 0)
-		e = ipc_pair(pair);
-	if (e != 0)
-		return e;
-	pid = fork();
-	if (pid == 0) {
-		struct witness_config c = {
-			.control = pair[1],
-			.scribe = scribe,
-			.hasher = hasher,
-			.hash_cache = client_programs(&r->arena),
-			.audit = r->plan.audit,
-			.argv = (const char *const *)r->argv,
-			.n_argv = (size_t)r->argc,
-			.cwd = r->plan.cwd
-		};
-
-		witness_main(&c);
+	if (r->witness_fd == -1) {
+		pid = witness_spawn(&r->witness_fd);
+		if (pid < 0)
+			return pid;
+		r->witness = pid;
 	}
-	e = pid == -1 ? neg_errno() : 0;
-	(void)close(pair[1]);
-	r->witness_fd = pair[0];
-	if (e != 0)
-		return e;
-	r->witness = pid;
 	r->witness_io = (struct loop_io){ .fd = r->witness_fd,
 					  .events = EPOLLIN,
 					  .run = on_witness,
 					  .owner = r };
 	return loop_io_add(r->loop, &r->witness_io);
+}
+
+int run_witness_start(struct run *r, int take_scribe)
+{
+	r->witness_scribe = take_scribe;
+	return take_scribe == -1 ? -EPROTO : employ(r);
 }
 
 _Static_assert(N_ELEMS(((struct run *)0)->openers) == OPENERS, "a place each");
@@ -240,8 +249,16 @@ static int start_opener(struct run *r, struct opener_config *c, size_t i,
 	return e;
 }
 
-/* The listener, and where there are openers the sockets to them. */
-static int send_listener(struct run *r, int listener, int ruleset)
+/* What it is told; @n descriptors of @fds are there. */
+struct telling {
+	struct witness_begin begin;
+	char words[WITNESS_WORDS_MAX];
+	int fds[4 + OPENERS];
+	size_t n;
+};
+
+static int start_openers(struct run *r, struct telling *t, int listener,
+			 int ruleset)
 {
 	struct opener_config c = { .user_ns = jail_user_ns(r->jail),
 				   .mnt_ns = jail_mnt_ns(r->jail),
@@ -249,47 +266,103 @@ static int send_listener(struct run *r, int listener, int ruleset)
 				   .listener = listener,
 				   .uid = r->plan.inside_uid,
 				   .gid = r->plan.inside_gid };
-	int fds[1 + OPENERS], e = 0;
-	size_t n = 0;
+	int e = 0;
 
-	fds[n++] = listener;
-	for (size_t i = 0; i < OPENERS && ruleset != -1 && e == 0; i++) {
-		e = start_opener(r, &c, i, &fds[n]);
-		n += e == 0;
+	for (size_t i = 0; i < OPENERS && e == 0; i++) {
+		e = start_opener(r, &c, i, &t->fds[t->n]);
+		t->n += e == 0;
 	}
-	if (e == 0)
-		e = ipc_send(r->witness_fd, MSG_WITNESS, 0, STR("{}"), fds, n);
-	while (n > 1)
-		(void)close(fds[--n]);
 	return e;
+}
+
+/* Without it no hash is known. */
+static void open_cache(struct run *r, struct telling *t)
+{
+	const char *path = client_programs(&r->arena);
+	int fd = path ? open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
+
+	t->begin.cache = fd != -1;
+	if (fd != -1)
+		t->fds[t->n++] = fd;
+}
+
+static int fill(struct run *r, struct telling *t, int listener, int ruleset)
+{
+	const char *const *argv = (const char *const *)r->argv;
+	int e;
+
+	t->begin.audit = r->plan.audit;
+	t->begin.command.cwd = r->plan.cwd;
+	t->begin.command.argv = t->words;
+	if (strchr(argv[0], '/'))
+		t->begin.command.path = argv[0];
+	(void)look_words(argv, (size_t)r->argc, t->words, sizeof(t->words));
+	t->fds[t->n++] = listener;
+	t->fds[t->n++] = TAKE_FD(r->witness_scribe);
+	e = run_hasher_prepare(r, t->fds[1], &t->fds[2]);
+	if (e != 0)
+		return e;
+	t->n++;
+	open_cache(r, t);
+	return ruleset == -1 ? 0 : start_openers(r, t, listener, ruleset);
+}
+
+static int tell(struct run *r, const struct telling *t)
+{
+	buf_clear(&r->out);
+	witness_begin_format(&r->out, &t->begin);
+	return r->out.failed ? -ENOMEM
+			     : ipc_send(r->witness_fd, MSG_WITNESS, 0,
+					buf_str(&r->out), t->fds, t->n);
+}
+
+/* A spare may have died without our having heard of it. */
+static int tell_one(struct run *r, const struct telling *t)
+{
+	int e = r->witness_fd == -1 ? employ(r) : 0;
+
+	if (e == 0)
+		e = tell(r, t);
+	if (e != -EPIPE || !is_spare(r))
+		return e;
+	dismiss(r);
+	e = employ(r);
+	return e == 0 ? tell(r, t) : e;
 }
 
 int run_witness_listen(struct run *r, int take_fd, int take_ruleset)
 {
 	bool exact = r->plan.audit == PLAN_AUDIT_EXACT;
 	AUTO(fd) int ruleset = take_ruleset;
-	AUTO(fd) int fd = take_fd;
+	struct telling t = { .n = 0 };
 	int e;
 
-	if (fd == -1 || r->witness == 0 || exact != (ruleset != -1))
+	if (take_fd == -1 || r->witness_scribe == -1 ||
+	    exact != (ruleset != -1)) {
+		auto_fd(&take_fd);
 		return -EPROTO;
-	e = send_listener(r, fd, ruleset);
+	}
+	e = fill(r, &t, take_fd, ruleset);
+	if (e == 0)
+		e = tell_one(r, &t);
+	while (t.n > 0)
+		auto_fd(&t.fds[--t.n]);
 	r->witness_listens = e == 0;
 	return e == -EPIPE ? 0 : e; /* on_witness() hears of it */
 }
 
 void run_witness_stop(struct run *r)
 {
-	if (r->witness == 0 || r->witness_over)
+	if (!is_due(r) || r->witness_over)
 		return;
-	(void)kill(r->witness, r->witness_listens ? SIGTERM : SIGKILL);
+	(void)shutdown(r->witness_fd, SHUT_WR);
 	if (!r->witness_listens)
 		over(r); /* it has seen nothing */
 }
 
 bool run_witness_await(struct run *r)
 {
-	if (r->witness == 0)
+	if (!is_due(r))
 		return false;
 	if (!r->witness_over && r->init_gone)
 		run_witness_stop(r);
@@ -297,24 +370,24 @@ bool run_witness_await(struct run *r)
 	return r->close_waits;
 }
 
+static void end(pid_t *child)
+{
+	if (*child == 0)
+		return;
+	(void)kill(*child, SIGKILL);
+	while (waitpid(*child, NULL, 0) == -1 && errno == EINTR)
+		;
+	*child = 0;
+}
+
 void run_witness_done(struct run *r)
 {
 	free(TAKE(r->seen));
 	run_hasher_done(r);
-	if (r->witness == 0)
-		return;
-	/* It has said all and has ended, mostly; or says it to nobody. */
-	if (!r->witness_over)
-		(void)kill(r->witness, SIGKILL);
-	while (waitpid(r->witness, NULL, 0) == -1 && errno == EINTR)
-		;
-	r->witness = 0;
-	for (size_t i = 0; i < N_ELEMS(r->openers); i++) {
-		if (r->openers[i] == 0)
-			continue;
-		(void)kill(r->openers[i], SIGKILL);
-		while (waitpid(r->openers[i], NULL, 0) == -1 && errno == EINTR)
-			;
-		r->openers[i] = 0;
-	}
+	auto_fd(&r->witness_scribe);
+	r->witness_scribe = -1;
+	/* It has said all, mostly; or says it to nobody. */
+	end(&r->witness);
+	for (size_t i = 0; i < N_ELEMS(r->openers); i++)
+		end(&r->openers[i]);
 }

@@ -4,7 +4,7 @@
 
 #include "cmd/run.h"
 
-/* Forks it.  @take_scribe: its channel. */
+/* Forks it, unless one was made ahead.  @take_scribe: its channel. */
 must_check int run_witness_start(struct run *r, int take_scribe);
 /*
  * The listener of the jail's filter; with exact @take_ruleset, Landlock's, else

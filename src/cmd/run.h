@@ -80,8 +80,10 @@ struct run {
 	struct buf out;     /* what is being written */
 
 	/* Descriptors: -1 none; owned. */
-	int keeper_fd, relay_fd, signal_fd, witness_fd;
-	pid_t witness;            /* 0: none */
+	int keeper_fd, relay_fd, signal_fd;
+	int witness_fd;           /* made ahead or by us; -1 */
+	int witness_scribe;       /* its channel, until it is told of it; -1 */
+	pid_t witness;            /* 0: none, or no child of ours */
 	bool witness_listens;     /* it was given the listener */
 	bool witness_over;        /* it has said all */
 	bool close_waits;         /* for that */

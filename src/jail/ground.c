@@ -21,6 +21,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "base/json.h"
@@ -28,6 +29,9 @@
 #include "jail/mounts.h"
 #include "jail/nl.h"
 #include "jail/sys.h"
+#include "jail/witness.h"
+
+#define NICE 5
 
 struct made {
 	bool done;
@@ -45,6 +49,7 @@ void ground_done(struct ground *g)
 	auto_fd(&g->sockets.tcp53);
 	auto_fd(&g->sockets.nflog);
 	auto_fd(&g->root);
+	auto_fd(&g->witness);
 	*g = (struct ground)GROUND_NULL;
 }
 
@@ -104,6 +109,8 @@ static noreturn_fn void be_maker(struct made *m, const struct idmap *map,
 				 int mapped)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* What is made for later must not hold up what runs now. */
+	(void)setpriority(PRIO_PROCESS, 0, NICE);
 	m->result = take_ids(map, mapped);
 	if (m->result != 0)
 		diag_set(&m->why, 0, 0, "mapping ids: %s",
@@ -173,6 +180,15 @@ static int make_in(struct made *m, struct diag *err)
 	return r;
 }
 
+static int make_witness(struct ground *g, struct diag *err)
+{
+	pid_t pid = witness_spawn(&g->witness);
+
+	if (pid < 0)
+		diag_set(err, 0, 0, "a witness: %s", strerror(-pid));
+	return pid < 0 ? pid : 0;
+}
+
 int ground_make(struct ground *ret, struct diag *reterr)
 {
 	struct made *m = mmap(NULL, sizeof(*m), PROT_READ | PROT_WRITE,
@@ -183,6 +199,8 @@ int ground_make(struct ground *ret, struct diag *reterr)
 		return fail(reterr, "memory");
 	m->ground = (struct ground)GROUND_NULL;
 	r = make_in(m, reterr);
+	if (r == 0)
+		r = make_witness(&m->ground, reterr);
 	if (r == 0)
 		*ret = m->ground;
 	else
@@ -227,7 +245,8 @@ void ground_to_fds(const struct ground *g, int fds[GROUND_FDS])
 {
 	const int all[GROUND_FDS] = { g->user_ns,        g->net_ns,
 				      g->sockets.tproxy, g->sockets.udp53,
-				      g->sockets.tcp53,  g->root };
+				      g->sockets.tcp53,  g->root,
+				      g->witness };
 
 	memcpy(fds, all, sizeof(all));
 }
@@ -240,5 +259,6 @@ struct ground ground_take_fds(const int take_fds[GROUND_FDS])
 					     .udp53 = take_fds[3],
 					     .tcp53 = take_fds[4],
 					     .nflog = -1 },
-				.root = take_fds[5] };
+				.root = take_fds[5],
+				.witness = take_fds[6] };
 }

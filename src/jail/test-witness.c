@@ -6,11 +6,12 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/test.h"
 #include "ipc/ipc.h"
 #include "ipc/protocol.h"
-#include "jail/witness-note.h"
+#include "jail/witness-begin-parse.h"
 #include "jail/witness.h"
 #include "ledger/record-parse.h"
 
@@ -306,6 +307,73 @@ static int confined(int what)
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+static void test_begin(void)
+{
+	static const struct {
+		const char *body;
+		int result;
+		size_t n_fds;
+	} rows[] = {
+		{ "{\"audit\":\"all\",\"cwd\":\"/\",\"argv\":\"\"}", 0, 3 },
+		{ "{\"audit\":\"exact\",\"cwd\":\"/a\",\"argv\":\"x y\","
+		  "\"path\":\"./x\",\"cache\":true}",
+		  0, 8 },
+		{ "[]", -EPROTO, 0 },
+		{ "{\"audit\":\"all\",\"cwd\":\"/\"}", -EPROTO, 0 },
+		{ "{\"cwd\":\"/\",\"argv\":\"\"}", -EPROTO, 0 },
+		{ "{\"audit\":\"most\",\"cwd\":\"/\",\"argv\":\"\"}", -EPROTO,
+		  0 },
+		{ "{\"audit\":2,\"cwd\":\"/\",\"argv\":\"\"}", -EPROTO, 0 },
+		{ "{\"audit\":\"all\",\"cwd\":\"a\",\"argv\":\"\"}", -EPROTO,
+		  0 },
+		{ "{\"audit\":\"all\",\"cwd\":\"\",\"argv\":\"\"}", -EPROTO,
+		  0 },
+		{ "{\"audit\":\"all\",\"cwd\":\"/\",\"argv\":\"\\u0000\"}",
+		  -EPROTO, 0 },
+		{ "{\"audit\":\"all\",\"cwd\":\"/\",\"argv\":\"\","
+		  "\"path\":\"\"}",
+		  -EPROTO, 0 },
+		{ "{\"audit\":\"all\",\"cwd\":\"/\",\"argv\":\"\","
+		  "\"cache\":1}",
+		  -EPROTO, 0 },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		AUTO(arena) struct arena a = ARENA_NULL;
+		struct witness_begin b;
+		int r;
+
+		arena_init(&a, 1 << 20);
+		r = witness_begin_parse(&a, str_of(rows[i].body), &b);
+		CHECK_EQ(r, rows[i].result);
+		if (r == 0)
+			CHECK_EQ(witness_begin_fds(&b), rows[i].n_fds);
+	}
+}
+
+/* One that nobody tells of a session ends with the last copy of its socket. */
+static void test_spare(void)
+{
+	int sock = -1, copy, status = 0;
+	pid_t pid = witness_spawn(&sock);
+
+	ASSERT(pid > 0);
+	copy = fd_dup(sock);
+	(void)close(sock);
+	CHECK_EQ(waitpid(pid, NULL, WNOHANG), 0);
+	(void)close(copy);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+
+	/* And with nonsense. */
+	pid = witness_spawn(&sock);
+	ASSERT(pid > 0);
+	CHECK_EQ(ipc_send(sock, MSG_WITNESS, 0, STR("{}"), NULL, 0), 0);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) != 0);
+	(void)close(sock);
+}
+
 static void test_confined(void)
 {
 	CHECK_EQ(confined(0), 0);
@@ -324,6 +392,8 @@ int main(void)
 		{ "arguments", test_argv },
 		{ "who it is", test_who },
 		{ "paths made absolute", test_absolute },
+		{ "what it is told", test_begin },
+		{ "one that is never needed", test_spare },
 		{ "its own filter", test_confined },
 	};
 

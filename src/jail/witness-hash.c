@@ -56,22 +56,27 @@ void hash_key(const struct stat *st, char dst[HASH_KEY])
 		       ns_of(&st->st_ctim));
 }
 
-int hashes_new(struct hashes **ret, int sock, int cache)
+int hashes_new(struct hashes **ret)
 {
 	AUTO(hashes) struct hashes *h = calloc(1, sizeof(*h));
 
 	if (!h)
 		return -ENOMEM;
-	h->sock = sock;
+	h->sock = -1;
 	h->waiting = calloc(WAITING_MAX, sizeof(*h->waiting));
 	if (!h->waiting)
 		return -ENOMEM;
 	buf_init(&h->cache, HASH_CACHE);
+	*ret = TAKE(h);
+	return 0;
+}
+
+void hashes_use(struct hashes *h, int take_sock, int cache)
+{
+	h->sock = take_sock;
 	/* Longer, or not readable: then it is as if it were not there. */
 	if (cache != -1 && fd_read_all(cache, &h->cache) != 0)
 		buf_clear(&h->cache);
-	*ret = TAKE(h);
-	return 0;
 }
 
 void hashes_free(struct hashes *h)

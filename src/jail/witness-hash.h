@@ -26,8 +26,10 @@
 void hash_key(const struct stat *st, char dst[HASH_KEY]);
 
 struct hashes;
-/* @sock: taken; -1: nobody computes.  @cache: read here; -1: none. */
-must_check int hashes_new(struct hashes **ret, int sock, int cache);
+/* It knows none, and nobody computes. */
+must_check int hashes_new(struct hashes **ret);
+/* @take_sock: who computes; -1: nobody.  @cache: read here; -1: none. */
+void hashes_use(struct hashes *h, int take_sock, int cache);
 void hashes_free(struct hashes *h);
 DEFINE_AUTO(hashes, struct hashes, hashes_free);
 

@@ -264,6 +264,11 @@ int notes_new(struct notes **ret, int scribe)
 	return 0;
 }
 
+void notes_to(struct notes *ns, int scribe)
+{
+	ns->scribe = scribe;
+}
+
 void notes_free(struct notes *ns)
 {
 	if (!ns)

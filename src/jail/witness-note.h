@@ -59,8 +59,9 @@ void note_add_uint(struct note *n, enum note_key key, uint64_t v);
 struct str note_path(const struct note *n);
 
 struct notes;
-/* @scribe: a writer of role witness; borrowed, blocks. */
+/* @scribe: a writer of role witness; borrowed, blocks; -1: told by notes_to(). */
 must_check int notes_new(struct notes **ret, int scribe);
+void notes_to(struct notes *ns, int scribe);
 void notes_free(struct notes *ns);
 DEFINE_AUTO(notes, struct notes, notes_free);
 

@@ -18,7 +18,11 @@
  *
  * A timer, only while something waits to be sent, interrupts the sleep.  The
  * signal may come right before it begins, so the timer goes on until nothing
- * waits; SIGTERM starts it likewise.
+ * waits.  The end of its supervisor's words is a signal too (O_ASYNC), and
+ * starts the timer likewise.
+ *
+ * It is made ahead, for a session that nobody knows yet: it is confined before it
+ * hears of any, so that is not on a session's way.
  *
  * With exact an open is carried out by an opener (witness-open.h), which answers
  * the caller itself; what it leaves goes on like any other call.
@@ -32,6 +36,7 @@
 #include <limits.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -46,25 +51,25 @@
 #include "jail/missing.h"
 #include "jail/seccomp.h"
 #include "jail/sys.h"
-#include "jail/witness-call.h"
+#include "jail/witness-begin-parse.h"
 #include "jail/witness-note.h"
 #include "jail/witness-open.h"
 
-#define FAILED      125
-#define COMMAND_MAX ((size_t)4096)
-#define ARGS_MAX    140u /* six words in hexadecimal */
+#define FAILED    125
+#define CONTROL   3    /* its descriptor */
+#define ARGS_MAX  140u /* six words in hexadecimal */
+#define ARENA_MAX ((size_t)1024 * 1024)
 
 struct witness {
-	struct witness_config conf;
-	int listener;
+	int control, listener;
+	struct arena arena; /* what it was told of the session */
+	struct witness_begin begin;
 	struct look *look;
 	struct notes *notes;
 	struct hashes *hashes;
 	struct openers *openers; /* of exact; NULL: none */
 	bool started;            /* the command has asked to be executed */
 	pid_t first;             /* who did */
-	struct call_command command;
-	char words[COMMAND_MAX];
 	bool ticking;
 	/* the call at hand */
 	uint64_t id;
@@ -72,7 +77,7 @@ struct witness {
 	size_t n_notes;
 };
 
-static volatile sig_atomic_t ticked, ending;
+static volatile sig_atomic_t ticked, told;
 
 /* Kernels may know longer forms than our header. */
 union notif {
@@ -91,8 +96,8 @@ static void on_signal(int sig)
 {
 	int error = errno;
 
-	if (sig == SIGTERM) {
-		ending = 1;
+	if (sig == SIGIO) {
+		told = 1;
 		tick_each(1);
 	}
 	ticked = 1;
@@ -268,7 +273,7 @@ static void handle(struct witness *w, const struct seccomp_notif *n)
 	c.who = look_who(w->look, c.tid);
 	/* Until it has become the command, it has init's memory. */
 	if (w->first == c.tid && call_is_exec(c.nr))
-		c.command = &w->command;
+		c.command = &w->begin.command;
 	else if (w->first == c.tid)
 		w->first = 0;
 	if (!open_for(w, &c))
@@ -292,6 +297,17 @@ static bool has_business(const struct witness *w)
 	       (w->openers && openers_busy(w->openers));
 }
 
+/* The supervisor has said its last, or is gone. */
+static bool is_dismissed(const struct witness *w)
+{
+	struct pollfd p = { .fd = w->control, .events = POLLIN };
+
+	if (!told)
+		return false;
+	told = 0;
+	return poll(&p, 1, 0) == 1;
+}
+
 static void tick(struct witness *w)
 {
 	ticked = 0;
@@ -303,13 +319,15 @@ static void tick(struct witness *w)
 		tick_each(0);
 		w->ticking = false;
 	}
+	if (told) /* meanwhile, and its timer was stopped */
+		tick_each(1);
 }
 
 static void watch(struct witness *w)
 {
 	union notif in;
 
-	while (!ending) {
+	while (!is_dismissed(w)) {
 		if (ticked)
 			tick(w);
 		memset(&in, 0, sizeof(in));
@@ -336,108 +354,119 @@ static void set_signals(void)
 	sigset_t all;
 
 	(void)sigfillset(&all);
-	(void)sigdelset(&all, SIGTERM);
+	(void)sigdelset(&all, SIGIO);
 	(void)sigdelset(&all, SIGALRM);
-	if (sigaction(SIGTERM, &act, NULL) == -1 ||
+	if (sigaction(SIGIO, &act, NULL) == -1 ||
 	    sigaction(SIGALRM, &act, NULL) == -1 ||
 	    sigprocmask(SIG_SETMASK, &all, NULL) == -1)
 		die();
 }
 
-/* These become 3 to 6; nothing else of the supervisor's stays. */
-static void set_descriptors(struct witness *w, int *cache)
+/* Nothing else of its maker's stays. */
+static void set_descriptors(int control)
 {
-	int *fds[] = { &w->conf.control, &w->conf.scribe, &w->conf.hasher,
-		       cache };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	if (null == -1)
+	if (null == -1 ||
+	    (control != CONTROL && dup3(control, CONTROL, O_CLOEXEC) == -1))
 		die();
-	if (*cache == -1) /* it is as good as empty */
-		*cache = fcntl(null, F_DUPFD_CLOEXEC, 0);
-	for (size_t i = 0; i < N_ELEMS(fds); i++) {
-		*fds[i] = fcntl(*fds[i], F_DUPFD_CLOEXEC, 10);
-		if (*fds[i] == -1)
-			die();
-	}
 	for (int i = 0; i < 3; i++) {
 		if (i != null && dup2(null, i) == -1)
 			die();
 	}
-	for (size_t i = 0; i < N_ELEMS(fds); i++) {
-		if (dup3(*fds[i], 3 + (int)i, O_CLOEXEC) == -1)
-			die();
-		*fds[i] = 3 + (int)i;
-	}
-	if (sys_close_range(3 + N_ELEMS(fds), UINT_MAX) != 0)
+	if (sys_close_range(CONTROL + 1, UINT_MAX) != 0)
 		die();
 }
 
-static void take_listener(struct witness *w)
+/* The end of what the supervisor says interrupts from here on. */
+static void hear_the_end(const struct witness *w)
+{
+	if (fcntl(w->control, F_SETOWN, getpid()) == -1 ||
+	    fcntl(w->control, F_SETFL, O_ASYNC) == -1)
+		die();
+	told = 1; /* perhaps it came before */
+}
+
+static void take_openers(struct witness *w, struct ipc_msg *m, size_t from)
+{
+	int socks[OPENERS];
+
+	for (size_t i = 0; i < OPENERS; i++)
+		socks[i] = ipc_take_fd(m, from + i);
+	if (openers_new(&w->openers, socks, OPENERS) != 0)
+		die();
+}
+
+static void begin(struct witness *w)
 {
 	AUTO(ipc_msg) struct ipc_msg m;
-	int r;
+	AUTO(fd) int cache = -1;
+	int scribe, hasher;
+	size_t n = 0;
 
 	ipc_msg_init(&m);
-	do {
-		r = ipc_recv(w->conf.control, &m, IPC_INLINE_MAX);
-	} while (r == -EINTR && !ending);
-	if (r != 0 || m.type != MSG_WITNESS ||
-	    m.n_fds != 1 + (w->conf.audit == PLAN_AUDIT_EXACT ? OPENERS : 0))
-		die(); /* there will be no session */
-	w->listener = ipc_take_fd(&m, 0);
-	if (m.n_fds > 1) {
-		int socks[OPENERS];
-
-		for (size_t i = 0; i < OPENERS; i++)
-			socks[i] = ipc_take_fd(&m, i + 1);
-		if (openers_new(&w->openers, socks, OPENERS) != 0)
-			die();
-	}
+	/* There will be no session, or not for us: that is no failure. */
+	if (ipc_recv(w->control, &m, IPC_INLINE_MAX) != 0)
+		_exit(0);
+	if (m.type != MSG_WITNESS ||
+	    witness_begin_parse(&w->arena, buf_str(&m.body), &w->begin) != 0 ||
+	    m.n_fds != witness_begin_fds(&w->begin))
+		die();
+	w->listener = ipc_take_fd(&m, n++);
+	scribe = ipc_take_fd(&m, n++);
+	hasher = ipc_take_fd(&m, n++);
+	if (w->begin.cache)
+		cache = ipc_take_fd(&m, n++);
+	hashes_use(w->hashes, hasher, cache);
+	notes_to(w->notes, scribe);
+	if (w->begin.audit == PLAN_AUDIT_EXACT)
+		take_openers(w, &m, n);
 	/* EINVAL, ENOTTY before 6.6: then it is only slower. */
 	(void)ioctl(w->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
 		    SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+	hear_the_end(w);
 }
 
-static void set_command(struct witness *w)
+static noreturn_fn void witness_main(int control)
 {
-	const struct witness_config *c = &w->conf;
+	static struct witness w = { .control = CONTROL, .listener = -1 };
+	const struct sched_param usual = { 0 };
 
-	(void)look_words(c->argv, c->n_argv, w->words, sizeof(w->words));
-	w->command = (struct call_command){ .argv = w->words, .cwd = c->cwd };
-	if (c->n_argv > 0 && strchr(c->argv[0], '/'))
-		w->command.path = c->argv[0];
-}
-
-void witness_main(const struct witness_config *c)
-{
-	static struct witness w;
-	pid_t parent = getppid();
-	int cache = -1;
-
-	w = (struct witness){ .conf = *c, .listener = -1 };
 	set_signals();
-	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != parent)
-		die();
+	(void)sched_setscheduler(0, SCHED_OTHER, &usual);
 	(void)prctl(PR_SET_NAME, "bawn:witness");
 	(void)setsid();
-	if (c->hash_cache)
-		cache = open(c->hash_cache, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	set_descriptors(&w, &cache);
-	if (look_new(&w.look) != 0 || notes_new(&w.notes, w.conf.scribe) != 0 ||
-	    hashes_new(&w.hashes, w.conf.hasher, cache) != 0 ||
-	    witness_confine() != 0)
+	set_descriptors(control);
+	arena_init(&w.arena, ARENA_MAX);
+	if (look_new(&w.look) != 0 || notes_new(&w.notes, -1) != 0 ||
+	    hashes_new(&w.hashes) != 0 || witness_confine() != 0)
 		die();
-	(void)close(cache);
-	set_command(&w);
-	take_listener(&w);
+	begin(&w);
 	watch(&w);
 	if (w.openers)
 		openers_give_up(w.openers, on_opened, &w);
 	hashes_ask(w.hashes, true);
 	if (notes_flush(w.notes, true) != 0 ||
-	    ipc_say(w.conf.control, MSG_WITNESS, 0, STR("{}")) != 0)
+	    ipc_say(w.control, MSG_WITNESS, 0, STR("{}")) != 0)
 		die();
 	_exit(0);
+}
+
+pid_t witness_spawn(int *ret_sock)
+{
+	int pair[2], e = ipc_pair(pair);
+	pid_t pid;
+
+	if (e != 0)
+		return e;
+	pid = fork();
+	if (pid == 0)
+		witness_main(pair[1]);
+	e = pid == -1 ? neg_errno() : 0;
+	(void)close(pair[1]);
+	if (e != 0)
+		(void)close(pair[0]);
+	else
+		*ret_sock = pair[0];
+	return e != 0 ? e : pid;
 }

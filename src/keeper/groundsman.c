@@ -3,8 +3,6 @@
 
 #include <sched.h>
 #include <signal.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -14,7 +12,6 @@
 #include "jail/ground.h"
 
 #define BODY_MAX ((size_t)1024)
-#define NICE     5
 
 static int tell_failed(int fd, const char *why)
 {
@@ -53,24 +50,27 @@ static const struct request from_keeper[] = {
 	[MSG_GROUND_MAKE] = { "make", answer_make, 2, 1, 0, 0, false },
 };
 
-/* What is made for later must not hold up what runs now. */
+/*
+ * What is made for later must not hold up what runs now.  Not nice: a witness
+ * comes from here, and could not take that back.
+ */
 static void stand_back(void)
 {
 	struct sched_param none = { 0 };
 
 	(void)sched_setscheduler(0, SCHED_BATCH, &none);
-	(void)setpriority(PRIO_PROCESS, 0, NICE);
 }
 
 int groundsman_run(int fd)
 {
-	struct sigaction normal = { .sa_handler = SIG_DFL };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct request_state state = { .phase = 1 };
 	AUTO(ipc_msg) struct ipc_msg m;
 	struct diag why = { 0 };
 	int r;
 
-	(void)sigaction(SIGCHLD, &normal, NULL);
+	/* Nobody waits for a witness. */
+	(void)sigaction(SIGCHLD, &ignore, NULL);
 	if (fd > 3)
 		(void)close_range(3, (unsigned)fd - 1, 0);
 	(void)close_range((unsigned)fd + 1, ~0u, 0);

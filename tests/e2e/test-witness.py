@@ -11,8 +11,8 @@ import signal
 import subprocess
 import time
 
-from harness import (BAWN, SLOW, Term, World, alive, check, contains, equal, main, test,
-                     wait_for)
+from harness import (BAWN, SLOW, Term, World, alive, check, contains, equal,
+                     main, processes, test, wait_for)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 w = World()
@@ -443,30 +443,54 @@ def hashes():
     os.chmod(own, 0o755)
 
 
-def witness_of(supervisor):
-    for pid in os.listdir('/proc'):
-        try:
-            with open(f'/proc/{pid}/stat') as f:
-                text = f.read()
-            name = text[text.index('(') + 1:text.rindex(')')]
-            parent = int(text[text.rindex(')') + 1:].split()[1])
-        except (OSError, ValueError):
-            continue
-        if name == 'bawn:witness' and parent == supervisor:
-            return int(pid)
+def witnesses(parent):
+    return {pid for pid, row in processes().items()
+            if row[:2] == (parent, 'bawn:witness')}
+
+
+def groundsman():
+    keeper = w.keeper_pid()
+    for pid, row in processes().items():
+        if row[:2] == (keeper, 'bawnd:ground'):
+            return pid
     return None
 
 
-def started(files='writes'):
-    level(files)
-    p = w.popen(['sh', '-c', 'echo ready; while :; do echo x > f; done'])
+def spare():
+    """The one that was made ahead, for the next session."""
+    def only():
+        found = witnesses(groundsman())
+        return found.pop() if len(found) == 1 else None
+    equal(w.run('true').code, 0, w.log())
+    return wait_for('a spare witness', 5, only)
+
+
+LOOP = ['sh', '-c', 'echo ready; while :; do echo x > f; done']
+
+
+def started_on_spare():
+    level('writes')
+    pid = spare()
+    p = w.popen(LOOP)
     equal(p.stdout.readline(), b'ready\n', 'it runs')
-    return p, wait_for('the witness', 5, lambda: witness_of(p.pid))
+    return p, pid
 
 
-@test('when the witness dies, the session ends')
-def dies():
-    p, pid = started()
+def started_on_its_own():
+    """Nobody makes anything ahead: it is the supervisor's."""
+    level('writes')
+    spare()
+    os.kill(groundsman(), signal.SIGKILL)
+    wait_for('its end', 5, lambda: not groundsman())
+    equal(w.run('true').code, 0, w.log())  # takes what was there
+    p = w.popen(LOOP)
+    equal(p.stdout.readline(), b'ready\n', 'it runs')
+    found = witnesses(p.pid)
+    equal(len(found), 1, 'its own')
+    return p, found.pop()
+
+
+def ends_with_it(p, pid):
     os.kill(pid, signal.SIGKILL)
     out, err = p.communicate(timeout=10 * SLOW)
     equal(p.returncode, 125, err)
@@ -477,12 +501,45 @@ def dies():
     equal(w.bawn('ledger', 'verify').code, 0, 'the ledger')
 
 
+@test('when the witness dies, the session ends')
+def dies():
+    ends_with_it(*started_on_spare())
+
+
+@test('also when it was forked for this session (it dies)')
+def own_dies():
+    ends_with_it(*started_on_its_own())
+    w.stop_daemon()
+
+
+@test('one that died before it knew of a session is replaced')
+def spare_dies():
+    level('writes')
+    pid = spare()
+    os.kill(pid, signal.SIGKILL)
+    wait_for('its end', 3, lambda: not alive(pid))
+    r = w.run('sh', '-c', 'echo x > replaced')
+    equal(r.code, 0, f'{r} {w.log()}')
+    equal(total(records(), kind='file.create',
+                path=w.project + '/replaced'), 1, 'and sees')
+
+
 @test('when the supervisor dies, the witness ends')
 def supervisor_dies():
-    p, pid = started()
-    p.kill()
-    p.wait()
-    p.stdout.close()
+    for start in (started_on_spare, started_on_its_own):
+        p, pid = start()
+        p.kill()
+        p.wait()
+        p.stdout.close()
+        wait_for('its end', 3, lambda pid=pid: not alive(pid))
+    w.stop_daemon()
+
+
+@test('when its daemon ends, a spare does')
+def daemon_ends():
+    level('writes')
+    pid = spare()
+    w.stop_daemon()
     wait_for('its end', 3, lambda: not alive(pid))
 
 

@@ -43,7 +43,7 @@ from harness import SLOW, Failure, World, equal
 # What a session is made of, and how a victim is found when its time comes.
 DAEMONS = ('keeper', 'scribe', 'zygote')
 PARTS = (*DAEMONS, 'ground', 'supervisor', 'init', 'init-child', 'supervisor-child',
-         'relay', 'spare', 'starter', 'any', 'any', 'two', 'all')
+         'relay', 'spare', 'witness', 'starter', 'any', 'any', 'two', 'all')
 COMMANDS = {
     # name -> (seconds it takes, words)
     'true': (0.0, ['true']),
@@ -67,7 +67,6 @@ sleep 100''']),
     'output': (None, ['sh', '-c', 'yes "$(seq 1 100)"']),
     'missing': (0.0, ['/no/such/program']),
 }
-SPARE_FDS = 5  # of a relay that waits for a session
 POLICY = '''version: 1
 network:
   allow:
@@ -79,7 +78,8 @@ limits: {{memory: 2G, processes: 200, cpu: 1, disk: 1G, time: 10m}}
 # The ledger's files by their names, what a torn tail of it is kept in, and what
 # verify remembers; a temporary file has none of these names.
 GROWS = re.compile(
-    r'state/(bawnd\.log\.1|ledger-seen|programs|ledger/(torn-[a-z0-9.-]+'
+    r'state/(bawnd\.log\.1|ledger-seen|ledger-index\.sqlite(-wal|-shm|-journal)?'
+    r'|programs|ledger/(torn-[a-z0-9.-]+'
     r'|journal-\d+|(tile|payload)(/(\d+|entries|x?\d{3}|\d{3}\.p))*))')
 
 
@@ -123,7 +123,8 @@ class Soak:
 
     def daemon(self):
         """pids by role, from the processes that are there."""
-        roles = {r: [] for r in (*DAEMONS, 'ground', 'relay', 'spare')}
+        roles = {r: [] for r in (*DAEMONS, 'ground', 'relay', 'spare',
+                                 'witness')}
         table = pen.table()
         for pid, (ppid, comm) in table.items():
             if comm == 'bawnd:scribe':
@@ -136,17 +137,12 @@ class Soak:
                 roles['keeper'].append(pid)
             elif comm == 'bawnd:relay':
                 roles['relay'].append(pid)
+            elif comm == 'bawn:witness':
+                roles['witness'].append(pid)
         # The newest waits for the next session, once it is there.
         relays = sorted(roles['relay'])
         roles['relay'], roles['spare'] = relays[:1], relays[1:]
         return roles
-
-    @staticmethod
-    def n_fds(pid):
-        try:
-            return len(os.listdir(f'/proc/{pid}/fd'))
-        except OSError:
-            return 0
 
     def victims(self, part, p, rng):
         kids = pen.children(p.pid) if p else []
@@ -248,19 +244,7 @@ class Soak:
 
     def left(self, p):
         """Processes of the session: all but a whole daemon's own."""
-        table = pen.table()
-        found = {}
-        spares = 0
-        for pid, (ppid, comm) in table.items():
-            if comm in ('bawnd', 'bawnd:ground', 'bawnd:scribe',
-                        'bawnd:zygote'):
-                continue
-            # As another user its descriptors cannot be seen: 0.
-            if comm == 'bawnd:relay' and spares == 0 and \
-                    self.n_fds(pid) <= SPARE_FDS:
-                spares = 1
-                continue
-            found[pid] = comm
+        found = pen.of_sessions()
         if p.poll() is None:
             found[p.pid] = 'supervisor'
         return found
@@ -347,7 +331,10 @@ class Soak:
 
     def no_mess(self):
         w = self.world
-        extra = self.owned() - self.state
+        # One that is being written has another name until it is whole.
+        end = time.monotonic() + 2 * SLOW
+        while (extra := self.owned() - self.state) and time.monotonic() < end:
+            time.sleep(0.02)
         equal(extra, set(), 'files of ours')
         equal(pen.tmp_files(), [], '/tmp')
         equal(pen.cgroups(), [], 'control groups')

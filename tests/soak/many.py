@@ -98,17 +98,17 @@ class Many:
         """What each role uses; of relays, the spare one."""
         found = {}
         for pid, (_, comm) in pen.table().items():
-            if comm.startswith('bawnd'):
+            if comm.startswith('bawn'):
                 check(comm not in found, f'two of {comm}')
                 found[comm] = self.of_process(pid)
         return found
 
     def measure(self):
         w = self.world
-        # A spare relay comes a moment after the last session.
+        # A spare relay and witness come a moment after the last session.
         wait_for('bawnd alone and whole', 5, lambda: sorted(
             c for _, c in pen.table().values()) ==
-            ['bawnd', 'bawnd:ground', 'bawnd:relay', 'bawnd:scribe',
+            ['bawn:witness', 'bawnd', 'bawnd:ground', 'bawnd:relay', 'bawnd:scribe',
              'bawnd:zygote'] and self.has_ground())
         ledger = [p for p in pen.listing(w.state) if p.startswith('ledger/')]
         return {

@@ -164,6 +164,34 @@ def table():
     return found
 
 
+DAEMON = ('bawnd', 'bawnd:ground', 'bawnd:scribe', 'bawnd:zygote')
+SPARE = ('bawnd:relay', 'bawn:witness')
+SPARE_FDS = 5  # of one that waits for a session
+
+
+def of_sessions():
+    """The table without a whole daemon's own: its roles, and one spare of each
+    kind that is made ahead.  As another user their descriptors cannot be seen,
+    and count as none."""
+    found = {}
+    spares = set()
+    for pid, (ppid, comm) in table().items():
+        if comm in DAEMON:
+            continue
+        if comm in SPARE and comm not in spares and n_fds(pid) <= SPARE_FDS:
+            spares.add(comm)
+            continue
+        found[pid] = comm
+    return found
+
+
+def n_fds(pid):
+    try:
+        return len(os.listdir(f'/proc/{pid}/fd'))
+    except OSError:
+        return 0
+
+
 def children(pid):
     found = []
     try:
