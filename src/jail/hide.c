@@ -26,6 +26,10 @@
  * itself, and so is one that may be searched only, when asking with the jail's own
  * rights (`empowered`) does not help.  Too many directories are an error.
  *
+ * Events are read at once when there were none for REST_NS; after that they gather
+ * for as long, since a program that makes a thousand files would wake us a thousand
+ * times (measured: 7 ms of processor in a clone that takes 24 ms).
+ *
  * When watching fails in part (the user's limit, lost events) the trees are
  * read again: at once after lost events, each RESCAN_NS where watches are
  * missing.  We take at most half of the watches a user may have: an editor
@@ -66,6 +70,7 @@
 
 #define RESCAN_NS       (10 * NS_PER_S)
 #define WATCH_AFTER_NS  (50 * NS_PER_MS)
+#define REST_NS         (4 * NS_PER_MS) /* between two looks at the events */
 #define GLOB_ARENA      ((size_t)4 * 1024 * 1024)
 #define EVENTS_SIZE     ((size_t)64 * 1024)
 #define SERVE_BUDGET_NS (5 * NS_PER_MS) /* of one round of the loop */
@@ -99,6 +104,7 @@ struct hide {
 	struct loop_io io;
 	struct loop_timer more;   /* directories wait */
 	struct loop_timer rescan; /* begins the second pass; then polls */
+	struct loop_timer rest;   /* then events are read again */
 	void (*failed)(void *owner, int error);
 };
 
@@ -804,6 +810,26 @@ static int serve_events(struct hide *h)
 	}
 }
 
+static int on_rested(struct loop_timer *t)
+{
+	struct hide *h = t->owner;
+	int r = loop_io_add(h->loop, &h->io);
+
+	if (r < 0)
+		h->failed(h->c.owner, r);
+	return 0;
+}
+
+/*
+ * Out of the loop altogether: inotify wakes whoever polls it, whatever for.
+ * Without a timer it stays.
+ */
+static void rest(struct hide *h)
+{
+	if (loop_timer_set(h->loop, &h->rest, clock_mono_ns() + REST_NS) == 0)
+		loop_io_remove(h->loop, &h->io);
+}
+
 static int on_events(struct loop_io *io, uint32_t events)
 {
 	struct hide *h = io->owner;
@@ -815,6 +841,8 @@ static int on_events(struct loop_io *io, uint32_t events)
 		r = work_on(h);
 	if (r < 0)
 		h->failed(h->c.owner, r);
+	else
+		rest(h);
 	return 0;
 }
 
@@ -826,6 +854,7 @@ int hide_watch(struct hide *h, struct loop *l,
 	h->failed = failed;
 	h->more = (struct loop_timer){ .run = on_more, .owner = h };
 	h->rescan = (struct loop_timer){ .run = on_rescan, .owner = h };
+	h->rest = (struct loop_timer){ .run = on_rested, .owner = h };
 	if (h->c.n_globs == 0 && h->c.n_socket_trees == 0)
 		return 0;
 	return loop_timer_set(l, &h->rescan, clock_mono_ns() + WATCH_AFTER_NS);
@@ -932,6 +961,7 @@ void hide_free(struct hide *h)
 			loop_io_remove(h->loop, &h->io);
 		loop_timer_clear(h->loop, &h->more);
 		loop_timer_clear(h->loop, &h->rescan);
+		loop_timer_clear(h->loop, &h->rest);
 	}
 	if (h->inotify_fd != -1)
 		(void)close(h->inotify_fd);
