@@ -77,21 +77,66 @@ static void write_escaped(struct buf *b, uint32_t c)
 	(void)buf_printf(b, "\\u%04" PRIx32, c);
 }
 
+static bool is_plain(char c)
+{
+	return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+}
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Not 0: a byte of @v is 0. */
+static uint64_t zero_in(uint64_t v)
+{
+	return (v - EACH(0x01)) & ~v & EACH(0x80);
+}
+
+/* is_plain() of eight bytes at once. */
+static bool are_plain(const char *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return (((v - EACH(0x20)) | v) & EACH(0x80)) == 0 &&
+	       (zero_in(v ^ EACH('"')) | zero_in(v ^ EACH('\\')) |
+		zero_in(v ^ EACH(0x7f))) == 0;
+}
+
 /* Most of most strings: bytes that stand for themselves. */
 static size_t plain_prefix(struct str s)
 {
 	size_t n = 0;
 
-	while (n < s.len && s.ptr[n] >= ' ' && s.ptr[n] <= '~' &&
-	       s.ptr[n] != '"' && s.ptr[n] != '\\')
+	while (s.len - n >= sizeof(uint64_t) && are_plain(s.ptr + n))
+		n += sizeof(uint64_t);
+	while (n < s.len && is_plain(s.ptr[n]))
 		n++;
 	return n;
+}
+
+/* In one piece, with its quotes.  False: not all of it is plain. */
+static bool write_plain(struct buf *b, struct str s)
+{
+	char *p;
+
+	if (plain_prefix(s) < s.len)
+		return false;
+	p = buf_reserve(b, s.len + 2);
+	if (!p)
+		return true; /* b->failed says it */
+	*p = '"';
+	if (s.len > 0)
+		memcpy(p + 1, s.ptr, s.len);
+	p[s.len + 1] = '"';
+	buf_added(b, s.len + 2);
+	return true;
 }
 
 static void write_string(struct buf *b, struct str s)
 {
 	struct str plain = { .ptr = s.ptr, .len = 0 };
 
+	if (write_plain(b, s))
+		return;
 	(void)buf_addc(b, '"');
 	while (s.len > 0) {
 		uint32_t c = 0;

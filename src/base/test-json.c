@@ -373,6 +373,42 @@ static void test_all_bytes(void)
 	}
 }
 
+/* Eight bytes are looked at together; a lone one is not. */
+static void test_byte_among_others(void)
+{
+	AUTO(buf) struct buf all = BUF_NULL;
+	AUTO(buf) struct buf one = BUF_NULL;
+
+	buf_init(&all, ROOM);
+	buf_init(&one, ROOM);
+	for (unsigned c = 0; c < 256; c++) {
+		struct json_out w = JSON_OUT(&one);
+		char byte = (char)c;
+		struct str inner;
+
+		buf_clear(&one);
+		json_str(&w, (struct str){ &byte, 1 });
+		inner = str_skip(buf_str(&one), 1);
+		inner.len--; /* what is between the quotes */
+		for (size_t i = 0; i < 20; i++) {
+			char text[20], want[64] = "\"";
+
+			w = (struct json_out)JSON_OUT(&all);
+			buf_clear(&all);
+			memset(text, 'a', sizeof(text));
+			text[i] = byte;
+			json_str(&w, (struct str){ text, sizeof(text) });
+			memset(want + 1, 'a', sizeof(want) - 1);
+			memcpy(want + 1 + i, inner.ptr, inner.len);
+			want[sizeof(text) + inner.len] = '"';
+			CHECK_STR(
+				buf_str(&all),
+				((struct str){ want,
+					       sizeof(text) + inner.len + 1 }));
+		}
+	}
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -386,6 +422,7 @@ int main(void)
 		{ "writer", test_writer },
 		{ "writer without room", test_writer_full },
 		{ "all pairs of bytes survive", test_all_bytes },
+		{ "a byte among others", test_byte_among_others },
 	};
 
 	return test_main(tests, N_ELEMS(tests));
