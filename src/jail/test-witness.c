@@ -12,6 +12,7 @@
 #include "ipc/ipc.h"
 #include "ipc/protocol.h"
 #include "jail/witness-begin-parse.h"
+#include "jail/witness-crowd.h"
 #include "jail/witness.h"
 #include "ledger/record-parse.h"
 
@@ -381,6 +382,44 @@ static void test_confined(void)
 		CHECK_EQ(confined(i), -SIGSYS);
 }
 
+/* @tids call in this order, @step_ns apart; what is said of the last. */
+static bool crowd_after(const char *tids, uint64_t step_ns)
+{
+	struct crowd c = { .score = 0 };
+	uint64_t now = 1;
+	bool r = false;
+
+	for (; *tids; tids++, now += step_ns)
+		r = crowd_see(&c, *tids, now);
+	return r;
+}
+
+static void test_crowd(void)
+{
+	static const struct {
+		const char *tids;
+		uint64_t step_ns;
+		bool several;
+	} rows[] = {
+		{ "a", 1000, false },
+		{ "aaaaaaaaaaaaaaaaaaaaaaaa", 1000, false },
+		{ "ab", 1000, false },
+		{ "abababab", 1000, true },
+		{ "aabbaabbaabbaabb", 1000, true },
+		{ "abcabcabcabc", 1000, true },
+		/* One program after the other. */
+		{ "aabbaaccaaddaaeeaaffaaggaahhaa", 1000, false },
+		{ "aabbccddeeffgghhiijj", 1000, false },
+		/* Once, and long ago. */
+		{ "ababababab", UINT64_C(30000000), false },
+		{ "abababababaacdefghi", 1000, false },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		CHECK_EQ(crowd_after(rows[i].tids, rows[i].step_ns),
+			 rows[i].several);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -394,6 +433,7 @@ int main(void)
 		{ "paths made absolute", test_absolute },
 		{ "what it is told", test_begin },
 		{ "one that is never needed", test_spare },
+		{ "several at the same time", test_crowd },
 		{ "its own filter", test_confined },
 	};
 

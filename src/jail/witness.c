@@ -52,6 +52,7 @@
 #include "jail/seccomp.h"
 #include "jail/sys.h"
 #include "jail/witness-begin-parse.h"
+#include "jail/witness-crowd.h"
 #include "jail/witness-note.h"
 #include "jail/witness-open.h"
 
@@ -71,8 +72,11 @@ struct witness {
 	bool started;            /* the command has asked to be executed */
 	pid_t first;             /* who did */
 	bool ticking;
+	bool no_sync; /* before Linux 6.6 */
+	struct crowd crowd;
 	/* the call at hand */
 	uint64_t id;
+	bool crowded;            /* it is one of several at the same time */
 	const struct note *note; /* to be taken when it was let go */
 	size_t n_notes;
 };
@@ -111,8 +115,25 @@ static noreturn_fn void die(void)
 
 /* ---- answers ---- */
 
+static bool set_sync(const struct witness *w, bool on)
+{
+	return ioctl(w->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+		     on ? SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP : 0) == 0;
+}
+
+/* Wakes the caller where it was, not on our processor. */
+static bool send_apart(struct witness *w, struct seccomp_notif_resp *resp)
+{
+	bool sent;
+
+	w->no_sync = !set_sync(w, false);
+	sent = ioctl(w->listener, SECCOMP_IOCTL_NOTIF_SEND, resp) == 0;
+	(void)set_sync(w, true);
+	return sent;
+}
+
 /* False: nobody waits for it any more. */
-static bool answer(const struct witness *w, int error)
+static bool answer(struct witness *w, int error)
 {
 	struct seccomp_notif_resp resp = { .id = w->id };
 
@@ -120,6 +141,8 @@ static bool answer(const struct witness *w, int error)
 		resp.error = -error;
 	else
 		resp.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	if (w->crowded && !w->no_sync)
+		return send_apart(w, &resp);
 	return ioctl(w->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) == 0;
 }
 
@@ -257,6 +280,7 @@ static void handle(struct witness *w, const struct seccomp_notif *n)
 	for (size_t i = 0; i < N_ELEMS(args); i++)
 		args[i] = n->data.args[i];
 	w->id = n->id;
+	w->crowded = crowd_see(&w->crowd, c.tid, clock_mono_ns());
 	if (!w->started && call_is_exec(c.nr)) {
 		w->started = true;
 		w->first = c.tid;
