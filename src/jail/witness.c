@@ -57,6 +57,7 @@
 #include "jail/witness-open.h"
 
 #define FAILED    125
+#define LINGER_MS 1000
 #define CONTROL   3    /* its descriptor */
 #define ARGS_MAX  140u /* six words in hexadecimal */
 #define ARENA_MAX ((size_t)1024 * 1024)
@@ -451,6 +452,19 @@ static void begin(struct witness *w)
 	hear_the_end(w);
 }
 
+/*
+ * Until the supervisor is gone: our end takes time of the processors, which those
+ * need that are about to end a session.
+ */
+static void linger(const struct witness *w)
+{
+	struct pollfd p = { .fd = w->control };
+	uint64_t until = clock_mono_ns() + LINGER_MS * NS_PER_MS;
+
+	while (poll(&p, 1, LINGER_MS) == -1 && clock_mono_ns() < until)
+		;
+}
+
 static noreturn_fn void witness_main(int control)
 {
 	static struct witness w = { .control = CONTROL, .listener = -1 };
@@ -473,6 +487,7 @@ static noreturn_fn void witness_main(int control)
 	if (notes_flush(w.notes, true) != 0 ||
 	    ipc_say(w.control, MSG_WITNESS, 0, STR("{}")) != 0)
 		die();
+	linger(&w);
 	_exit(0);
 }
 

@@ -17,6 +17,7 @@
 #include "relay/relay.h"
 
 #include <linux/netlink.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -35,6 +36,7 @@
 #define DRAIN_SCRIBE_MS 2000
 #define DRAIN_STATS_MS  500
 #define END_MS          500u
+#define LINGER_MS       1000
 #define SETTLE_STEP_MS  5
 
 enum peer_kind {
@@ -388,21 +390,38 @@ int relay_new(struct relay **ret, const struct relay_seams *seams)
 	return 0;
 }
 
-/* The keeper last: when it sees our end, the scribe has all we had to say. */
+static void end_talk(struct relay *r, struct peer *p)
+{
+	if (p->fd == -1)
+		return;
+	loop_io_remove(r->loop, &p->io);
+	outq_done(&p->out);
+}
+
+/*
+ * The keeper last: when it sees our end, the scribe has all we had to say.  The
+ * supervisor hears no more; that it is gone is heard by relay_linger().
+ */
 static void hang_up(struct relay *r)
 {
-	static const int order[] = { PEER_SCRIBE, PEER_SUPERVISOR,
-				     PEER_KEEPER };
+	struct peer *scribe = &r->peers[PEER_SCRIBE];
+	struct peer *keeper = &r->peers[PEER_KEEPER];
 
-	for (size_t i = 0; i < N_ELEMS(order); i++) {
-		struct peer *p = &r->peers[order[i]];
+	for (size_t i = 0; i < PEER_MAX_; i++)
+		end_talk(r, &r->peers[i]);
+	auto_fd(&scribe->fd);
+	if (r->peers[PEER_SUPERVISOR].fd != -1)
+		(void)shutdown(r->peers[PEER_SUPERVISOR].fd, SHUT_WR);
+	auto_fd(&keeper->fd);
+	scribe->fd = keeper->fd = -1;
+}
 
-		if (p->fd == -1)
-			continue;
-		loop_io_remove(r->loop, &p->io);
-		outq_done(&p->out);
-		(void)close(TAKE_FD(p->fd));
-	}
+void relay_linger(const struct relay *r)
+{
+	struct pollfd p = { .fd = r->peers[PEER_SUPERVISOR].fd };
+
+	if (r->ended && p.fd != -1)
+		(void)poll(&p, 1, LINGER_MS);
 }
 
 void relay_free(struct relay *r)
@@ -419,6 +438,7 @@ void relay_free(struct relay *r)
 	names_free(r->names);
 	pump_pool_done(&r->pool);
 	hang_up(r);
+	auto_fd(&r->peers[PEER_SUPERVISOR].fd);
 	arena_done(&r->arena);
 	free(r->layers);
 	loop_free(r->loop);

@@ -55,6 +55,11 @@ must_check int relay_begin(struct relay *r, struct str config,
 must_check int relay_once(struct relay *r, int timeout_ms);
 /* Until the session ends.  0 = in order, else -errno. */
 must_check int relay_run(struct relay *r);
+/*
+ * Until the supervisor is gone, or a second: the end of a process takes time of
+ * the processors, which those need that are about to end a session.
+ */
+void relay_linger(const struct relay *r);
 /* Flush, tell the stats.  relay_run() does it; for tests with relay_once(). */
 void relay_end(struct relay *r);
 

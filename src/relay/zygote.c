@@ -69,7 +69,9 @@ static int serve(struct relay *r, struct ipc_msg *m, struct str layers)
 	if (e != 0)
 		return e;
 	ipc_msg_done(m);
-	return relay_run(r);
+	e = relay_run(r);
+	relay_linger(r);
+	return e;
 }
 
 /* Wait for a session at @fd, and be its relay.  The exit code. */
