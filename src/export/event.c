@@ -171,10 +171,10 @@ void event_value(struct json_out *w, const struct json *j)
 
 void event_message(const struct event *e, struct buf *b)
 {
-	static const char *const about[] = { "host", "addr",  "path",
-					     "exe",  "argv",  "syscall",
-					     "peer", "limit", "sink",
-					     "tool", "reason" };
+	static const char *const about[] = {
+		"host", "addr",  "path", "exe",  "argv", "syscall",
+		"peer", "limit", "sink", "name", "tool", "reason"
+	};
 	char tmp[EVENT_TEXT];
 
 	(void)buf_add(b, str_of(e->row->title));

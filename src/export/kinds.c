@@ -24,6 +24,10 @@ static const struct export_class classes[] = {
 /* clang-format off */
 const struct export_kind export_kinds[] = {
 	/* sorted by name */
+	{ "agent.event", "Agent's own telemetry", OCSF_API, 99, "Other",
+	  LEVEL_INFO, "process", "info", false },
+	{ "agent.lost", "Telemetry of an agent is missing", OCSF_LIFECYCLE, 99,
+	  "Lost", LEVEL_LOW, "process", "info", false },
 	{ "daemon.start", "Daemon started", OCSF_LIFECYCLE, 3, "Start",
 	  LEVEL_INFO, "process", "start", false },
 	{ "daemon.stop", "Daemon stopped", OCSF_LIFECYCLE, 4, "Stop",
@@ -105,18 +109,31 @@ static const struct export_member members[] = {
 	{ "bytes_in", NULL, "destination.bytes", "in" },
 	{ "bytes_out", NULL, "source.bytes", "out" },
 	{ "code", "process.exit.code", "process.exit_code", NULL },
+	{ "conversation", "gen_ai.conversation.id", NULL, NULL },
 	{ "cwd", "process.working_directory", "process.working_directory",
 	  NULL },
 	{ "exe", "process.executable.path", "process.executable", "sproc" },
 	{ "host", "server.address", "destination.domain", "dhost" },
+	{ "model", "gen_ai.request.model", NULL, NULL },
 	{ "path", "file.path", "file.path", "filePath" },
 	{ "pid", "process.pid", "process.pid", "spid" },
 	{ "port", "server.port", "destination.port", "dpt" },
 	{ "ppid", "process.parent_pid", "process.parent.pid", NULL },
 	{ "proto", "network.transport", "network.transport", "proto" },
+	{ "provider", "gen_ai.provider.name", NULL, NULL },
 	{ "reason", NULL, "event.reason", "reason" },
+	{ "service", NULL, "service.name", NULL },
 	{ "sha256", NULL, "file.hash.sha256", "fileHash" },
 	{ "sni", NULL, "tls.client.server_name", NULL },
+	{ "span_id", NULL, "span.id", NULL },
+	{ "tokens_cache_read", "gen_ai.usage.cache_read.input_tokens", NULL,
+	  NULL },
+	{ "tokens_cache_write", "gen_ai.usage.cache_creation.input_tokens",
+	  NULL, NULL },
+	{ "tokens_in", "gen_ai.usage.input_tokens", NULL, NULL },
+	{ "tokens_out", "gen_ai.usage.output_tokens", NULL, NULL },
+	{ "tool", "gen_ai.tool.name", NULL, NULL },
+	{ "trace_id", NULL, "trace.id", NULL },
 };
 /* clang-format on */
 

@@ -307,7 +307,10 @@ static void put_api(struct ocsf *o)
 
 	json_key(w, "api");
 	json_open(w, '{');
-	json_kstr(w, "operation", o->e->kind);
+	if (json_find_str(o->e->fields, "name").len > 0)
+		put_text(o, "operation", "name");
+	else
+		json_kstr(w, "operation", o->e->kind);
 	json_close(w, '}');
 	json_key(w, "src_endpoint");
 	json_open(w, '{');

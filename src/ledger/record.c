@@ -49,6 +49,8 @@ static const struct {
 	[RECORD_NET_LISTEN] = { "net.listen", WITNESS },
 	[RECORD_NET_SEND] = { "net.send", WITNESS },
 	[RECORD_SESSION_OUTPUT] = { "session.output", SUPERVISOR },
+	[RECORD_AGENT_EVENT] = { "agent.event", RELAY },
+	[RECORD_AGENT_LOST] = { "agent.lost", RELAY },
 };
 
 static const char *const role_names[RECORD_ROLE_MAX_] = {

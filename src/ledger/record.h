@@ -54,6 +54,9 @@ enum record_kind {
 	RECORD_NET_SEND,
 	RECORD_SESSION_OUTPUT, /* supervisor: what the terminal showed */
 	RECORD_SINK_REJECT,    /* keeper: a receiver would not have a record */
+	/* relay: what an agent's own telemetry says, and what of it is missing */
+	RECORD_AGENT_EVENT,
+	RECORD_AGENT_LOST,
 	RECORD_KIND_MAX_,
 };
 

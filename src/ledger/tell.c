@@ -425,6 +425,47 @@ static void more_daemon(struct line *l)
 	detail_text(l, "", "reason", "");
 }
 
+/* "claude_code.api_request" */
+static void show_event(struct line *l)
+{
+	add_text(l, has(l, "name") ? "name" : "signal");
+	if (has(l, "value")) {
+		add(l, " ");
+		add_text(l, "value");
+	}
+	if (has(l, "unit")) {
+		add(l, " ");
+		add_text(l, "unit");
+	}
+}
+
+static void more_event(struct line *l)
+{
+	int64_t cost = json_find_int(l->rec, "cost_microusd", -1);
+
+	detail_text(l, "", "service", "");
+	detail_text(l, "", "model", "");
+	detail_text(l, "tool ", "tool", "");
+	detail_text(l, "", "decision", "");
+	detail_text(l, "", "tokens_in", " tokens in");
+	detail_text(l, "", "tokens_out", " out");
+	if (cost >= 0) {
+		detail(l, ", ");
+		(void)buf_printf(l->b, "$%" PRId64 ".%06" PRId64,
+				 cost / 1000000, cost % 1000000);
+	}
+	detail_text(l, "", "ms", " ms");
+	detail_text(l, "error ", "error", "");
+	detail_text(l, "", "text", "");
+	detail(l, ", ");
+	add(l, "it says");
+}
+
+static void show_lost(struct line *l)
+{
+	add(l, "of the agent's own telemetry");
+}
+
 static const struct {
 	const char *verb;
 	void (*subject)(struct line *l);
@@ -461,6 +502,8 @@ static const struct {
 	[RECORD_NET_LISTEN] = { "listen", show_socket, more_seen },
 	[RECORD_NET_SEND] = { "send", show_socket, more_seen },
 	[RECORD_SESSION_OUTPUT] = { "output", show_output, NULL },
+	[RECORD_AGENT_EVENT] = { "said", show_event, more_event },
+	[RECORD_AGENT_LOST] = { "lost", show_lost, more_reason },
 };
 
 /* "20:21:22", with the date in front when it is not @now's. */
