@@ -40,6 +40,8 @@
  *     `polling` is set.
  *  2. A name that was handed over is not handed over again while the same
  *     inode is behind it: its cover still stands.  Events always do.
+ *  3. From the end of the second pass on each lock is on what is at its path,
+ *     or an event is on its way, or `polling` is set.
  *
  * Threats: the jail renames directories and plants symbolic links while we
  * walk.  Paths are opened below their tree without following any link, so we
@@ -106,6 +108,12 @@ struct hide {
 	struct loop_timer rescan; /* begins the second pass; then polls */
 	struct loop_timer rest;   /* then events are read again */
 	void (*failed)(void *owner, int error);
+	bool pass; /* what is queued ends a pass over all trees */
+	/* What was at the path of each lock when it was last known to stand. */
+	struct inode {
+		dev_t dev;
+		ino_t ino;
+	} locked[LATER_MAX_LOCKS];
 };
 
 /* ---- what there is to look at ---- */
@@ -296,30 +304,64 @@ static int found_hidden(struct hide *h, const char *path, bool always)
 			 &st);
 }
 
-/* True: what was there is to be read-only, and what is there now is not. */
-static bool was_locked(const struct hide *h, const char *path)
+static const struct later_lock *locks_of(const struct hide *h, size_t *ret_n)
 {
-	const struct later_lock *locks;
-	size_t n = 0;
+	*ret_n = 0;
+	return h->c.later ? later_state_locks(h->c.later, ret_n) : NULL;
+}
 
-	locks = h->c.later ? later_state_locks(h->c.later, &n) : NULL;
+/* The lock at @path, whose number is *ret: what is there now is to have it too. */
+static bool was_locked(const struct hide *h, const char *path, size_t *ret)
+{
+	size_t n;
+	const struct later_lock *locks = locks_of(h, &n);
+
 	for (size_t i = 0; i < n; i++) {
-		if (strcmp(locks[i].path, path) == 0)
+		if (strcmp(locks[i].path, path) == 0) {
+			*ret = i;
 			return true;
+		}
 	}
 	return false;
 }
 
-static int found_replaced(struct hide *h, const char *path)
+static int found_replaced(struct hide *h, const char *path, size_t lock)
 {
 	struct hide_found f = { .path = path, .what = HIDE_LOCKED };
 	struct stat st;
 
 	if (lstat(path, &st) == -1)
 		return 0; /* gone again */
+	h->locked[lock] = (struct inode){ st.st_dev, st.st_ino };
 	f.appeared_utc_ns = (uint64_t)st.st_ctim.tv_sec * NS_PER_S +
 			    (uint64_t)st.st_ctim.tv_nsec;
 	return h->c.found(h->c.owner, &f);
+}
+
+/*
+ * At the end of a pass: the first one notes what the locks will be put on, the
+ * others find what was replaced while no watch stood.
+ */
+static int look_at_locks(struct hide *h)
+{
+	size_t n;
+	const struct later_lock *locks = locks_of(h, &n);
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		struct inode *was = &h->locked[i];
+		struct stat st;
+
+		if (lstat(locks[i].path, &st) == -1)
+			continue; /* gone: an event tells when it is back */
+		if (h->first_pass)
+			*was = (struct inode){ st.st_dev, st.st_ino };
+		else if (was->dev != st.st_dev || was->ino != st.st_ino)
+			r = WALL(LATER_AGAIN)
+				    ? found_replaced(h, locks[i].path, i)
+				    : 0;
+	}
+	return r;
 }
 
 static int found_socket(struct hide *h, const char *path)
@@ -661,14 +703,16 @@ int hide_step(struct hide *h, uint64_t budget_ns)
 	}
 	if (h->some_wait)
 		return HIDE_WAITS;
-	h->first_pass = false;
-	return 0;
+	r = h->pass ? look_at_locks(h) : 0;
+	h->pass = h->first_pass = false;
+	return r;
 }
 
 /* ---- later ---- */
 
 static int queue_trees(struct hide *h)
 {
+	h->pass = true;
 	for (uint32_t i = 1; i < h->dirs.n; i++) {
 		struct hide_dir *e = &h->dirs.v[i];
 
@@ -756,8 +800,9 @@ static int serve_event(struct hide *h, const struct inotify_event *ev)
 	char where[PATH_MAX], path[PATH_MAX];
 	uint32_t i = hide_dirs_find_wd(&h->dirs, ev->wd);
 	struct str dir, name = str_of(ev->len ? ev->name : NULL);
-	const char *rel;
 	bool deep, sockets;
+	const char *rel;
+	size_t lock;
 
 	if (ev->mask & IN_Q_OVERFLOW) {
 		h->stats.rescans++;
@@ -778,8 +823,8 @@ static int serve_event(struct hide *h, const struct inotify_event *ev)
 		return h->dirs.v[i].deep ? hide_dirs_push(&h->dirs, i) : 0;
 	if (is_hidden(h, dir, name))
 		return found_hidden(h, path, true);
-	if (was_locked(h, path))
-		return WALL(LATER_AGAIN) ? found_replaced(h, path) : 0;
+	if (was_locked(h, path, &lock))
+		return WALL(LATER_AGAIN) ? found_replaced(h, path, lock) : 0;
 	sockets = has_sockets(h, dir);
 	if (!(ev->mask & IN_ISDIR))
 		return sockets ? found_socket(h, path) : 0;
@@ -937,7 +982,7 @@ int hide_new(struct hide **ret, const struct hide_config *c)
 		return -ENOMEM;
 	h->c = *c;
 	h->inotify_fd = -1;
-	h->first_pass = true;
+	h->first_pass = h->pass = true;
 	arena_init(&h->arena, GLOB_ARENA);
 	hide_dirs_init(&h->dirs, c->max_dirs ? c->max_dirs : HIDE_MAX_DIRS);
 	r = compile(h);

@@ -11,6 +11,7 @@
 #include "jail/hide-dirs.h"
 #include "jail/hide-match.h"
 #include "jail/hide.h"
+#include "jail/later-state.h"
 
 /* ---- globs ---- */
 
@@ -289,17 +290,22 @@ static void scene_serve(struct scene *s)
 		CHECK_EQ(loop_once(s->loop, 5), 0);
 }
 
-static void scene_watch(struct scene *s)
+static void watch_on(struct scene *s)
 {
-	scene_scan(s);
 	ahead_ns = 0;
 	CHECK_EQ(loop_new(&s->loop, &fast), 0);
 	CHECK_EQ(hide_watch(s->h, s->loop, on_failed), 0);
 	ahead_ns = NS_PER_S;
 	CHECK_EQ(loop_once(s->loop, 5), 0);
 	ahead_ns = 0;
-	scene_serve(
-		s); /* the second pass, which a slow machine does in parts */
+	/* The second pass, which a slow machine does in parts. */
+	scene_serve(s);
+}
+
+static void scene_watch(struct scene *s)
+{
+	scene_scan(s);
+	watch_on(s);
 	s->w.n = 0;
 }
 
@@ -508,6 +514,47 @@ static void test_between_the_passes(void)
 	scene_free(&s);
 }
 
+static void on_later(void *owner, const struct later_find *f)
+{
+	(void)owner;
+	(void)f;
+}
+
+static void replace(const struct world *w, const char *rel)
+{
+	make_file(w, "saved");
+	CHECK_EQ(rename(in(w, "saved"), in(w, rel)), 0);
+}
+
+/* An editor saves what is read-only, before there is any watch, and after. */
+static void test_locks_replaced(void)
+{
+	AUTO(later_state) struct later_state *state = NULL;
+	struct later_state_config c = { .found = on_later };
+	struct scene s;
+
+	scene_new(&s, dotenv);
+	c.trees = s.c.trees;
+	c.n_trees = s.c.n_trees;
+	CHECK_EQ(later_state_new(&state, &c), 0);
+	s.c.later = state;
+	make_dir(&s.w, ".vscode");
+	make_file(&s.w, ".vscode/tasks.json");
+	make_file(&s.w, ".vscode/launch.json");
+	scene_scan(&s);
+	replace(&s.w, ".vscode/tasks.json");
+	watch_on(&s);
+	CHECK_EQ(s.w.n, 1);
+	CHECK_EQ(was_found(&s.w, ".vscode/tasks.json"), 1);
+	CHECK_EQ(s.w.what[0], HIDE_LOCKED);
+	s.w.n = 0;
+	replace(&s.w, ".vscode/launch.json");
+	scene_serve(&s);
+	CHECK_EQ(s.w.n, 1);
+	CHECK_EQ(was_found(&s.w, ".vscode/launch.json"), 1);
+	scene_free(&s);
+}
+
 static void test_few_watches(void)
 {
 	struct hide_stats st;
@@ -630,6 +677,7 @@ int main(void)
 		{ "a directory that goes gives its watch back",
 		  test_removed_directory },
 		{ "what appears between the passes", test_between_the_passes },
+		{ "what is read-only, replaced", test_locks_replaced },
 		{ "too few watches are told once", test_few_watches },
 		{ "what is not watched is polled", test_polling_finds },
 		{ "a cover that fails ends the scan", test_failure_is_told },

@@ -447,10 +447,10 @@ def replaced():
                  'echo evil > .vscode/tasks.json && echo written'],
                 stdin=subprocess.PIPE)
     equal(p.stdout.readline(), b'ready\n', 'start')
-    time.sleep(0.3) # the watches
     w.write('.vscode/new', '{"mine": 1}\n')
     os.rename(w.project + '/.vscode/new', w.project + '/.vscode/tasks.json')
-    time.sleep(0.4)
+    wait_for('it is covered again', 5,
+             lambda: later(row='editor-tasks', verdict='deny'))
     out, err = p.communicate(b'go\n', timeout=20)
     equal(open(w.project + '/.vscode/tasks.json').read(), '{"mine": 1}\n',
           f'{out} {err}')
