@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 
 from harness import (AS_ROOT, SLOW, World, check, contains, equal, main, skip,
                      test, wait_for)
@@ -88,10 +87,10 @@ def dotenv_later():
                 stdin=subprocess.PIPE)
     equal(p.stdout.readline(), b'ready\n', 'start')
     w.write('later/.env', 'TOKEN=very-secret\n')
-    time.sleep(0.25)
+    told = wait_for('a file.hide record', 5, lambda: w.having('file.hide'))
+    check(told[0]['ms'] <= 100 * SLOW, f'{told}')
     out, _ = p.communicate(b'go\n', timeout=20)
     check(b'very-secret' not in out, 'the secret was read')
-    check(w.having('file.hide'), 'no file.hide record')
 
 
 @test("an editor's atomic save does not uncover it")
@@ -102,7 +101,7 @@ def dotenv_saved():
     equal(p.stdout.readline(), b'ready\n', 'start')
     w.write('saved/.env.tmp~', 'TOKEN=second-secret\n')
     os.rename(w.project + '/saved/.env.tmp~', w.project + '/saved/.env')
-    time.sleep(0.25)
+    wait_for('it is covered again', 5, lambda: w.having('file.hide'))
     out, _ = p.communicate(b'go\n', timeout=20)
     check(b'secret' not in out, f'the secret was read: {out}')
 
@@ -237,6 +236,11 @@ class Host:
         os.unlink(self.path)
 
 
+def hidden():
+    return {os.path.relpath(x['path'], w.project)
+            for x in w.having('file.hide')}
+
+
 @test('host sockets that appear later are covered within 100 ms, and recorded')
 def late_host_sockets():
     for policy in ('', 'files:\n  read: [/usr, /etc]\n  write: [.]\n'):
@@ -244,14 +248,14 @@ def late_host_sockets():
         os.makedirs(w.project + '/run', exist_ok=True)
         p = w.popen(['/usr/bin/python3', '-c', CONNECT], stdin=subprocess.PIPE)
         equal(p.stdout.readline(), b'ready\n', 'start')
-        time.sleep(0.2)  # the watches stand
         os.makedirs(w.project + '/run/new')
         hosts = [Host(w.project + '/late'), Host(w.project + '/run/late'),
                  Host(w.project + '/run/new/late'),
                  Host(w.project + '/quiet', listen=False)]
         os.rename(hosts[0].path, w.project + '/moved')
         hosts[0].path = w.project + '/moved'
-        time.sleep(0.15 * SLOW)
+        late = {'moved', 'run/late', 'run/new/late', 'quiet'}
+        wait_for('all are covered', 5, lambda: late <= hidden())
         hosts[3].listen()
         said, _ = p.communicate(b'moved\nrun/late\nrun/new/late\nquiet\n',
                                 timeout=20)
@@ -260,8 +264,7 @@ def late_host_sockets():
             h.close()
         told = w.having('file.hide')
         # 'late' too, if it was seen before it moved.
-        equal({os.path.relpath(x['path'], w.project) for x in told} - {'late'},
-              {'moved', 'run/late', 'run/new/late', 'quiet'}, f'{told}')
+        equal(hidden() - {'late'}, late, f'{told}')
         check(all(x['ms'] <= 100 * SLOW for x in told), f'{told}')
         shutil.rmtree(w.project + '/run')
     w.policy('version: 1\n')

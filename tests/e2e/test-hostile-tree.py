@@ -336,11 +336,11 @@ def hidden_names():
                  'cat in/*/.env.late*'],
                 stdin=subprocess.PIPE)
     equal(p.stdout.readline(), b'ready\n', 'start')
-    time.sleep(0.2)
     late = [d + b'/.env.late' + os.path.basename(d)[:100] for d in dirs]
     for path in late:
         w.write(os.fsdecode(path), 'VERY-SECRET\n')
-    time.sleep(0.3 * SLOW)
+    wait_for('all are covered', 5, lambda: len(
+        {r['path'] for r in w.having('file.hide')}) >= len(late))
     out, err = p.communicate(b'go\n', timeout=20)
     clean_text(err.decode('utf-8', 'replace'))
     check(b'VERY-SECRET' not in out, f'read: {out}')
@@ -433,10 +433,9 @@ def closed():
     p = w.popen(['sh', '-c', 'echo ready; read go; cat closed/.env'],
                 stdin=subprocess.PIPE)
     equal(p.stdout.readline(), b'ready\n', 'start')
-    time.sleep(0.3 * SLOW)
     with open(w.project + '/closed/.env', 'w') as f:
         f.write('VERY-SECRET')
-    time.sleep(0.3 * SLOW)
+    wait_for('it is covered', 5, lambda: w.having('file.hide'))
     out, _ = p.communicate(b'go\n', timeout=20)
     check(b'VERY-SECRET' not in out, 'it was read when it came later')
     os.chmod(w.project + '/closed', 0o755)

@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import termios
-import time
 
 from harness import (Term, World, check, contains, equal, main, mark,
                      processes, test, wait_for, with_mark)
@@ -27,6 +26,24 @@ def bash():
     t.send("PS1='yar''d> '\n")
     t.expect('yard> ')
     return t
+
+
+def in_front(seconds):
+    """Whether `sleep @seconds` runs, and a key would reach it."""
+    for pid in with_mark('sleep ' + seconds):
+        try:
+            with open(f'/proc/{pid}/stat') as f:
+                head, _, tail = f.read().rpartition(')')
+        except OSError:
+            continue
+        group, terminal = tail.split()[2], tail.split()[5]
+        if head.endswith('(sleep') and group == terminal:
+            return True
+    return False
+
+
+def until_in_front(seconds):
+    wait_for(f'sleep {seconds} in front', 10, lambda: in_front(seconds))
 
 
 @test('the command has a terminal of its own, of the same size')
@@ -54,8 +71,8 @@ def resize():
 @test('Ctrl-C reaches the foreground process, bawn stays')
 def interrupt():
     t = bash()
-    t.send('sleep 100; echo code=$?\n')
-    time.sleep(0.5)
+    t.send(f'sleep {mark(98727)}; echo code=$?\n')
+    until_in_front(mark(98727))
     t.send('\x03')
     t.expect('yard> ')
     t.send('echo still-"here"\n')
@@ -67,8 +84,8 @@ def interrupt():
 
 @test('Ctrl-C ends a plain command with 130')
 def interrupt_plain():
-    t = term('sleep', '100')
-    time.sleep(0.7)
+    t = term('sleep', mark(98728))
+    until_in_front(mark(98728))
     t.send('\x03')
     equal(t.wait(), 130, 'exit code')
     t.close()
@@ -77,8 +94,8 @@ def interrupt_plain():
 @test('Ctrl-Z, jobs, fg and bg in bash')
 def job_control():
     t = bash()
-    t.send('sleep 100\n')
-    time.sleep(0.5)
+    t.send(f'sleep {mark(98729)}\n')
+    until_in_front(mark(98729))
     t.send('\x1a')
     t.expect('Stopped')
     t.expect('yard> ')
@@ -91,7 +108,7 @@ def job_control():
     t.expect('Running')
     t.expect('yard> ')
     t.send('fg\n')
-    time.sleep(0.4)
+    until_in_front(mark(98729))
     t.send('\x03')
     t.expect('yard> ')
     t.send('exit 0\n')
