@@ -399,21 +399,24 @@ static void end_talk(struct relay *r, struct peer *p)
 }
 
 /*
- * The keeper last: when it sees our end, the scribe has all we had to say.  The
- * supervisor hears no more; that it is gone is heard by relay_linger().
+ * The keeper last: when it sees our end, the scribe has all we had to say.  A
+ * supervisor that has told us to end waits for nothing of ours any more.
  */
 static void hang_up(struct relay *r)
 {
-	struct peer *scribe = &r->peers[PEER_SCRIBE];
-	struct peer *keeper = &r->peers[PEER_KEEPER];
+	static const int order[] = { PEER_SCRIBE, PEER_SUPERVISOR,
+				     PEER_KEEPER };
 
-	for (size_t i = 0; i < PEER_MAX_; i++)
-		end_talk(r, &r->peers[i]);
-	auto_fd(&scribe->fd);
-	if (r->peers[PEER_SUPERVISOR].fd != -1)
-		(void)shutdown(r->peers[PEER_SUPERVISOR].fd, SHUT_WR);
-	auto_fd(&keeper->fd);
-	scribe->fd = keeper->fd = -1;
+	for (size_t i = 0; i < N_ELEMS(order); i++) {
+		struct peer *p = &r->peers[order[i]];
+
+		if (p->fd == -1)
+			continue;
+		loop_io_remove(r->loop, &p->io);
+		outq_done(&p->out);
+		if (p->kind != PEER_SUPERVISOR || !p->gone)
+			(void)close(TAKE_FD(p->fd));
+	}
 }
 
 void relay_linger(const struct relay *r)

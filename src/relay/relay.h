@@ -15,7 +15,7 @@
  *
  * End of file on any channel ends the relay: counts are told to the scribe,
  * MSG_STATS to the supervisor, all connections are reset.  A supervisor that
- * wants MSG_STATS shuts down its sending side and reads to the end.
+ * wants MSG_STATS shuts down its sending side; nothing comes after it.
  */
 #pragma once
 
@@ -56,8 +56,8 @@ must_check int relay_once(struct relay *r, int timeout_ms);
 /* Until the session ends.  0 = in order, else -errno. */
 must_check int relay_run(struct relay *r);
 /*
- * Until the supervisor is gone, or a second: the end of a process takes time of
- * the processors, which those need that are about to end a session.
+ * Until the supervisor that ended this is gone, or a second: the end of a process
+ * takes time of the processors, which those need that are about to end a session.
  */
 void relay_linger(const struct relay *r);
 /* Flush, tell the stats.  relay_run() does it; for tests with relay_once(). */
