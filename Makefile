@@ -64,7 +64,7 @@ torture: build
 	BAWN_HOSTILE_ALL=1 $(TORTURE) tests/hostile/test-mangled.py
 	BAWN_TORTURE_ALL=1 $(TORTURE) tests/torture/test-torture.py
 	BAWN_TORTURE_ALL=1 $(TORTURE) tests/torture/test-units.py
-	build/src/ledger/test-ledger-torture 1 10000 65536 1000
+	build/src/ledger/test-ledger-torture 1 10000 131072 1000
 
 bench: build
 	@tools/deps bench

@@ -10,8 +10,9 @@
  * shortened and signed by the ledger's own key.  Each is detected.
  *
  * Tears: behind what was acknowledged a frame of 64 KB was being written; it is
- * cut, or zero from there, at some byte.  Kills: a writer dies by kill -9.  What
- * was acknowledged is there, the rest is cut and said so, all verifies.
+ * cut, or zero from there, at some byte; 131072 tears are each byte in both ways.
+ * Kills: a writer dies by kill -9.  What was acknowledged is there, the rest is
+ * cut and said so, all verifies.
  */
 #include <signal.h>
 #include <sys/wait.h>
@@ -322,8 +323,8 @@ static uint64_t count(const struct test_dir *d)
 	return n;
 }
 
-/* What was acknowledged is there; what was cut is told. */
-static void check_mended(const struct test_dir *d, uint64_t acked)
+/* What was acknowledged is there; what was cut is told.  How much that was. */
+static uint64_t check_mended(const struct test_dir *d, uint64_t acked)
 {
 	struct store_repair rep;
 	struct verify_report v;
@@ -336,6 +337,13 @@ static void check_mended(const struct test_dir *d, uint64_t acked)
 	CHECK_EQ(verify_dir(d->path, NULL, NULL, &v), 0);
 	CHECK_EQ(v.repairs > 0, rep.torn_bytes > 0 || v.repairs > 0);
 	CHECK(count(d) >= acked);
+	return rep.torn_bytes;
+}
+
+/* Where tear @i is, counted from the end. */
+static size_t tear_at(unsigned i)
+{
+	return n_tears >= 2 * TAIL ? i / 2 % TAIL : pick(TAIL);
 }
 
 static void test_tears(void)
@@ -343,7 +351,7 @@ static void test_tears(void)
 	AUTO(buf) struct buf journal = BUF_NULL;
 	uint64_t acked = 50;
 	struct test_dir d;
-	size_t end;
+	size_t end = 0;
 
 	test_dir_init(&d);
 	{
@@ -361,7 +369,7 @@ static void test_tears(void)
 	test_file_read(&d, "journal-000001", &journal);
 	CHECK(journal.len - end > TAIL);
 	for (unsigned i = 0; i < n_tears && !test_failures; i++) {
-		size_t at = journal.len - 1 - pick(TAIL);
+		size_t at = journal.len - 1 - tear_at(i);
 		struct str all = buf_str(&journal);
 		AUTO(buf) struct buf torn = BUF_NULL;
 		AUTO(fd) int fd = test_dir_open(&d);
@@ -373,7 +381,7 @@ static void test_tears(void)
 		(void)unlinkat(fd, "journal-000002", 0);
 		(void)unlinkat(fd, "torn-journal-000001", 0);
 		test_file_write(&d, "journal-000001", buf_str(&torn));
-		check_mended(&d, acked);
+		CHECK_EQ(check_mended(&d, acked), torn.len - end);
 		if (test_failures)
 			printf("# torn at %zu of %zu\n", at, journal.len);
 	}
@@ -430,7 +438,7 @@ static void test_kills(void)
 		while (read(fds[0], &size, sizeof(size)) == sizeof(size))
 			acked = size;
 		(void)close(fds[0]);
-		check_mended(&d, acked);
+		(void)check_mended(&d, acked);
 		(void)pick(7);
 	}
 	test_dir_done(&d);

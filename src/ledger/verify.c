@@ -165,6 +165,8 @@ static int load_vkeys(struct verify *v, struct buf *b)
 	r = file_load(v->dirfd, "vkey", b);
 	if (r == -ENOENT || r == -EFBIG)
 		return broken(v, "vkey", 0, "the file is missing or too long");
+	if (r == 0 && !str_ends(buf_str(b), STR("\n")))
+		return broken(v, "vkey", 0, "its last line is cut");
 	return r;
 }
 
