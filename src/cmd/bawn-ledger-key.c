@@ -141,7 +141,7 @@ int verb_rotate_key(const struct verb *v, int argc, char *const argv[])
 	r = dir ? open_store(dir, &s) : BAWN_EXIT_TROUBLE;
 	if (r != 0)
 		return r;
-	r = store_change_key(s, &k);
+	r = store_change_key(s, NULL, &k);
 	if (r != 0) {
 		ledger_error("the key could not be changed: %s; the next start "
 			     "goes on with it",

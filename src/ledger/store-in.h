@@ -23,6 +23,29 @@ struct journal {
 	uint64_t first;     /* index of its first record */
 };
 
+enum erase_step {
+	ERASE_NOTHING = 0,
+	ERASE_COUNT, /* how many will go, a bundle at a time */
+	ERASE_SAY,
+	ERASE_LEAVE, /* the journal, which holds them, too */
+	ERASE_WRITE, /* they go, a bundle at a time */
+	ERASE_END,
+};
+
+/* What is being erased (store-erase.c). */
+struct eraser {
+	enum erase_step step;
+	char session[64], user[STORE_USER_MAX], why[STORE_WHY_MAX];
+	size_t session_len, user_len, why_len;
+	uint64_t before;     /* UTC ns; 0: any time */
+	uint64_t from, upto; /* places in the tree: only records of those */
+	bool limit;          /* by a limit, not by somebody */
+	bool resumed;        /* begun by a store before this one */
+	uint64_t at;         /* the bundle that is next */
+	uint64_t n;          /* payloads that were found */
+	uint64_t first, end; /* places: all of them are there */
+};
+
 struct store {
 	int dirfd;
 	struct store_world world;
@@ -30,7 +53,8 @@ struct store {
 	void *owner;
 	uint64_t file_bytes;
 	struct store_limits limits;
-	bool retaining;
+	bool retain_due; /* there is a new journal */
+	struct eraser eraser;
 	struct hash *hash;
 	struct tree tree;
 	struct journal journal;
@@ -54,6 +78,8 @@ int store_sync(struct store *s, int fd);
 /* The record @body with number @seq becomes s->leaf and s->payload. */
 must_check int store_word(struct store *s, uint64_t at, struct str envelope,
 			  struct str body, uint64_t seq);
+/* A record of ours, durable.  Only while nothing else waits. */
+must_check int store_say(struct store *s, struct str user, struct str body);
 /* A record of ours into the tree, without the journal: store_switch() follows. */
 must_check int store_add_own(struct store *s, struct str body);
 /* Everything so far into files; a new journal with the rest. */
@@ -88,9 +114,7 @@ must_check int key_finish_change(struct store *s);
 
 /* ---- store-erase.c ---- */
 
-/* How many payloads of full bundle @n are meant; with @write they go. */
-must_check int erase_bundle(struct store *s, const struct store_erase *e,
-			    uint64_t n, bool write, uint64_t *ret);
-/* The record that says so, durably. */
-must_check int erase_say(struct store *s, const struct store_erase *e,
-			 uint64_t n);
+/* Go on with what a store before this one had begun, if it had. */
+must_check int erase_resume(struct store *s);
+/* All payloads of records @from to @upto - 1, whole bundles, by a limit. */
+must_check int erase_by_limit(struct store *s, uint64_t from, uint64_t upto);

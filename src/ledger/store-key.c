@@ -108,13 +108,20 @@ static int add_vkey(struct store *s, const struct note_key *k)
 	AUTO(buf) struct buf all = BUF_NULL;
 	AUTO(buf) struct buf one = BUF_NULL;
 	int r = load_vkeys(s, &all);
+	bool cut = all.len > 0 && !str_ends(buf_str(&all), STR("\n"));
+	bool named;
 
 	buf_init(&one, NOTE_VKEY_SIZE);
 	note_vkey_add(&one, k);
-	if (r != 0 || names_key(buf_str(&all), buf_str(&one)))
+	named = names_key(buf_str(&all), buf_str(&one));
+	if (r != 0 || (named && !cut))
 		return r;
-	(void)buf_add(&all, buf_str(&one));
-	(void)buf_addc(&all, '\n');
+	if (cut)
+		(void)buf_addc(&all, '\n');
+	if (!named) {
+		(void)buf_add(&all, buf_str(&one));
+		(void)buf_addc(&all, '\n');
+	}
 	if (one.failed || all.failed)
 		return -EFBIG;
 	return file_save(s->dirfd, VKEY_NAME, buf_str(&all), 0600, true);
@@ -187,16 +194,14 @@ int key_open(struct store *s, bool fresh)
 }
 
 /* The record: the new key, and the word of the old one for it. */
-static int commit_change(struct store *s, const struct note_key *k)
+static int commit_change(struct store *s, const struct store_by *by,
+			 const struct note_key *k)
 {
-	static const struct str envelope =
-		STR("\"session\":\"\",\"user\":\"\",\"task\":\"\"");
 	AUTO(buf) struct buf vkey = BUF_NULL;
 	AUTO(buf) struct buf text = BUF_NULL;
 	AUTO(buf) struct buf note = BUF_NULL;
 	AUTO(buf) struct buf b = BUF_NULL;
 	struct json_out w = JSON_OUT(&b);
-	uint64_t seq;
 	int r;
 
 	buf_init(&vkey, NOTE_VKEY_SIZE);
@@ -211,18 +216,15 @@ static int commit_change(struct store *s, const struct note_key *k)
 	record_begin(&w, RECORD_LEDGER_KEY, "none", RECORD_KERNEL, NULL, 1);
 	json_kstr(&w, "vkey", buf_str(&vkey));
 	json_kstr(&w, "note", buf_str(&note));
+	if (by && by->why.len > 0)
+		json_kstr(&w, "why", by->why);
 	record_end(&w);
 	if (r != 0 || b.failed || note.failed || text.failed || vkey.failed)
 		return r != 0 ? r : -ENOMEM;
-	r = store_add(s,
-		      &(struct store_record){ .at = clock_utc_ns(),
-					      .envelope = envelope,
-					      .body = buf_str(&b) },
-		      NULL);
-	return r == 0 ? store_commit(s, &seq) : r;
+	return store_say(s, by ? by->user : (struct str){ "", 0 }, buf_str(&b));
 }
 
-int key_finish_change(struct store *s)
+static int finish_change(struct store *s, const struct store_by *by)
 {
 	const struct note_key *k;
 	int r;
@@ -230,7 +232,7 @@ int key_finish_change(struct store *s)
 	if (s->n_signers != 2)
 		return 0;
 	k = note_signer_key(s->signers[1]);
-	r = commit_change(s, k);
+	r = commit_change(s, by, k);
 	if (r == 0)
 		r = add_vkey(s, k);
 	if (r == 0)
@@ -247,10 +249,19 @@ int key_finish_change(struct store *s)
 	return 0;
 }
 
-int store_change_key(struct store *s, struct note_key *ret)
+int key_finish_change(struct store *s)
+{
+	return finish_change(s, NULL);
+}
+
+int store_change_key(struct store *s, const struct store_by *by,
+		     struct note_key *ret)
 {
 	struct note_signer *fresh = NULL;
-	int r = key_finish_change(s);
+	int r = by && (by->user.len > STORE_USER_MAX ||
+		       by->why.len > STORE_WHY_MAX)
+			? -EINVAL
+			: key_finish_change(s);
 
 	if (r == 0)
 		r = note_signer_new(
@@ -264,5 +275,5 @@ int store_change_key(struct store *s, struct note_key *ret)
 	}
 	s->signers[s->n_signers++] = fresh;
 	*ret = *note_signer_key(fresh);
-	return key_finish_change(s);
+	return finish_change(s, by);
 }

@@ -494,6 +494,8 @@ static int start(struct store *s, struct opening *o)
 		r = first_move_away(s->dirfd);
 	if (r == 0)
 		r = key_finish_change(s);
+	if (r == 0)
+		r = erase_resume(s);
 	return r == 0 ? store_retain(s) : r;
 }
 

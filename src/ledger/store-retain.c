@@ -52,22 +52,19 @@ static bool is_old(struct store *s, uint64_t n, uint64_t before)
 	return at < before;
 }
 
-/* Bundles [*ret_from, *ret_to) are to go, and hold *ret_n payloads. */
-static int choose(struct store *s, uint64_t *ret_from, uint64_t *ret_to,
-		  uint64_t *ret_n)
+/* Bundles [*ret_from, *ret_to) are to go; none: both are the same. */
+static void choose(struct store *s, uint64_t *ret_from, uint64_t *ret_to)
 {
-	static const struct store_erase all = { .before = 0 };
-	uint64_t now = clock_utc_ns(), total = 0, one = 0;
+	uint64_t now = clock_utc_ns(), total = 0;
 	uint64_t before = s->limits.age > 0 && now > s->limits.age
 				  ? now - s->limits.age
 				  : 0;
 	uint64_t end = s->journal.first / TILE_WIDTH;
-	int r = 0;
 
-	*ret_from = *ret_to = *ret_n = 0;
+	*ret_from = *ret_to = 0;
 	for (uint64_t n = 0; n < s->tree.written / TILE_WIDTH; n++)
 		total += payload_size(s, n);
-	for (uint64_t n = 0; r == 0 && n < end; n++) {
+	for (uint64_t n = 0; n < end; n++) {
 		uint64_t size = payload_size(s, n);
 		bool much = s->limits.bytes > 0 && total > s->limits.bytes;
 
@@ -75,40 +72,26 @@ static int choose(struct store *s, uint64_t *ret_from, uint64_t *ret_to,
 			continue;
 		if (!much && !is_old(s, n, before))
 			break;
-		r = erase_bundle(s, &all, n, false, &one);
-		if (*ret_n == 0)
+		if (*ret_to == 0)
 			*ret_from = n;
-		*ret_n += one;
 		*ret_to = n + 1;
 		total -= size;
 	}
-	return r;
-}
-
-static int retain(struct store *s)
-{
-	static const struct store_erase all = { .before = 0 };
-	uint64_t from, to, n, one;
-	int r = choose(s, &from, &to, &n);
-
-	if (r != 0 || n == 0)
-		return r;
-	r = erase_say(s, &all, n);
-	for (; r == 0 && from < to; from++)
-		r = erase_bundle(s, &all, from, true, &one);
-	return r;
 }
 
 int store_retain(struct store *s)
 {
-	int r;
+	uint64_t from, to;
 
-	if (s->retaining || (s->limits.bytes == 0 && s->limits.age == 0))
+	/* What it says is a record: a later time does as well. */
+	if (s->eraser.step != ERASE_NOTHING || s->n_waiting > 0)
 		return 0;
-	s->retaining = true;
-	r = retain(s);
-	s->retaining = false;
-	return r;
+	s->retain_due = false;
+	if (s->limits.bytes == 0 && s->limits.age == 0)
+		return 0;
+	choose(s, &from, &to);
+	return from < to ? erase_by_limit(s, from * TILE_WIDTH, to * TILE_WIDTH)
+			 : 0;
 }
 
 /* ---- the file ---- */

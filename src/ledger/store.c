@@ -36,6 +36,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/wall.h"
 #include "ledger/record-parse.h"
 #include "ledger/store-in.h"
@@ -511,11 +512,23 @@ static int try_commit(struct store *s)
 	return 0;
 }
 
-/* What nobody settled meanwhile.  Only too much of it is a failure. */
+static int settle_files(struct store *s)
+{
+	int r = tree_settle(&s->tree);
+
+	if (r != 0 || s->journal.size < s->file_bytes || s->journal.dirty)
+		return r;
+	return store_switch(s);
+}
+
+/*
+ * What nobody settled meanwhile.  Only too much of it is a failure.  Limits are
+ * not looked at: what they erase is a record, and a group is being committed.
+ */
 static int settle_late(struct store *s)
 {
 	int r = s->tree.n >= SETTLE_AT || s->journal.size >= 2 * s->file_bytes
-			? store_settle(s)
+			? settle_files(s)
 			: 0;
 
 	return s->tree.leaves.len > TREE_WAITING_BYTES / 2 ||
@@ -543,6 +556,33 @@ int store_commit(struct store *s, uint64_t *ret_first_seq)
 	s->next_seq += s->n_waiting;
 	forget_written(s);
 	return 0;
+}
+
+int store_say(struct store *s, struct str user, struct str body)
+{
+	AUTO(buf) struct buf b = BUF_NULL;
+	struct json_out w = JSON_OUT(&b);
+	struct str envelope;
+	uint64_t seq;
+	int r;
+
+	ASSERT(s->n_waiting == 0);
+	buf_init(&b, RECORD_MAX_ENVELOPE);
+	json_open(&w, '{');
+	json_kstr(&w, "session", (struct str){ "", 0 });
+	json_kstr(&w, "user", user);
+	json_kstr(&w, "task", (struct str){ "", 0 });
+	json_close(&w, '}');
+	if (b.failed)
+		return -ENOMEM;
+	envelope = buf_str(&b);
+	envelope = (struct str){ envelope.ptr + 1, envelope.len - 2 };
+	r = store_add(s,
+		      &(struct store_record){ .at = clock_utc_ns(),
+					      .envelope = envelope,
+					      .body = body },
+		      NULL);
+	return r == 0 ? store_commit(s, &seq) : r;
 }
 
 /* ---- what nobody waits for ---- */
@@ -637,19 +677,18 @@ int store_switch(struct store *s)
 	j.first = s->tree.written;
 	j.fd = fd;
 	r = replace_journal(s, &j);
-	if (s->journal.fd == fd)
+	if (s->journal.fd == fd) {
 		(void)TAKE_FD(fd);
+		s->retain_due = true;
+	}
 	return r;
 }
 
 int store_settle(struct store *s)
 {
-	int r = tree_settle(&s->tree);
+	int r = settle_files(s);
 
-	if (r != 0 || s->journal.size < s->file_bytes || s->journal.dirty)
-		return r;
-	r = store_switch(s);
-	return r == 0 ? store_retain(s) : r;
+	return r == 0 && s->retain_due ? store_retain(s) : r;
 }
 
 static int save_checkpoint(struct store *s)

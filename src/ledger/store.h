@@ -101,22 +101,49 @@ must_check int store_commit(struct store *s, uint64_t *ret_first_seq);
 must_check int store_settle(struct store *s);
 /* store_settle(), and a checkpoint of all there is, signed. */
 must_check int store_publish(struct store *s);
+
+/* Who wants something changed, and what for: on the record of it. */
+#define STORE_USER_MAX 256u /* bytes */
+#define STORE_WHY_MAX  256u
+struct store_by {
+	struct str user, why; /* may be empty */
+};
+
 /*
  * Another key from now on; *ret is its public half.  The old one signs for it,
- * on the record and below one last checkpoint.
+ * on the record and below one last checkpoint.  @by may be NULL.
  */
 struct note_key;
-must_check int store_change_key(struct store *s, struct note_key *ret);
-/* What store_erase() means: all of these that are given. */
+must_check int store_change_key(struct store *s, const struct store_by *by,
+				struct note_key *ret);
+
+/* The payloads of which records: all of these that are given. */
 struct store_erase {
 	struct str session;
 	uint64_t before; /* UTC ns; 0: any time */
+	struct store_by by;
 };
 
-/* The payloads of those records go, and a record says how many: *ret. */
+/*
+ * Erase them, as far as they are in the ledger now, in pieces: call
+ * store_erase_step() until it says that all is done.  From begin on it will be
+ * done, by the next store_open() if not by this one.  Both only while nothing
+ * waits.  -EBUSY: something is being erased; -EINVAL: a name is too long.
+ */
+must_check int store_erase_begin(struct store *s, const struct store_erase *e);
+bool store_is_erasing(const struct store *s);
+enum store_erase_outcome {
+	STORE_ERASED = 1, /* *ret payloads are gone, and a record says so */
+};
+/* 0: there is more to do; an outcome; -errno: try again. */
+must_check int store_erase_step(struct store *s, uint64_t *ret);
+/* All of it at once, and what an earlier time had left to do. */
 must_check int store_erase(struct store *s, const struct store_erase *e,
 			   uint64_t *ret);
-/* Erase what is beyond the limits, if any; done by store_settle() as well. */
+/*
+ * Erase what is beyond the limits, if any; done by store_settle() as well, but
+ * not while something else is being erased.
+ */
 must_check int store_retain(struct store *s);
 uint64_t store_size(const struct store *s); /* records in the tree */
 /* There is no checkpoint of the last record yet. */
