@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/sip.h"
+#include "ledger/erased.h"
 #include "ledger/index-own.h"
 #include "ledger/index-terms.h"
 
@@ -22,6 +23,7 @@ struct build {
 	struct slot *slots;
 	size_t n, size; /* @size is a power of 2 */
 	struct times_blob blob;
+	bool again; /* made anew: what was after it stays */
 	uint64_t end, last_seq, last_at;
 	sqlite3_stmt *put_post, *put_session;
 };
@@ -112,16 +114,16 @@ static int load_posts(struct build *b)
 	return r;
 }
 
+/* @b says which segment, from where on, and whether again. */
 static int begin(struct build *b, struct index *x)
 {
 	int r;
 
-	*b = (struct build){ .x = x, .segment = x->end / SEGMENT_SIZE };
-	b->end = x->end;
+	b->x = x;
 	b->last_seq = x->last_seq;
 	b->last_at = x->last_at;
 	r = grow(b);
-	if (r == 0 && x->end % SEGMENT_SIZE != 0) {
+	if (r == 0 && !b->again && x->end % SEGMENT_SIZE != 0) {
 		r = index_times(x, b->segment, b->blob.times);
 		if (r == 0)
 			r = load_posts(b);
@@ -197,6 +199,8 @@ static int take_lines(struct build *b, struct reader *r)
 	uint64_t stop = (b->segment + 1) * SEGMENT_SIZE;
 	int e = reader_seek_index(r, b->end);
 
+	if (b->again && stop > b->x->end)
+		stop = b->x->end;
 	while (e == 0) {
 		struct reader_line l;
 
@@ -302,27 +306,113 @@ static int put_state(const struct build *b)
 	return index_error(code);
 }
 
+static int build(struct build *b, struct index *x, struct reader *r)
+{
+	int e = begin(b, x);
+
+	if (e == 0)
+		e = take_lines(b, r);
+	if (e == 0)
+		e = put_posts(b);
+	if (e == 0)
+		e = put_times(b);
+	if (e == 0 && !b->again)
+		e = put_state(b);
+	end(b);
+	return e;
+}
+
 /* One segment, or the rest of one, as one transaction that has begun. */
 static int take_segment(struct index *x, struct reader *r)
 {
-	struct build b;
-	int e = begin(&b, x);
+	struct build b = { .segment = x->end / SEGMENT_SIZE, .end = x->end };
 
-	if (e == 0)
-		e = take_lines(&b, r);
-	if (e == 0)
-		e = put_posts(&b);
-	if (e == 0)
-		e = put_times(&b);
-	if (e == 0)
-		e = put_state(&b);
-	end(&b);
-	return e;
+	return build(&b, x, r);
 }
 
 static int sql(struct index *x, const char *text)
 {
 	return index_error(sqlite3_exec(x->db, text, NULL, NULL, NULL));
+}
+
+/* ---- what was erased ---- */
+
+/* For statements with one number. */
+static int put_number(struct index *x, const char *text, uint64_t n)
+{
+	sqlite3_stmt *s = NULL;
+	int code = sqlite3_prepare_v2(x->db, text, -1, &s, NULL);
+
+	if (code == SQLITE_OK) {
+		(void)sqlite3_bind_int64(s, 1, (int64_t)n);
+		code = sqlite3_step(s);
+	}
+	(void)sqlite3_finalize(s);
+	return index_error(code);
+}
+
+static int make_anew(struct index *x, struct reader *r, uint64_t segment)
+{
+	struct build b = { .segment = segment,
+			   .end = segment * SEGMENT_SIZE,
+			   .again = true };
+	int e = put_number(x, "DELETE FROM post WHERE segment = ?", segment);
+
+	return e == 0 ? build(&b, x, r) : e;
+}
+
+static bool is_touched(const struct index *x, const struct erased *e,
+		       uint64_t segment)
+{
+	uint64_t from = segment * SEGMENT_SIZE, to = from + SEGMENT_SIZE;
+
+	for (size_t i = 0; i < e->n; i++) {
+		if (e->v[i].n > x->erased && e->v[i].from < to &&
+		    e->v[i].to > from)
+			return true;
+	}
+	return false;
+}
+
+/* All in one transaction, which has begun: who comes next finds it done. */
+static int forget_in(struct index *x, struct reader *r, const struct erased *e,
+		     const struct index_progress *p)
+{
+	int a = index_load(x); /* somebody else may have done it */
+
+	for (uint64_t n = 0; a == 0 && n * SEGMENT_SIZE < x->end; n++) {
+		if (is_touched(x, e, n))
+			a = make_anew(x, r, n);
+		if (p && p->report)
+			p->report(p->owner, n * SEGMENT_SIZE, x->end);
+	}
+	return a == 0 ? put_number(x, "UPDATE state SET erased = ?",
+				   erased_last(e))
+		      : a;
+}
+
+/* What of erased payloads is still in it goes. */
+static int forget_erased(struct index *x, struct reader *r,
+			 const struct index_progress *p)
+{
+	struct erased e;
+	int a = reader_erased(r, &e);
+
+	if (a == -EINVAL)
+		return -EIO; /* who knows: it is not used until the next one */
+	if (a != 0 || erased_last(&e) == x->erased)
+		return a;
+	if (erased_last(&e) < x->erased)
+		return INDEX_E_DAMAGED; /* of another ledger */
+	a = sql(x, "BEGIN IMMEDIATE");
+	if (a != 0)
+		return a;
+	a = forget_in(x, r, &e, p);
+	if (a == 0)
+		a = sql(x, "COMMIT");
+	if (a != 0)
+		(void)sql(x, "ROLLBACK"); /* or it did so itself */
+	return a == 0 ? index_load(x) : a;
 }
 
 /* Is the record that was the last one still there? */
@@ -366,6 +456,9 @@ int index_catch_up(struct index *x, struct reader *r, uint64_t lag,
 {
 	uint64_t total = 0;
 	int e = check_same(x, r);
+
+	if (e == 0)
+		e = forget_erased(x, r, p);
 
 	if (e == 0)
 		e = last_place(r, &total);

@@ -37,6 +37,7 @@ struct index {
 	sqlite3_stmt *find_post, *find_segment;
 	uint64_t end;               /* places below are in the index */
 	uint64_t last_seq, last_at; /* of the record before that */
+	uint64_t erased;            /* number of the erasure that it knows of */
 };
 
 /* What SQLite says, as a result. */

@@ -13,6 +13,9 @@
  * number and time; when the ledger has another one in that place this index
  * is of another ledger, or its end was cut.
  *
+ * Where payloads were erased (erased.h) the segment is made anew before
+ * anything is answered from it; what is deleted is overwritten with zeros.
+ *
  * Against bits that rot, postings carry a check of their own, since a posting
  * that lost a bit would hide records; pages are checked by SQLite where it
  * reads them.
@@ -26,7 +29,7 @@
 #include "ledger/index-own.h"
 #include "ledger/index-terms.h"
 
-#define VERSION 1 /* of the tables: another one is made anew */
+#define VERSION 2 /* of the tables: another one is made anew */
 #define BUSY_MS 10000
 
 _Static_assert(INDEX_SEGMENT == 256, "a bundle's number is a byte");
@@ -34,16 +37,16 @@ _Static_assert(INDEX_SEGMENT == 256, "a bundle's number is a byte");
 static const char schema[] =
 	"BEGIN IMMEDIATE;"
 	"CREATE TABLE IF NOT EXISTS state(one INTEGER PRIMARY KEY, "
-	" end INTEGER, seq INTEGER, at INTEGER);"
-	"INSERT OR IGNORE INTO state VALUES(1, 0, 0, 0);"
+	" end INTEGER, seq INTEGER, at INTEGER, erased INTEGER);"
+	"INSERT OR IGNORE INTO state VALUES(1, 0, 0, 0, 0);"
 	"CREATE TABLE IF NOT EXISTS segment(n INTEGER PRIMARY KEY, times BLOB);"
 	"CREATE TABLE IF NOT EXISTS post(segment INTEGER, term INTEGER, "
 	" bundles BLOB, PRIMARY KEY(segment, term)) WITHOUT ROWID;"
 	"CREATE TABLE IF NOT EXISTS session(id TEXT PRIMARY KEY) "
 	" WITHOUT ROWID;"
-	"PRAGMA user_version = 1;"
+	"PRAGMA user_version = 2;"
 	"COMMIT";
-_Static_assert(VERSION == 1, "as in the schema");
+_Static_assert(VERSION == 2, "as in the schema");
 
 int index_error(int code)
 {
@@ -106,7 +109,8 @@ static int prepare(struct index *x, const char *sql, sqlite3_stmt **ret)
 int index_load(struct index *x)
 {
 	sqlite3_stmt *s = NULL;
-	int r = prepare(x, "SELECT end, seq, at FROM state WHERE one = 1", &s);
+	int r = prepare(
+		x, "SELECT end, seq, at, erased FROM state WHERE one = 1", &s);
 
 	if (r == 0) {
 		int code = sqlite3_step(s);
@@ -114,6 +118,7 @@ int index_load(struct index *x)
 		x->end = (uint64_t)sqlite3_column_int64(s, 0);
 		x->last_seq = (uint64_t)sqlite3_column_int64(s, 1);
 		x->last_at = (uint64_t)sqlite3_column_int64(s, 2);
+		x->erased = (uint64_t)sqlite3_column_int64(s, 3);
 		r = code == SQLITE_DONE || x->end > INT64_MAX ? INDEX_E_DAMAGED
 		    : code == SQLITE_ROW                      ? 0
 					 : index_error(code);
@@ -129,6 +134,7 @@ static int set_up(struct index *x)
 		       "PRAGMA temp_store = MEMORY;"
 		       "PRAGMA cache_size = -16384;"
 		       "PRAGMA cell_size_check = ON;"
+		       "PRAGMA secure_delete = ON;"
 		       "PRAGMA trusted_schema = OFF");
 
 	if (r == 0)

@@ -25,6 +25,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "ledger/erased.h"
 #include "ledger/head.h"
 #include "ledger/journal.h"
 #include "ledger/record-parse.h"
@@ -444,6 +445,16 @@ int reader_next_raw(struct reader *r, struct str *ret_leaf,
 uint64_t reader_torn_bytes(const struct reader *r)
 {
 	return r->torn;
+}
+
+int reader_erased(struct reader *r, struct erased *ret)
+{
+	/* A bundle, or a journal, of before. */
+	run_clear(&r->run);
+	if (r->fd != -1)
+		(void)close(TAKE_FD(r->fd));
+	r->first = 0; /* it is looked for again */
+	return erased_load(r->dirfd, ret);
 }
 
 /* ---- seeking ---- */

@@ -61,6 +61,13 @@ must_check int reader_seek_index(struct reader *r, uint64_t index);
 must_check int reader_count(struct reader *r, uint64_t *ret);
 
 /*
+ * Where payloads have been erased (erased.h).  What is read after it is without
+ * those, whatever was read before.
+ */
+struct erased;
+must_check int reader_erased(struct reader *r, struct erased *ret);
+
+/*
  * Wait until something may have come, at most @timeout_ms (-1: for ever).
  * 0; 1 = time is up; -EINTR; -errno.
  */
