@@ -160,6 +160,19 @@ static const struct option erase_options[] = {
 	  .help = "records of that session",
 	  .kind = OPTION_STRING,
 	  .target = offsetof(struct verb_opts, session) },
+	{ .name = "why",
+	  .arg = "TEXT",
+	  .help = "what for; it is on the record",
+	  .kind = OPTION_STRING,
+	  .target = offsetof(struct verb_opts, why) },
+};
+
+static const struct option rotate_options[] = {
+	{ .name = "why",
+	  .arg = "TEXT",
+	  .help = "what for; it is on the record",
+	  .kind = OPTION_STRING,
+	  .target = offsetof(struct verb_opts, why) },
 };
 
 #define OPTIONS(table) .options = (table), .n_options = N_ELEMS(table)
@@ -189,7 +202,7 @@ static const struct verb verbs[] = {
 	  OPTIONS(cosigner_options) },
 	{ .name = "erase",
 	  .run = verb_erase,
-	  .synopsis = "erase [--session S] [--before DATE]",
+	  .synopsis = "erase [--session S] [--before DATE] [--why TEXT]",
 	  .help = "what records say goes; that they were there stays",
 	  OPTIONS(erase_options) },
 	{ .name = "export",
@@ -236,8 +249,9 @@ static const struct verb verbs[] = {
 	  OPTIONS(query_options) },
 	{ .name = "rotate-key",
 	  .run = verb_rotate_key,
-	  .synopsis = "rotate-key",
-	  .help = "sign with another key from now on" },
+	  .synopsis = "rotate-key [--why TEXT]",
+	  .help = "sign with another key from now on",
+	  OPTIONS(rotate_options) },
 	{ .name = "sinks",
 	  .run = verb_sinks,
 	  .max_args = VERB_ARGS_MAX,
@@ -269,6 +283,18 @@ void ledger_error(const char *fmt, ...)
 	va_end(ap);
 	str_sanitise(str_of(text), safe, sizeof(safe));
 	fprintf(stderr, "bawn ledger: %s\n", safe);
+}
+
+/* As what is shared with other programs says it. */
+void cmd_error(const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	ledger_error("%s", text);
 }
 
 static int help_json(void)

@@ -19,7 +19,7 @@ struct verb_opts {
 	bool count, reverse, scan, rebuild;
 	uint32_t lines, limit; /* @limit 0: no limit */
 	uint32_t size, days;
-	const char *key, *since, *out, *session, *before;
+	const char *key, *since, *out, *session, *before, *why;
 };
 
 struct export_opts {
@@ -51,6 +51,13 @@ int verb_parse(const struct verb *v, int argc, char *const argv[],
 /* The same for a verb with a target of its own. */
 int verb_parse_into(const struct verb *v, int argc, char *const argv[],
 		    void *ret, int *ret_first);
+
+/*
+ * What a verb without arguments begins with: its options, memory in @a, and
+ * where the ledger is.  -1: go on; else the exit code, after saying why.
+ */
+int verb_begin(const struct verb *v, int argc, char *const argv[],
+	       struct arena *a, struct verb_opts *ret, const char **ret_dir);
 
 int verb_tail(const struct verb *v, int argc, char *const argv[]);
 int verb_index(const struct verb *v, int argc, char *const argv[]);

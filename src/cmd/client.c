@@ -482,7 +482,8 @@ int client_connect(bool start, int *ret_fd)
 
 /* ---- one question, one answer ---- */
 
-static int receive(int fd, struct ipc_msg *m)
+/* @timeout_ms -1: for ever. */
+static int receive(int fd, struct ipc_msg *m, int timeout_ms)
 {
 	do {
 		struct pollfd p = { fd, POLLIN, 0 };
@@ -490,7 +491,7 @@ static int receive(int fd, struct ipc_msg *m)
 		int r;
 
 		do
-			n = poll(&p, 1, ANSWER_MS);
+			n = poll(&p, 1, timeout_ms);
 		while (n == -1 && errno == EINTR);
 		if (n == 0)
 			return -ETIMEDOUT;
@@ -501,7 +502,8 @@ static int receive(int fd, struct ipc_msg *m)
 	return 0;
 }
 
-int client_ask(int fd, uint32_t type, struct str body, struct ipc_msg *m)
+static int ask(int fd, uint32_t type, struct str body, int timeout_ms,
+	       struct ipc_msg *m)
 {
 	AUTO(buf) struct buf b = BUF_NULL;
 	int r;
@@ -511,12 +513,22 @@ int client_ask(int fd, uint32_t type, struct str body, struct ipc_msg *m)
 			 body.len ? "," : "", STR_ARG(body));
 	r = b.failed ? -EMSGSIZE : ipc_send(fd, type, 1, buf_str(&b), NULL, 0);
 	if (r == 0)
-		r = receive(fd, m);
+		r = receive(fd, m, timeout_ms);
 	if (r < 0) {
 		cmd_error("bawnd does not answer: %s", strerror(-r));
 		return CLIENT_FAILED;
 	}
 	return 0;
+}
+
+int client_ask(int fd, uint32_t type, struct str body, struct ipc_msg *m)
+{
+	return ask(fd, type, body, ANSWER_MS, m);
+}
+
+int client_ask_long(int fd, uint32_t type, struct str body, struct ipc_msg *m)
+{
+	return ask(fd, type, body, -1, m);
 }
 
 int client_refused(const struct ipc_msg *m)

@@ -40,5 +40,9 @@ void client_forget_daemon(void);
 must_check int client_ask(int fd, uint32_t type, struct str body,
 			  struct ipc_msg *m);
 
+/* The same for what takes as long as it takes. */
+must_check int client_ask_long(int fd, uint32_t type, struct str body,
+			       struct ipc_msg *m);
+
 /* @m is no answer to what was asked: say its text; the exit code. */
 int client_refused(const struct ipc_msg *m);

@@ -71,5 +71,9 @@ enum msg_type {
 	MSG_WITNESS,
 	/* bawn-export -> keeper */
 	MSG_SINK_NOTE, /* a record was set aside */
+	/* client -> keeper -> scribe, and the scribe's answer to the keeper */
+	MSG_ERASE,      /* payloads of records go */
+	MSG_ROTATE_KEY, /* another key signs */
+	MSG_AMENDED,
 	MSG_MAX_,
 };

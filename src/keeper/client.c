@@ -355,6 +355,19 @@ static int answer_accept(void *peer, struct ipc_msg *m)
 		       : 0;
 }
 
+static int answer_amend(void *peer, struct ipc_msg *m)
+{
+	AUTO(arena) struct arena a = ARENA_NULL;
+	struct client *c = peer;
+	struct json *body = NULL;
+	int r = parse(&a, m, &body);
+
+	if (r != 0)
+		return r;
+	return check_build(c, m, body) ? amending_begin(c->keeper, c, m, body)
+				       : 0;
+}
+
 static const struct request requests[MSG_MAX_] = {
 	[MSG_OPEN] = { "open", answer_open, OPEN_MAX_BYTES, CLIENT_IDLE, 0, 0,
 		       true },
@@ -369,6 +382,10 @@ static const struct request requests[MSG_MAX_] = {
 			 false },
 	[MSG_ACCEPT] = { "accept", answer_accept, ACCEPT_MAX, ANY_IDLE, 0, 0,
 			 true },
+	[MSG_ERASE] = { "erase", answer_amend, AMENDING_MAX, ANY_IDLE, 0, 0,
+			false },
+	[MSG_ROTATE_KEY] = { "rotate-key", answer_amend, AMENDING_MAX, ANY_IDLE,
+			     0, 0, false },
 	[MSG_DRAIN] = { "drain", answer_drain, SMALL_MAX, ANY_IDLE, 0, 0,
 			true },
 };
@@ -470,6 +487,7 @@ void client_free(struct client *c)
 
 	ASSERT(!c->session);
 	accepting_forget(k, c);
+	amending_forget(k, c);
 	link_close(&c->link);
 	if (c->pid_fd != -1)
 		(void)close(c->pid_fd);

@@ -247,9 +247,10 @@ static int on_scribe_msg(struct link *l, struct ipc_msg *m)
 	struct keeper *k = l->owner;
 	struct json *body = NULL;
 
-	if (m->type != MSG_APPENDED && m->type != MSG_SCRIBE_FAILED)
+	if (m->type != MSG_APPENDED && m->type != MSG_SCRIBE_FAILED &&
+	    m->type != MSG_AMENDED)
 		return -EPROTO;
-	if (m->id == RECORD_STOP && k->stopping) {
+	if (m->type == MSG_APPENDED && m->id == RECORD_STOP && k->stopping) {
 		finish(k);
 		return 0;
 	}
@@ -259,6 +260,10 @@ static int on_scribe_msg(struct link *l, struct ipc_msg *m)
 	if (m->type == MSG_SCRIBE_FAILED) {
 		str_sanitise(json_find_str(body, "error"), k->scribe_why,
 			     sizeof(k->scribe_why));
+		return 0;
+	}
+	if (m->type == MSG_AMENDED) {
+		amending_over(k, m, body);
 		return 0;
 	}
 	if (m->id == ACCEPTING_RECORD)

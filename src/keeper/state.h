@@ -5,6 +5,7 @@
 #include "base/heap.h"
 #include "base/loop.h"
 #include "keeper/accepting.h"
+#include "keeper/amending.h"
 #include "keeper/exporter.h"
 #include "keeper/grounds.h"
 #include "keeper/host.h"
@@ -44,6 +45,7 @@ struct keeper {
 	enum keeper_end end;
 	struct rules rules;
 	struct accepting accepting;
+	struct amending amending;
 	struct resolvers resolvers;
 	struct preset preset;
 	struct owed owed;

@@ -43,6 +43,7 @@
 #include "base/path.h"
 #include "ipc/protocol.h"
 #include "ipc/request.h"
+#include "ledger/amend.h"
 #include "ledger/confine.h"
 #include "ledger/record-parse.h"
 #include "ledger/store.h"
@@ -60,6 +61,7 @@
 #define CHANNEL_MAX  8192u /* bytes of a MSG_CHANNEL */
 #define ID_MAX       64u   /* bytes of a session id */
 #define NAME_MAX_    256u  /* bytes of user and of task */
+#define AMEND_MS     5u /* of changing the ledger, then who writes is heard */
 #define PHASE_SERVE  1u
 
 struct owed {
@@ -97,7 +99,9 @@ struct scribe {
 	struct heap_crowd crowd;
 	struct ask *asks; /* ASKS_MAX of them */
 	size_t n_asks;
-	struct loop_timer flush, linger, publish;
+	struct loop_timer flush, linger, publish, amending;
+	struct amend amend;
+	bool amend_due;
 	uint64_t behind_since; /* ns; 0: the checkpoint speaks of all */
 	struct ipc_msg msg;
 	struct diag why; /* of the violation at hand */
@@ -370,6 +374,14 @@ static int publish_due(struct loop_timer *t)
 	return 0;
 }
 
+static void arm_amend(struct scribe *s, uint32_t ms)
+{
+	loop_timer_clear(s->loop, &s->amending);
+	/* Without a timer the next start goes on with it. */
+	(void)!loop_timer_set(s->loop, &s->amending,
+			      loop_now_ns(s->loop) + ms * NS_PER_MS);
+}
+
 static void commit(struct scribe *s)
 {
 	uint64_t first = 0;
@@ -388,6 +400,8 @@ static void commit(struct scribe *s)
 	/* They have their answers; a failure is told of when it matters. */
 	(void)!store_settle(s->store);
 	arm_publish(s);
+	if (store_is_erasing(s->store) && s->amending.heap_pos == 0)
+		arm_amend(s, 0); /* a limit is reached */
 
 	if (r != 0 && !s->sick)
 		log_error("the ledger cannot be written: %s", strerror(-r));
@@ -406,6 +420,50 @@ static int flush_due(struct loop_timer *t)
 
 	s->urgent = true;
 	return 0;
+}
+
+/* ---- changes of the ledger ---- */
+
+static int amend_due(struct loop_timer *t)
+{
+	struct scribe *s = t->owner;
+
+	s->amend_due = true;
+	return 0;
+}
+
+static void tell_keeper(struct scribe *s, uint32_t id, struct str body)
+{
+	for (struct writer *w = s->writers; w; w = w->next) {
+		/* A keeper that is full or gone has other troubles. */
+		if (w->is_keeper)
+			(void)!ipc_send(w->fd, MSG_AMENDED, id, body, NULL, 0);
+	}
+}
+
+/* Between two rounds, so that who writes waits for some milliseconds at most. */
+static void amend(struct scribe *s)
+{
+	uint64_t end = clock_mono_ns() + AMEND_MS * NS_PER_MS;
+	enum amend_outcome o = AMEND_MORE;
+
+	s->amend_due = false;
+	if (store_waiting(s->store) > 0)
+		commit(s);
+	if (store_waiting(s->store) > 0)
+		o = AMEND_LATER;
+	while (o == AMEND_MORE && clock_mono_ns() < end) {
+		AUTO(buf) struct buf b = BUF_NULL;
+		uint32_t id = 0;
+
+		buf_init(&b, AMEND_MAX);
+		o = amend_work(&s->amend, s->store, &b, &id);
+		if (b.len > 0)
+			tell_keeper(s, id, buf_str(&b));
+	}
+	arm_publish(s);
+	if (o != AMEND_IDLE && !s->ending)
+		arm_amend(s, o == AMEND_MORE ? 0 : RETRY_MS);
 }
 
 /* ---- requests ---- */
@@ -570,11 +628,30 @@ static int answer_channel(void *peer, struct ipc_msg *m)
 	return 0;
 }
 
+static int answer_amend(void *peer, struct ipc_msg *m)
+{
+	struct writer *keeper = peer;
+	struct scribe *s = keeper->scribe;
+	int r = amend_take(&s->amend, m->type, m->id, buf_str(&m->body));
+
+	if (r == -EPROTO)
+		return violation(s, "no change that can be made");
+	if (r == AMEND_LATER)
+		tell_keeper(s, m->id, STR("{\"error\":\"busy; try again\"}"));
+	else if (r == 0)
+		arm_amend(s, 0);
+	return r < 0 ? r : 0;
+}
+
 static const struct request keeper_requests[MSG_MAX_] = {
 	[MSG_CHANNEL] = { "channel", answer_channel, CHANNEL_MAX, PHASE_SERVE,
 			  1, 1, false },
 	[MSG_APPEND] = { "append", answer_append, SCRIBE_MAX_BATCH, PHASE_SERVE,
 			 0, 0, false },
+	[MSG_ERASE] = { "erase", answer_amend, AMEND_MAX, PHASE_SERVE, 0, 0,
+			false },
+	[MSG_ROTATE_KEY] = { "rotate-key", answer_amend, AMEND_MAX, PHASE_SERVE,
+			     0, 0, false },
 };
 
 static const struct request writer_requests[MSG_MAX_] = {
@@ -755,6 +832,7 @@ static int close_others(int keep)
 static int open_ledger(struct scribe *s, const char *dir, struct diag *why)
 {
 	struct store_options o = { .lock_wait_ms = LOCK_WAIT_MS,
+				   .in_pieces = true,
 				   .written = on_written,
 				   .owner = s };
 	struct store_repair repair = { 0 };
@@ -814,6 +892,8 @@ static int scribe_enter(struct scribe *s, int keeper_fd, const char *dir,
 			 "other files");
 	if (!word_envelope(keeper, none, none, none))
 		return -ENOMEM;
+	if (store_is_erasing(s->store))
+		arm_amend(s, 0); /* the scribe before this one was cut short */
 	return add_start_record(s, &c, keeper);
 }
 
@@ -828,6 +908,8 @@ static int scribe_serve(struct scribe *s)
 		       (s->ending && s->linger.heap_pos == 0);
 		if (s->urgent || over)
 			commit(s);
+		if (s->amend_due && !over)
+			amend(s);
 	}
 	publish(s);
 	if (r != 0 || s->sick)
@@ -840,6 +922,7 @@ static void scribe_done(struct scribe *s)
 	while (s->writers)
 		end_writer(s->writers);
 	ipc_msg_done(&s->msg);
+	amend_done(&s->amend);
 	free(s->asks);
 	store_free(s->store);
 	loop_free(s->loop);
@@ -878,6 +961,8 @@ int scribe_run(int keeper_fd, const char *ledger_dir)
 	ipc_msg_init(&s.msg);
 	s.flush = (struct loop_timer){ .run = flush_due, .owner = &s };
 	s.publish = (struct loop_timer){ .run = publish_due, .owner = &s };
+	s.amending = (struct loop_timer){ .run = amend_due, .owner = &s };
+	amend_init(&s.amend);
 	s.linger = (struct loop_timer){ .run = linger_over,
 					.owner = &s,
 					.patient = true };

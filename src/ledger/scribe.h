@@ -19,6 +19,9 @@
  *       {"seq":N} once it is durable; {"error":"text"} when it could not be
  *       written, in which case it never will be: its effect must not happen.
  *
+ *   keeper -> scribe  MSG_ERASE, MSG_ROTATE_KEY, of a user of the ledger; each
+ *       is answered MSG_AMENDED (ledger/amend.h)
+ *
  * A writer that sends anything else is closed and put on the ledger
  * (peer.killed).  A writer's EOF makes its records durable.  EOF of the keeper
  * ends the scribe, after the other writers have ended or two seconds.

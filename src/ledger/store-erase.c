@@ -403,7 +403,7 @@ int erase_by_limit(struct store *s, uint64_t from, uint64_t upto)
 	s->eraser = (struct eraser){ .from = from, .upto = upto };
 	s->eraser.limit = true;
 	r = begin(s);
-	return r == 0 ? finish(s, &n) : r;
+	return r == 0 && !s->in_pieces ? finish(s, &n) : r;
 }
 
 /* ---- after a crash ---- */

@@ -54,6 +54,7 @@ struct store {
 	uint64_t file_bytes;
 	struct store_limits limits;
 	bool retain_due; /* there is a new journal */
+	bool in_pieces;
 	struct eraser eraser;
 	struct hash *hash;
 	struct tree tree;

@@ -142,8 +142,10 @@ int store_open(struct store **ret, const char *dir,
 		s->written = o->written;
 		s->owner = o->owner;
 	}
-	if (o)
+	if (o) {
 		s->limits = o->limits;
+		s->in_pieces = o->in_pieces;
+	}
 	s->file_bytes = o && o->file_bytes ? o->file_bytes : STORE_FILE_BYTES;
 	buf_init(&s->group, STORE_GROUP_BYTES);
 	buf_init(&s->frame, FRAME_MAX);

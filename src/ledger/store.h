@@ -38,6 +38,8 @@ struct store_options {
 	const struct store_world *world; /* may be NULL */
 	uint64_t file_bytes;             /* 0: STORE_FILE_BYTES */
 	uint32_t lock_wait_ms;           /* for a writer that is ending */
+	/* Whoever owns it calls store_erase_step() while store_is_erasing(). */
+	bool in_pieces;
 	/* The group is in the file, but not durable yet.  May be NULL. */
 	void (*written)(void *owner);
 	void *owner;

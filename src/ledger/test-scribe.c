@@ -519,6 +519,192 @@ static void test_kill_9(void)
 	world_done(&w, 0);
 }
 
+/* ---- changes of the ledger ---- */
+
+#define ERASE(session, before)                                       \
+	"{\"user\":\"u\",\"why\":\"w\",\"session\":\"" session "\"," \
+	"\"before\":" before "}"
+#define ROTATE "{\"user\":\"u\",\"why\":\"\"}"
+
+static int send_change(const struct world *w, uint32_t type, const char *body)
+{
+	return ipc_send(w->keeper, type, 7, str_of(body), NULL, 0);
+}
+
+/* The keeper's answer: "n", 0 with a vkey, -1 for an error. */
+static int64_t get_change(const struct world *w)
+{
+	struct pollfd p = { .fd = w->keeper, .events = POLLIN };
+	AUTO(arena) struct arena a = ARENA_NULL;
+	AUTO(ipc_msg) struct ipc_msg m;
+	struct json *o = NULL;
+
+	ipc_msg_init(&m);
+	arena_init(&a, 4096);
+	if (poll(&p, 1, 60000) != 1 ||
+	    ipc_recv(w->keeper, &m, IPC_INLINE_MAX) != 0 ||
+	    m.type != MSG_AMENDED || m.id != 7 ||
+	    json_parse(&a, buf_str(&m.body), &o, NULL) != 0)
+		return -2;
+	if (json_find(o, "error"))
+		return -1;
+	return json_find_str(o, "vkey").len > 0 ? 0 : json_find_int(o, "n", -3);
+}
+
+static void write_many(int fd, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		CHECK_EQ(send_record(fd, 0, GRANT(",\"host\":\"x\"")), 0);
+	CHECK_EQ(send_record(fd, 9999, GRANT("")), 0);
+	CHECK_EQ(get_answer(fd, 9999) > 0, true);
+}
+
+static uint64_t count_erased(const struct world *w)
+{
+	struct verify_report rep;
+
+	CHECK_EQ(verify_dir(w->dir.path, NULL, NULL, &rep), 0);
+	return rep.erased;
+}
+
+static void test_amended(void)
+{
+	struct world w;
+	int mine, other;
+	int64_t n;
+
+	world_init(&w);
+	mine = new_channel(&w, CHANNEL("0s1", "relay"));
+	other = new_channel(&w, CHANNEL("0s2", "relay"));
+	write_many(mine, 1500);
+	write_many(other, 300);
+	CHECK_EQ(send_change(&w, MSG_ERASE, ERASE("0s1", "0")), 0);
+	/* The second one at once is told so, and who writes is served. */
+	CHECK_EQ(send_change(&w, MSG_ERASE, ERASE("0s1", "0")), 0);
+	for (uint32_t i = 1; i <= 50; i++) {
+		CHECK_EQ(send_record(mine, i, GRANT(",\"host\":\"y\"")), 0);
+		CHECK_EQ(get_answer(mine, i) > 0, true);
+	}
+	CHECK_EQ(get_change(&w), -1);
+	/* And of those what came before it began. */
+	n = get_change(&w);
+	CHECK(n >= 1500 && n <= 1550);
+	CHECK_EQ(count_erased(&w), n);
+	CHECK_EQ(send_change(&w, MSG_ERASE, ERASE("none", "0")), 0);
+	CHECK_EQ(get_change(&w), 0);
+	CHECK_EQ(send_change(&w, MSG_ROTATE_KEY, ROTATE), 0);
+	CHECK_EQ(get_change(&w), 0);
+	write_many(mine, 10);
+	CHECK_EQ(send_change(&w, MSG_ERASE, ERASE("", "9000000000000000000")),
+		 0);
+	CHECK_EQ(get_change(&w), 1500 + 50 + 10 + 300 - n);
+	(void)close(mine);
+	(void)close(other);
+	world_stop(&w, 0);
+	CHECK_EQ(find(&w).kinds[RECORD_LEDGER_ERASE], 2);
+	CHECK_EQ(find(&w).kinds[RECORD_LEDGER_KEY], 1);
+	CHECK_EQ(find(&w).kinds[RECORD_NET_GRANT], 1500 + 300 + 50 + 10 + 3);
+	test_dir_done(&w.dir);
+}
+
+/* Killed in the middle: the next scribe goes on with it. */
+static void test_amending_killed(void)
+{
+	for (unsigned round = 0; round < 12 && !test_failures; round++) {
+		AUTO(fd) int dir = -1;
+		struct world w;
+		int relay;
+		bool asked;
+
+		world_init(&w);
+		dir = test_dir_open(&w.dir);
+		relay = new_channel(&w, CHANNEL("0s1", "relay"));
+		write_many(relay, 1000);
+		CHECK_EQ(send_change(&w, MSG_ERASE, ERASE("0s1", "0")), 0);
+		(void)usleep(round * 400);
+		CHECK_EQ(kill(w.pid, SIGKILL), 0);
+		CHECK_EQ(wait_scribe(&w), 1000 + SIGKILL);
+		(void)close(relay);
+		(void)close(w.keeper);
+		asked = faccessat(dir, "erasing", F_OK, 0) == 0 ||
+			count_erased(&w) > 0;
+		world_start(&w);
+		relay = new_channel(&w, CHANNEL("0s2", "relay"));
+		for (unsigned i = 0; i < 5000 && asked &&
+				     faccessat(dir, "erasing", F_OK, 0) == 0;
+		     i++)
+			(void)usleep(2000);
+		write_many(relay, 10);
+		(void)close(relay);
+		world_stop(&w, 0);
+		CHECK_EQ(count_erased(&w), asked ? 1000 : 0);
+		CHECK_EQ(find(&w).kinds[RECORD_NET_GRANT], 1012);
+		test_dir_done(&w.dir);
+	}
+}
+
+static void test_hostile_changes(void)
+{
+	static const struct {
+		uint32_t type, id;
+		const char *body;
+	} rows[] = {
+		{ MSG_ERASE, 0, ERASE("0s1", "0") }, /* nobody to answer */
+		{ MSG_ERASE, 7, "" },
+		{ MSG_ERASE, 7, "[]" },
+		{ MSG_ERASE, 7, "{}" },
+		{ MSG_ERASE, 7, ERASE("", "0") }, /* everything */
+		{ MSG_ERASE, 7, ERASE("0s1", "-1") },
+		{ MSG_ERASE, 7, ERASE("0s1", "\"0\"") },
+		{ MSG_ERASE, 7, ROTATE },
+		{ MSG_ERASE, 7,
+		  ERASE("0123456789012345678901234567890123456789"
+			"0123456789012345678901234",
+			"0") },
+		{ MSG_ROTATE_KEY, 7, ERASE("0s1", "0") },
+		{ MSG_ROTATE_KEY, 7, "{\"user\":\"u\"}" },
+		{ MSG_ROTATE_KEY, 7, "{\"user\":1,\"why\":\"\"}" },
+		{ MSG_AMENDED, 7, "{\"n\":1}" },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows) && !test_failures; i++) {
+		struct world w;
+
+		world_init(&w);
+		CHECK_EQ(ipc_send(w.keeper, rows[i].type, rows[i].id,
+				  str_of(rows[i].body), NULL, 0),
+			 0);
+		CHECK_EQ(wait_scribe(&w), 2);
+		CHECK_EQ(find(&w).kinds[RECORD_PEER_KILLED], 1);
+		CHECK_EQ(find(&w).kinds[RECORD_LEDGER_ERASE], 0);
+		CHECK_EQ(find(&w).kinds[RECORD_LEDGER_KEY], 0);
+		(void)close(w.keeper);
+		test_dir_done(&w.dir);
+		if (test_failures)
+			printf("# row %zu\n", i);
+	}
+	/* No other writer may ask for it. */
+	for (uint32_t type = MSG_ERASE; type <= MSG_AMENDED; type++) {
+		struct world w;
+		int relay;
+
+		world_init(&w);
+		relay = new_channel(&w, CHANNEL("0s1", "relay"));
+		CHECK_EQ(ipc_send(relay, type, 7,
+				  str_of(type == MSG_ERASE ? ERASE("0s1", "0")
+							   : ROTATE),
+				  NULL, 0),
+			 0);
+		CHECK_EQ(get_answer(relay, 7), -EPIPE);
+		(void)close(relay);
+		world_stop(&w, 0);
+		CHECK_EQ(find(&w).kinds[RECORD_PEER_KILLED], 1);
+		CHECK_EQ(find(&w).kinds[RECORD_LEDGER_ERASE], 0);
+		CHECK_EQ(find(&w).kinds[RECORD_LEDGER_KEY], 0);
+		test_dir_done(&w.dir);
+	}
+}
+
 /* A new daemon's scribe waits for the old one's, which is ending. */
 static void test_succession(void)
 {
@@ -748,6 +934,9 @@ int main(void)
 		{ "a full disk and a full memory", test_full_disk_and_memory },
 		{ "confined", test_confined },
 		{ "cannot start", test_cannot_start },
+		{ "the ledger is changed", test_amended },
+		{ "changed, and killed", test_amending_killed },
+		{ "changes that nobody may ask for", test_hostile_changes },
 	};
 
 	return test_main(tests, N_ELEMS(tests));

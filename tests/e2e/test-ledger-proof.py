@@ -158,13 +158,21 @@ def rotate():
     equal(r.out.strip(), second, 'said')
     check(first != second, 'the same key')
     w.verify()
+    # And by the daemon that runs, when there is one.
     equal(w.run('true').code, 0, 'run')
-    contains(w.bawn('ledger', 'rotate-key').err, 'bawnd is writing', 'a daemon')
+    check(w.keeper_pid(), 'no daemon')
+    r = w.bawn('ledger', 'rotate-key', '--why', 'a laptop was lost')
+    equal(r.code, 0, f'{r}')
+    third = key_of(w)
+    equal(r.out.strip(), third, 'said')
+    check(third not in (first, second), 'the same key')
     w.stop_daemon()
     w.verify()
-    for key in (first, second):
+    for key in (first, second, third):
         equal(w.bawn('ledger', 'verify', '--key', key).code, 0, key)
-    equal(len(w.records('kind = ledger.key')), 1, 'ledger.key')
+    rows = w.records('kind = ledger.key')
+    equal([r.get('why') for r in rows], [None, 'a laptop was lost'], 'why')
+    check(rows[0]['user'] and rows[0]['user'] == rows[1]['user'], f'{rows}')
     w.close()
 
 
@@ -190,6 +198,8 @@ def erase():
                   f'{top}/{name}')
     equal(w.bawn('ledger', 'erase', '--before', '2020-01-01').code, 0, 'nothing')
     equal(w.bawn('ledger', 'erase', '--before', 'soon').code, 64, 'no date')
+    equal(w.bawn('ledger', 'erase', '--session', mine, '--why', 'x' * 257).code,
+          64, 'too long')
     w.verify()
     w.close()
 
