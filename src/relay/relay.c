@@ -390,14 +390,6 @@ int relay_new(struct relay **ret, const struct relay_seams *seams)
 	return 0;
 }
 
-static void end_talk(struct relay *r, struct peer *p)
-{
-	if (p->fd == -1)
-		return;
-	loop_io_remove(r->loop, &p->io);
-	outq_done(&p->out);
-}
-
 /*
  * The keeper last: when it sees our end, the scribe has all we had to say.  A
  * supervisor that has told us to end waits for nothing of ours any more.
