@@ -4,9 +4,10 @@
  * can share it: the form of each leaf, its hash against the tile, its payload
  * against its hash, and that numbers follow.
  */
+#include "ledger/verify-chunk.h"
+
 #include "base/fd.h"
 #include "ledger/record-parse.h"
-#include "ledger/verify-in.h"
 
 #define ARENA_BYTES (RECORD_MAX_BYTES * 8)
 

@@ -2,39 +2,52 @@
 /* verify-in: what the files of verify share; nobody else's. */
 #pragma once
 
-#include "ledger/checkpoint.h"
-#include "ledger/journal.h"
-#include "ledger/merkle.h"
+#include "ledger/note.h"
+#include "ledger/verify-chunk.h"
 #include "ledger/verify.h"
 
-/* What is known of up to 256 entries without those before. */
-struct chunk {
-	struct digest hashes_root; /* of a whole one */
-	uint64_t first_seq, last_seq;
-	uint64_t bytes, erased, v1;
-	struct digest first_prev; /* of the first line, v 1 */
-	struct digest last_line;  /* SHA-256 of the last one, v 1 */
-	bool first_is_v1, last_is_v1;
-	bool first_is_torn; /* its number may be larger */
-	bool special;       /* holds records that say something to us */
-	uint16_t at;        /* of the entry that is wrong */
-	const char *wrong;  /* NULL: nothing is */
-	const char *file;   /* which file: "" the entries */
-	int error;          /* -errno */
+/* Beside enum verify_error: it may have been replaced while we looked. */
+#define VERIFY_MISSING (1 + VERIFY_E_BROKEN)
+
+/* A size at which the root must be this. */
+struct mark {
+	uint64_t size;
+	struct digest root;
+	const char *file;
+	bool wanted, met;
 };
 
-/* One thread's. */
-struct checker {
-	struct hash *hash;
-	struct buf leaves, payloads, tile;
-	struct digest hashes[TILE_WIDTH];
+enum {
+	MARK_NOW,
+	MARK_SEEN,
+	MARK_SINCE,
+	MARKS
 };
 
-must_check int checker_init(struct checker *c);
-void checker_done(struct checker *c);
+struct verify {
+	int dirfd;
+	struct verify_report *out;
+	const struct verify_options *o;
+	verify_progress progress;
+	void *progress_arg;
+	struct checker checker;
+	struct buf checkpoint; /* as it was when we began */
+	struct note note;      /* in it */
+	struct mark marks[MARKS];
+	struct note_key key;
+	bool has_key;
+	/* The walk. */
+	struct merkle_edge edge;
+	struct digest tiles[TILE_LEVELS][TILE_WIDTH];
+	uint64_t last_seq, erasable;
+	struct digest last_line;
+	bool v1; /* all so far are lines of the first form */
+	struct buf journal;
+	uint64_t first;    /* index of its first record */
+	struct str frames; /* of records */
+	bool moved; /* what is missing may have been replaced meanwhile */
+};
 
-/* @leaves and @payloads hold @n entries, and nothing else. */
-void check_entries(struct checker *c, struct str leaves, struct str payloads,
-		   unsigned n, struct chunk *ret);
-/* Bundle @n of the ledger in @dirfd, with its tile and payloads. */
-void check_bundle(struct checker *c, int dirfd, uint64_t n, struct chunk *ret);
+/* VERIFY_E_BROKEN: the report says that @text is wrong with @file. */
+must_check int verify_broken(struct verify *v, const char *file, uint64_t index,
+			     const char *text);
