@@ -130,6 +130,9 @@ void run_close(struct run *r)
 		r->closed = true;
 	if (!r->loop)
 		return;
+	/* While others write: removing control groups takes as long. */
+	if (r->limits && r->init_gone)
+		limits_done(r->limits);
 	arm_close(r);
 	run_check_over(r);
 }

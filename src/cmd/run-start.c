@@ -141,6 +141,7 @@ int run_send_open(struct run *r)
 
 /* ---- the jail, before its plan is known ---- */
 
+/* After limits_prepare(). */
 static int spawn_jail(struct run *r, enum plan_backend backend,
 		      struct jail_ids ids, const struct ground *ground,
 		      struct diag *why)
@@ -152,7 +153,6 @@ static int spawn_jail(struct run *r, enum plan_backend backend,
 				  .root_gid = ids.gid };
 	int e;
 
-	limits_prepare(r->limits);
 	jc.cgroup_fd = limits_clone_fd(r->limits);
 	jc.ground = ground;
 	e = jail_spawn(&r->jail, &jc, why);
@@ -170,9 +170,13 @@ static int spawn_early(struct run *r)
 {
 	AUTO(ground) struct ground g = GROUND_NULL;
 	struct diag why = { 0 };
-	int e = spawn_jail(r, PLAN_NAMESPACES, (struct jail_ids){ 0, 0 },
-			   run_take_ground(r, &g) ? &g : NULL, &why);
+	bool has_ground;
+	int e;
 
+	limits_prepare(r->limits); /* while the keeper finds one */
+	has_ground = run_take_ground(r, &g);
+	e = spawn_jail(r, PLAN_NAMESPACES, (struct jail_ids){ 0, 0 },
+		       has_ground ? &g : NULL, &why);
 	r->witness_fd = TAKE_FD(g.witness);
 	if (e > 0)
 		(void)snprintf(r->no_jail, sizeof(r->no_jail),
@@ -287,6 +291,7 @@ static int begin_again(struct run *r, struct jail_ids ids, struct str plan,
 	loop_io_remove(r->loop, &r->jail_io);
 	loop_io_remove(r->loop, &r->init_io);
 	jail_free(TAKE(r->jail));
+	limits_prepare(r->limits);
 	e = spawn_jail(r, r->plan.backend, ids, NULL, why);
 	if (e == 0)
 		e = run_watch_jail(r);
