@@ -57,8 +57,9 @@ static int take_listeners(struct run *r, struct ipc_msg *m, size_t from)
 static int on_net(struct run *r, struct ipc_msg *m)
 {
 	size_t n = r->plan.backend == PLAN_LANDLOCK ? 1 : JAIL_NET_FDS;
+	size_t more = n > 1 && r->plan.telemetry ? 1 : 0;
 
-	if (r->phase != RUN_MAKING || m->n_fds != n)
+	if (r->phase != RUN_MAKING || m->n_fds != n + more)
 		return -EPROTO;
 	if (r->plan.backend != PLAN_LANDLOCK) {
 		int e = run_sockets_new(r, m->fds[n - 1]);

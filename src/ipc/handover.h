@@ -9,6 +9,9 @@
 #include <netinet/in.h>
 #include <stdint.h>
 
+/* With audit.telemetry: a jail's 127.0.0.1 there leads to the relay. */
+#define HANDOVER_TELEMETRY_PORT 4318u
+
 enum handover_kind {
 	/* + descriptor: a connection that the program made to addr, port */
 	HANDOVER_STREAM = 1,

@@ -567,6 +567,17 @@ static int connect_own(struct sock *s, const struct sockaddr_in6 *dest)
 	return -ECONNREFUSED;
 }
 
+/* Where agents are told to send what they say of themselves. */
+static bool is_telemetry(const struct plan *p, const struct sockaddr_in6 *dest)
+{
+	const uint8_t *a = dest->sin6_addr.s6_addr;
+
+	return p->telemetry &&
+	       ntohs(dest->sin6_port) == HANDOVER_TELEMETRY_PORT &&
+	       IN6_IS_ADDR_V4MAPPED(&dest->sin6_addr) && a[12] == 127 &&
+	       a[13] == 0 && a[14] == 0 && a[15] == 1;
+}
+
 static int connect_tcp(struct sock *s, const union addr *a, socklen_t len)
 {
 	struct behalf *b = s->socks->b;
@@ -584,7 +595,9 @@ static int connect_tcp(struct sock *s, const union addr *a, socklen_t len)
 	if (r != 0)
 		return r;
 	port = ntohs(dest.sin6_port);
-	if (reach_is_loopback(&dest.sin6_addr) && port != DNS_PORT) {
+	if (is_telemetry(b->c.plan, &dest)) {
+		r = connect_relay(s, &dest);
+	} else if (reach_is_loopback(&dest.sin6_addr) && port != DNS_PORT) {
 		r = connect_own(s, &dest);
 		if (r == -ECONNREFUSED)
 			r = refuse(b, IPPROTO_TCP, &dest.sin6_addr, port);

@@ -374,14 +374,21 @@ static void build_mounts(struct init *in)
 /* Now, so that the relay takes them while the rest is done. */
 static void send_net(struct init *in)
 {
-	int fds[JAIL_NET_FDS] = { in->net.tproxy, in->net.udp53, in->net.tcp53,
-				  in->net.nflog };
-	int r = ipc_send(in->conf.sock, MSG_INIT_NET, 0, STR("{}"), fds,
-			 N_ELEMS(fds));
+	int fds[JAIL_NET_FDS + 1] = { in->net.tproxy, in->net.udp53,
+				      in->net.tcp53, in->net.nflog };
+	size_t n = JAIL_NET_FDS;
+	int r = 0;
 
+	if (in->plan.telemetry) {
+		r = net_telemetry();
+		if (r < 0)
+			fail_errno(in, r, "the listener for telemetry");
+		fds[n++] = r;
+	}
+	r = ipc_send(in->conf.sock, MSG_INIT_NET, 0, STR("{}"), fds, n);
 	if (r != 0)
 		fail_errno(in, r, "init's socket");
-	for (size_t i = 0; i < N_ELEMS(fds); i++)
+	for (size_t i = 0; i < n; i++)
 		(void)close(fds[i]);
 }
 

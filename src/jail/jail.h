@@ -13,7 +13,8 @@
  *
  * The bodies of init's messages (jail_recv):
  *
- *   MSG_INIT_NET      {}; descriptors: TPROXY listener, UDP 53, TCP 53, nflog
+ *   MSG_INIT_NET      {}; descriptors: TPROXY listener, UDP 53, TCP 53, nflog,
+ *                     and with telemetry the listener for it
  *   MSG_INIT_READY    {"layers":{..},"sockets":N}; descriptors: pty master
  *                     (only with tty), the seccomp listener, with exact the
  *                     Landlock ruleset, then a listener for each PLAN_SOCKET

@@ -10,13 +10,15 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "ipc/handover.h"
 #include "jail/nft.h"
 #include "jail/nl.h"
 
-#define LO_INDEX     1u /* of every network namespace */
-#define BACKLOG      4096
-#define DNS_PORT     53u
-#define NFLOG_BUFFER (1 << 20) /* bytes of socket buffer */
+#define LO_INDEX          1u /* of every network namespace */
+#define BACKLOG           4096
+#define TELEMETRY_BACKLOG 64
+#define DNS_PORT          53u
+#define NFLOG_BUFFER      (1 << 20) /* bytes of socket buffer */
 
 static void add_addr(struct nl *n, int family, const void *addr, size_t len)
 {
@@ -251,4 +253,19 @@ int net_prepare(char *scratch, struct net_sockets *ret, struct diag *reterr)
 	if (r == 0)
 		r = setup_nft(scratch, reterr);
 	return r == 0 ? open_sockets(ret, reterr) : r;
+}
+
+int net_telemetry(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons(HANDOVER_TELEMETRY_PORT),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	AUTO(fd)
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd == -1 ||
+	    bind(fd, (const struct sockaddr *)&a, sizeof(a)) == -1 ||
+	    listen(fd, TELEMETRY_BACKLOG) == -1)
+		return neg_errno();
+	return TAKE_FD(fd);
 }

@@ -37,5 +37,10 @@ must_check int net_prepare(char *scratch, struct net_sockets *ret,
 			   struct diag *reterr);
 must_check int net_rules(const struct plan *p, char *scratch,
 			 struct diag *reterr);
+/*
+ * net_telemetry the listener for what agents say of themselves, on loopback;
+ *               the descriptor or -errno
+ */
+must_check int net_telemetry(void);
 must_check int net_log(char *scratch, struct net_sockets *ret,
 		       struct diag *reterr);

@@ -203,6 +203,7 @@ void plan_format(const struct plan *p, struct buf *b)
 	json_kbool(w, "nested", p->nested);
 	json_kstr(w, "audit", str_of(plan_audits[p->audit]));
 	json_kbool(w, "output", p->output);
+	json_kbool(w, "telemetry", p->telemetry);
 
 	json_key(w, "mounts");
 	json_open(w, '[');

@@ -460,10 +460,19 @@ static int read_output(struct reader *r, const struct json *j, struct plan *p)
 	return 0;
 }
 
-/* Strings, ids, lists, and the eight that read_plan() names. */
+static int read_telemetry(struct reader *r, const struct json *j,
+			  struct plan *p)
+{
+	if (!json_is(j, JSON_BOOL))
+		return refuse(r, "telemetry", "not true or false");
+	p->telemetry = j->boolean;
+	return 0;
+}
+
+/* Strings, ids, lists, and the nine that read_plan() names. */
 static size_t n_members(void)
 {
-	return plan_n_strings + plan_n_ids + plan_n_lists + 8;
+	return plan_n_strings + plan_n_ids + plan_n_lists + 9;
 }
 
 static int read_plan(struct reader *r, const struct json *j, struct plan *p)
@@ -484,6 +493,8 @@ static int read_plan(struct reader *r, const struct json *j, struct plan *p)
 		e = read_audit(r, json_find(j, "audit"), p);
 	if (e == 0)
 		e = read_output(r, json_find(j, "output"), p);
+	if (e == 0)
+		e = read_telemetry(r, json_find(j, "telemetry"), p);
 	if (e == 0)
 		e = read_mounts(r, json_find(j, "mounts"), p);
 	if (e == 0)

@@ -127,7 +127,8 @@ struct plan {
 	/* Sandboxes may be made inside, for which some walls give way. */
 	bool nested;
 	enum plan_audit audit;
-	bool output; /* of the terminal, recorded */
+	bool output;    /* of the terminal, recorded */
+	bool telemetry; /* agents' own: the relay listens for it inside */
 	struct plan_mount *mounts;
 	size_t n_mounts;
 	/*

@@ -12,7 +12,7 @@ static const char whole[] =
 	"\"inside_uid\":0,\"inside_gid\":1000,\"host_uid\":1001,"
 	"\"host_gid\":1002,\"owner_uid\":0,\"owner_gid\":1004,"
 	"\"backend\":\"landlock\",\"nested\":true,"
-	"\"audit\":\"all\",\"output\":true,"
+	"\"audit\":\"all\",\"output\":true,\"telemetry\":true,"
 	"\"mounts\":["
 	"{\"op\":\"bind\",\"dst\":\"/usr\",\"src\":\"/usr\",\"optional\":true},"
 	"{\"op\":\"bind\",\"dst\":\"/home/u/p\",\"src\":\"/srv/p\","
@@ -71,6 +71,7 @@ static void test_values(void)
 	CHECK_EQ(p.nested, true);
 	CHECK_EQ(p.audit, PLAN_AUDIT_ALL);
 	CHECK_EQ(p.output, true);
+	CHECK_EQ(p.telemetry, true);
 	CHECK_EQ(p.n_mounts, 10);
 	CHECK_EQ(p.mounts[0].optional, true);
 	CHECK_EQ(p.mounts[0].writable, false);
@@ -114,6 +115,9 @@ static const struct change changes[] = {
 	{ "\"audit\":\"all\"", "\"audit\":\"off\"", 0 },
 	{ "\"audit\":\"all\"", "\"audit\":\"exact\"", 0 },
 	{ "\"output\":true,", "", 1 },
+	{ "\"telemetry\":true,", "", 1 },
+	{ "\"telemetry\":true", "\"telemetry\":null", 1 },
+	{ "\"telemetry\":true", "\"telemetry\":false", 0 },
 	{ "\"output\":true", "\"output\":1", 1 },
 	{ "\"output\":true", "\"output\":false", 0 },
 	{ "\"limits\":{", "\"limits\":{\"luck\":1,", 1 },

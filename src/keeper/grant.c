@@ -377,6 +377,9 @@ int grant_fork_relay(struct session *s, const struct grant_channels *ch)
 	json_raw(&w, s->rules->net_json);
 	json_key(&w, "resolvers");
 	resolvers_format(&s->keeper->resolvers, &s->rules->net, &w);
+	if (s->rules->policy.value[POLICY_AUDIT_TELEMETRY].number ==
+	    POLICY_TELEMETRY_ON)
+		json_kbool(&w, "telemetry", true);
 	json_close(&w, '}');
 	if (b.failed)
 		return -ENOMEM;

@@ -189,6 +189,8 @@ static int set_audit(struct plan_work *w)
 
 	w->plan->audit = of[p->value[POLICY_AUDIT_FILES].number];
 	w->plan->output = p->value[POLICY_AUDIT_OUTPUT].number != 0;
+	w->plan->telemetry =
+		p->value[POLICY_AUDIT_TELEMETRY].number == POLICY_TELEMETRY_ON;
 	/* Inner namespaces have roots and users that an opener does not. */
 	if (w->plan->audit == PLAN_AUDIT_EXACT && w->plan->nested)
 		return plan_refuse(w, "nested: true and audit.files: exact "
@@ -373,6 +375,36 @@ static int set_env_base(struct plan_work *w)
 	return e->arena->failed ? -ENOMEM : 0;
 }
 
+/*
+ * What makes agents say what they do, and say it to the relay.  What they put
+ * into it is left as it is: none of these asks for prompts or contents.
+ */
+static int set_env_telemetry(struct plan_work *w)
+{
+	static const struct {
+		const char *name;
+		struct str value;
+	} rows[] = {
+		{ "OTEL_EXPORTER_OTLP_ENDPOINT", STR("http://127.0.0.1:4318") },
+		{ "OTEL_EXPORTER_OTLP_PROTOCOL", STR("http/protobuf") },
+		{ "OTEL_LOGS_EXPORTER", STR("otlp") },
+		{ "OTEL_METRICS_EXPORTER", STR("otlp") },
+		{ "CLAUDE_CODE_ENABLE_TELEMETRY", STR("1") },
+		{ "GEMINI_TELEMETRY_ENABLED", STR("true") },
+		{ "GEMINI_TELEMETRY_TARGET", STR("local") },
+		{ "GEMINI_TELEMETRY_OTLP_ENDPOINT",
+		  STR("http://127.0.0.1:4318") },
+		{ "GEMINI_TELEMETRY_OTLP_PROTOCOL", STR("http") },
+		{ "GEMINI_TELEMETRY_LOG_PROMPTS", STR("false") },
+	};
+
+	if (!w->plan->telemetry)
+		return 0;
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		env_list_set(&w->env, rows[i].name, rows[i].value);
+	return w->arena->failed ? -ENOMEM : 0;
+}
+
 /* What the policy sets wins over all of ours. */
 static int set_env_policy(struct plan_work *w)
 {
@@ -485,6 +517,7 @@ static const struct part parts[] = {
 	{ set_env_pass, "the environment" },
 	{ set_env_only, "the environment" },
 	{ check_env_set, "the environment" },
+	{ set_env_telemetry, "audit.telemetry" },
 	{ set_env_policy, "the environment" },
 };
 

@@ -140,6 +140,9 @@ static void put_summary(struct page *p)
 	buf_clear(&b);
 	story_format_walls(p->s, &b);
 	item(p, "Walls", buf_str(&b));
+	buf_clear(&b);
+	story_format_said(p->s, &b);
+	item(p, "Said by the agent", buf_str(&b));
 	raw(p, "</dl>\n");
 }
 

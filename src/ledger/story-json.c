@@ -34,6 +34,28 @@ static void put_counts(struct json_out *w, const struct story *s)
 	json_close(w, '}');
 }
 
+static void put_said(struct json_out *w, const struct story *s)
+{
+	static const char *const names[] = { "logs", "spans" };
+	const struct story_said *t = &s->said;
+
+	if (t->events + t->lost == 0)
+		return;
+	json_key(w, "said");
+	json_open(w, '{');
+	json_kuint(w, "events", t->events);
+	json_kuint(w, "lost", t->lost);
+	for (size_t i = 0; i < N_ELEMS(names); i++) {
+		json_key(w, names[i]);
+		json_open(w, '{');
+		json_kuint(w, "tokens_in", t->by[i].tokens_in);
+		json_kuint(w, "tokens_out", t->by[i].tokens_out);
+		json_kuint(w, "cost_microusd", t->by[i].cost_microusd);
+		json_close(w, '}');
+	}
+	json_close(w, '}');
+}
+
 static void put_facts(struct json_out *w, unsigned facts)
 {
 	static const struct {
@@ -204,6 +226,7 @@ void story_json(const struct story *s, const struct story_view *view,
 	if (view->checkpoint.len > 0)
 		json_kstr(&w, "checkpoint", view->checkpoint);
 	put_counts(&w, s);
+	put_said(&w, s);
 	put_tree(&w, s);
 	json_key(&w, "directories");
 	json_open(&w, '{');

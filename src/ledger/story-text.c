@@ -566,6 +566,14 @@ static void put_other(struct page *p)
 	put_line(p);
 }
 
+static void put_said(struct page *p)
+{
+	p->label = "said";
+	story_format_said(p->s, &p->line);
+	if (p->line.len > 0)
+		put_line(p);
+}
+
 /* ---- what it cost, and where the proof is ---- */
 
 static uint64_t used(const struct page *p, const char *key)
@@ -644,6 +652,7 @@ void story_text(const struct story *s, const struct story_view *view,
 		put_hosts(&p, STORY_SOCKETS, "sockets");
 	put_refused(&p, STORY_REFUSED, "refused", SHOW_REFUSED);
 	put_refused(&p, STORY_LIMITS, "limits", SHOW_LIMITS);
+	put_said(&p);
 	put_other(&p);
 	put_cost(&p);
 	put_proof(&p);

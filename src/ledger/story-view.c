@@ -62,6 +62,27 @@ struct str story_path(const struct story *s, struct str path)
 	return path;
 }
 
+void story_format_said(const struct story *s, struct buf *b)
+{
+	const struct story_said *t = &s->said;
+	size_t i = t->by[0].n == 0; /* spans, if logs say nothing of it */
+	uint64_t cent = t->by[i].cost_microusd / 10000;
+
+	if (t->events + t->lost == 0)
+		return;
+	(void)buf_printf(b, "%" PRIu64 " event%s", t->events,
+			 t->events == 1 ? "" : "s");
+	if (t->by[i].tokens_in + t->by[i].tokens_out > 0)
+		(void)buf_printf(b, ", %" PRIu64 " tokens in, %" PRIu64 " out",
+				 t->by[i].tokens_in, t->by[i].tokens_out);
+	if (t->by[i].cost_microusd > 0)
+		(void)buf_printf(b, ", $%" PRIu64 ".%02" PRIu64, cent / 100,
+				 cent % 100);
+	(void)buf_add(b, STR(" (telemetry claimed by the agent)"));
+	if (t->lost > 0)
+		(void)buf_printf(b, ", %" PRIu64 " more not recorded", t->lost);
+}
+
 void story_format_facts(unsigned facts, struct buf *b)
 {
 	static const struct {

@@ -41,6 +41,11 @@ uint64_t story_checkpoint_size(const struct story_view *view);
 struct str story_path(const struct story *s, struct str path);
 /* "created, changed" */
 void story_format_facts(unsigned facts, struct buf *b);
+/*
+ * "3 events, 2000 tokens in, 40 out, $0.75 (claimed by the agent)"; nothing when
+ * the agent said nothing.
+ */
+void story_format_said(const struct story *s, struct buf *b);
 /* The walls of session.start: "userns, landlock 7". */
 void story_format_walls(const struct story *s, struct buf *b);
 

@@ -609,6 +609,39 @@ static int take_frame(struct story *s, const struct record *r, unsigned unused)
 	return 0;
 }
 
+static void add_up(uint64_t *sum, uint64_t v)
+{
+	if (ckd_add(sum, *sum, v))
+		*sum = UINT64_MAX;
+}
+
+/* Metrics are sums of what the others say one by one. */
+static int take_event(struct story *s, const struct record *r, unsigned unused)
+{
+	struct str signal = json_find_str(r->fields, "signal");
+	uint64_t in = positive(r->fields, "tokens_in");
+	uint64_t out = positive(r->fields, "tokens_out");
+	uint64_t cost = positive(r->fields, "cost_microusd");
+	size_t i = str_eq(signal, STR("span"));
+
+	(void)unused;
+	s->said.events += r->head.count;
+	if (in + out + cost == 0 || str_eq(signal, STR("metric")))
+		return 0;
+	s->said.by[i].n++;
+	add_up(&s->said.by[i].tokens_in, in);
+	add_up(&s->said.by[i].tokens_out, out);
+	add_up(&s->said.by[i].cost_microusd, cost);
+	return 0;
+}
+
+static int take_lost(struct story *s, const struct record *r, unsigned unused)
+{
+	(void)unused;
+	s->said.lost += r->head.count;
+	return 0;
+}
+
 static const struct {
 	struct str kind;
 	int (*take)(struct story *s, const struct record *r, unsigned arg);
@@ -636,6 +669,8 @@ static const struct {
 	{ STR("net.bind"), take_net, STORY_SOCKETS, false },
 	{ STR("net.listen"), take_net, STORY_SOCKETS, false },
 	{ STR("limit.hit"), take_limit, 0, true },
+	{ STR("agent.event"), take_event, 0, true },
+	{ STR("agent.lost"), take_lost, 0, true },
 };
 
 static int take(struct story *s, const struct record *r)

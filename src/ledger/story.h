@@ -70,6 +70,18 @@ struct story_node {
 	uint32_t parent, child, next; /* 0: none; node 0 is the session */
 };
 
+/*
+ * What the agent's own telemetry claims.  Spans and log records often say the
+ * same twice, so tokens and cost are kept for each, and one of them is told.
+ */
+struct story_said {
+	uint64_t events, lost; /* lost: not recorded, as bawn knows */
+	struct {
+		uint64_t tokens_in, tokens_out, cost_microusd;
+		uint64_t n; /* that said any of it */
+	} by[2];            /* log records, spans */
+};
+
 enum story_lane {
 	STORY_LANE_RAN = 0,
 	STORY_LANE_CHANGED,
@@ -88,6 +100,7 @@ struct story {
 	uint64_t first_at, last_at;
 	uint64_t counts[RECORD_KIND_MAX_];
 	struct story_table tables[STORY_TABLE_MAX_];
+	struct story_said said;
 	struct story_node *nodes;
 	size_t n_nodes, nodes_size;
 	struct story_pid *pids; /* of a hash table */

@@ -51,7 +51,8 @@ static const char builtin_text[] =
 	"  disk: 50G\n"
 	"audit:\n"
 	"  files: writes\n"
-	"  output: false\n";
+	"  output: false\n"
+	"  telemetry: off\n";
 /* clang-format on */
 
 int policy_builtin(struct arena *a, const struct policy_doc **ret)

@@ -39,6 +39,7 @@ enum policy_key {
 	POLICY_LIMITS_TIME,      /* seconds */
 	POLICY_AUDIT_FILES,      /* enum policy_audit */
 	POLICY_AUDIT_OUTPUT,     /* 0 or 1 */
+	POLICY_AUDIT_TELEMETRY,  /* enum policy_telemetry */
 	POLICY_KEY_MAX_,
 };
 
@@ -54,6 +55,11 @@ enum policy_audit {
 	POLICY_AUDIT_ALL,
 	POLICY_AUDIT_WRITES,
 	POLICY_AUDIT_OFF,
+};
+
+enum policy_telemetry {
+	POLICY_TELEMETRY_ON,
+	POLICY_TELEMETRY_OFF,
 };
 
 /* One element of a list. */

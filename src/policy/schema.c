@@ -22,6 +22,10 @@ static const char *const defaults_later[] = { "ask", NULL };
 static const char *const audits[] = { "exact", "all", "writes", "off", NULL };
 static const char *const audits_later[] = { NULL };
 
+/* Likewise, of enum policy_telemetry. */
+static const char *const telemetries[] = { "on", "off", NULL };
+static const char *const telemetries_later[] = { NULL };
+
 const char *const policy_presets[] = { "package-registries", "git-hosts",
 				       NULL };
 
@@ -210,6 +214,16 @@ const struct schema_row policy_schema[POLICY_KEY_MAX_] = {
 		.join = JOIN_MOST,
 		.help = "what the terminal shows is on the ledger, for 'bawn "
 			"logs --replay'",
+	},
+	[POLICY_AUDIT_TELEMETRY] = {
+		.section = SECTION_AUDIT, .name = "telemetry",
+		.type = SCHEMA_CHOICE,
+		.join = JOIN_MOST,
+		.choices = telemetries, .later = telemetries_later,
+		.unsaid = POLICY_TELEMETRY_OFF,
+		.help = "what agents say of themselves by OpenTelemetry is on "
+			"the ledger, as claimed; on sets the variables that "
+			"make them say it",
 	},
 };
 /* clang-format on */

@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 
 #include "base/fd.h"
+#include "base/wall.h"
 #include "relay/confine.h"
 
 #define ARGS_MAX 3
@@ -121,6 +122,8 @@ static const struct row rows[] = {
 
 	/* itself, and helpers: fork(2) and nothing like it */
 	ALLOW_1(clone, IS(0, FORK_FLAGS)),
+	/* to take more from itself: receiver.c */
+	ALLOW_2(seccomp, IS(0, SECCOMP_SET_MODE_FILTER), IS(1, 0)),
 	ALLOW(getpid),
 	ALLOW(gettid),
 	ALLOW(getrandom),
@@ -211,6 +214,37 @@ int confine_seccomp(void)
 {
 	ASSERT(program.filter);
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == -1)
+		return neg_errno();
+	return 0;
+}
+
+/* clang-format off */
+#define KILL(name) \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 1), \
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+/* clang-format on */
+
+/* Above the relay's own filter, which knows one ABI only and still holds. */
+int confine_receiver(void)
+{
+	static struct sock_filter less[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		KILL(socket),
+		KILL(socketpair),
+		KILL(connect),
+		KILL(accept4),
+		KILL(clone),
+		KILL(pipe2),
+		KILL(splice),
+		KILL(seccomp),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog p = { .len = N_ELEMS(less), .filter = less };
+
+	if (!WALL(RELAY_SECCOMP))
+		return 0;
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &p) == -1)
 		return neg_errno();
 	return 0;
 }

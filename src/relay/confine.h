@@ -57,3 +57,6 @@ void confine_format(const struct confine_layers *l, struct buf *b);
  */
 must_check int confine_prepare(void);
 must_check int confine_seccomp(void);
+
+/* In a relay's child that parses: no more sockets, pipes and children. */
+must_check int confine_receiver(void);

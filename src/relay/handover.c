@@ -70,6 +70,17 @@ static int refused(const struct handover_in *in, const struct handover *m)
 	return nflog_record(&in->parts, &p);
 }
 
+/* Where agents are told to send what they say of themselves. */
+static bool is_telemetry(const struct handover_in *in, const struct handover *m)
+{
+	static const struct in6_addr at = { { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+						0xff, 0xff, 127, 0, 0, 1 } } };
+
+	return *in->telemetry && m->kind == HANDOVER_STREAM &&
+	       m->port == HANDOVER_TELEMETRY_PORT &&
+	       IN6_ARE_ADDR_EQUAL(&m->addr, &at);
+}
+
 int handover_accept(void *owner, int fd, int *ret_fd,
 		    struct sockaddr_in6 *ret_orig)
 {
@@ -92,9 +103,12 @@ int handover_accept(void *owner, int fd, int *ret_fd,
 		r = dns_take_questions(*in->dns, got);
 	else if (m.port == DNS_PORT)
 		r = dns_take_stream(*in->dns, got);
+	else if (is_telemetry(in, &m))
+		r = telemetry_take(*in->telemetry, got);
 	if (r != 0)
 		return r;
-	if (m.kind != HANDOVER_STREAM || m.port == DNS_PORT)
+	if (m.kind != HANDOVER_STREAM || m.port == DNS_PORT ||
+	    is_telemetry(in, &m))
 		return 2;
 	gate_set_options(got);
 	*ret_orig = (struct sockaddr_in6){ .sin6_family = AF_INET6,

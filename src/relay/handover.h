@@ -8,10 +8,12 @@
 
 #include "relay/dns.h"
 #include "relay/nflog.h"
+#include "relay/telemetry.h"
 
 struct handover_in {
 	struct nflog_parts parts;
-	struct dns **dns; /* made after the gate */
+	struct dns **dns;             /* made after the gate */
+	struct telemetry **telemetry; /* likewise; *telemetry NULL: it is off */
 };
 
 /*

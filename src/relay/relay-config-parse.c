@@ -199,6 +199,17 @@ static int take_inner(struct arena *a, const struct json *v, void *to,
 	return take_resolvers(a, v, &ret->resolvers, reterr);
 }
 
+static int take_telemetry(struct arena *a, const struct json *v, void *to,
+			  struct diag *reterr)
+{
+	struct relay_config *ret = to;
+
+	(void)a;
+	(void)reterr;
+	ret->telemetry = v->boolean;
+	return 0;
+}
+
 /* @tree is large beside what stays of it, so it is the caller's to drop. */
 static int read_tree(struct arena *tree, struct str json, struct json **ret,
 		     struct diag *reterr)
@@ -216,6 +227,7 @@ int relay_config_parse(struct arena *a, struct str json,
 		{ "session", JSON_STRING, true, take_session },
 		{ "net", JSON_OBJECT, true, take_net },
 		{ "resolvers", JSON_OBJECT, true, take_inner },
+		{ "telemetry", JSON_BOOL, false, take_telemetry },
 	};
 	AUTO(arena) struct arena tree = ARENA_NULL;
 	struct json *root = NULL;

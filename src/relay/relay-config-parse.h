@@ -3,12 +3,14 @@
  * relay-config-parse: what the keeper tells a relay at its birth, and of name
  * servers later.  Pure; strict: unknown members and wrong types are refused.
  *
- *   config    = {"session": STRING, "net": policy, "resolvers": resolvers}
+ *   config    = {"session": STRING, "net": policy, "resolvers": resolvers,
+ *                "telemetry": BOOL}
  *   resolvers = {"servers": ["ADDR#PORT", ...], "search": [NAME, ...],
  *                "hosts": [[NAME, ADDR], ...], "timeout_ms": INT}
  *
  * "#PORT" may be left out (53).  An IPv6 address stands without brackets.
- * Members of resolvers may be left out, except that resolvers itself is there.
+ * Members of resolvers may be left out, except that resolvers itself is there;
+ * telemetry may, which is false then.
  */
 #pragma once
 
@@ -39,6 +41,7 @@ struct relay_config {
 	struct str session;
 	struct net_policy net;
 	struct relay_resolvers resolvers;
+	bool telemetry; /* what agents say of themselves is received */
 };
 
 /*

@@ -30,6 +30,7 @@
 #include "relay/dns.h"
 #include "relay/handover.h"
 #include "relay/nflog.h"
+#include "relay/telemetry.h"
 
 #define POLICY_MAX      ((size_t)64 * 1024 * 1024) /* bytes of memory */
 #define MESSAGES_MAX    64 /* read per event of a channel */
@@ -76,6 +77,7 @@ struct relay {
 	struct gate *gate;
 	struct dns *dns;
 	struct nflog *nflog;
+	struct telemetry *telemetry;
 	struct handover_in handed;
 	bool paused, ended;
 };
@@ -88,7 +90,7 @@ static int answer_narrow(void *peer, struct ipc_msg *m);
 #define ANY_PHASE 1u
 
 static const struct request from_supervisor[] = {
-	[MSG_SOCKETS] = { "sockets", answer_sockets, 256, ANY_PHASE, 1, 4,
+	[MSG_SOCKETS] = { "sockets", answer_sockets, 256, ANY_PHASE, 1, 5,
 			  true },
 };
 static const struct request from_scribe[] = {
@@ -129,6 +131,8 @@ static int update_pressure(struct relay *r)
 		e = dns_pause(r->dns, pause);
 	if (e == 0 && r->nflog)
 		e = nflog_pause(r->nflog, pause);
+	if (e == 0 && r->telemetry)
+		e = telemetry_pause(r->telemetry, pause);
 	return e;
 }
 
@@ -150,6 +154,7 @@ static bool is_expected(int fd, size_t i)
 		{ AF_INET6, SOCK_DGRAM, IPPROTO_UDP, 0 },
 		{ AF_INET6, SOCK_STREAM, IPPROTO_TCP, 1 },
 		{ AF_NETLINK, -1, NETLINK_NETFILTER, -1 },
+		{ AF_INET, SOCK_STREAM, IPPROTO_TCP, 1 },
 	};
 
 	return socket_option(fd, SO_DOMAIN) == rows[i].domain &&
@@ -183,6 +188,7 @@ static int open_gate(struct relay *r, int take_listener, bool handed)
 	if (handed) {
 		r->handed.parts = log_parts(r);
 		r->handed.dns = &r->dns;
+		r->handed.telemetry = &r->telemetry;
 		parts.accept = handover_accept;
 		parts.accept_owner = &r->handed;
 	}
@@ -239,7 +245,8 @@ static int answer_sockets(void *peer, struct ipc_msg *m)
 	bool handed = m->n_fds == 1;
 	int e = 0;
 
-	if (m->n_fds == 2 || (handed && !is_channel(m->fds[0])))
+	if (m->n_fds == 2 || (handed && !is_channel(m->fds[0])) ||
+	    (!handed && (m->n_fds == 5) != r->config.telemetry))
 		return -EPROTO;
 	for (size_t i = 0; i < m->n_fds && e == 0; i++) {
 		if (!handed && !is_expected(m->fds[i], i))
@@ -252,6 +259,10 @@ static int answer_sockets(void *peer, struct ipc_msg *m)
 		e = open_dns(r, ipc_take_fd(m, 1), ipc_take_fd(m, 2));
 	if (e == 0 && m->n_fds > 3)
 		e = open_nflog(r, ipc_take_fd(m, 3));
+	if (e == 0 && r->config.telemetry)
+		e = telemetry_new(&r->telemetry, r->loop,
+				  &r->peers[PEER_SCRIBE].out,
+				  ipc_take_fd(m, 4));
 	r->paused = true;
 	if (e == 0)
 		e = update_pressure(r);
@@ -426,6 +437,7 @@ void relay_free(struct relay *r)
 	/* In the order of use: each may refer to those after it. */
 	gate_free(r->gate);
 	dns_free(r->dns);
+	telemetry_free(r->telemetry);
 	nflog_free(r->nflog);
 	resolver_free(r->resolver);
 	grants_free(r->grants);
@@ -553,6 +565,8 @@ void relay_end(struct relay *r)
 	}
 	if (r->nflog)
 		e = nflog_drain(r->nflog);
+	if (e == 0 && r->telemetry)
+		e = telemetry_end(r->telemetry);
 	if (e == 0)
 		e = grants_flush(r->grants);
 	if (e == 0)

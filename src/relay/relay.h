@@ -5,7 +5,8 @@
  *
  * Channels (bodies in doc/PROTOCOL.ipc):
  *   supervisor -> relay  MSG_SOCKETS {} + TPROXY listener, UDP 53, TCP 53
- *                        listener, NFLOG netlink (may be missing); or one
+ *                        listener, NFLOG netlink (may be missing), and with
+ *                        telemetry the listener for OTLP; or one
  *                        end of a pair on which the warden of a jail without
  *                        a network hands connections over (ipc/handover.h)
  *   relay -> supervisor  MSG_READY {"layers":{...}}, MSG_NOTICE {...},

@@ -23,3 +23,5 @@ struct rate {
 void rate_init(struct rate *r, uint64_t now_ns, uint64_t factor);
 /* One event of @bytes; false: not now. */
 bool rate_take(struct rate *r, uint64_t now_ns, size_t bytes);
+/* Nothing of use may be taken now. */
+bool rate_is_dry(struct rate *r, uint64_t now_ns);
