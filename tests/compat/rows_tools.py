@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from harness import check, contains, equal, mark, wait_for, with_mark
+from harness import check, contains, equal, mark, until_in_front, wait_for, with_mark
 from table import row
 
 
@@ -48,9 +48,8 @@ def tmux(j):
 def bash(j):
     t = j.term('bash', '--norc', '-i')
     t.expect('$ ')
-    t.send('echo started; sleep 100\r')
-    t.expect('started\r\n')
-    time.sleep(0.3)
+    t.send(f'sleep {mark(976)}\r')
+    until_in_front(mark(976))
     t.send('\x1a')
     t.expect('Stopped')
     t.send('bg; jobs; kill %1; wait; stty size\r')
@@ -85,7 +84,8 @@ def man(j):
 def second(j):
     first = j.popen('sh', '-c', 'echo a > a; while ! [ -e b ]; do sleep .05; '
                     'done; cat b')
-    wait_for('the first is running', 20, lambda: os.path.exists(j.path('a')))
+    wait_for('the first is running', 20, lambda: os.path.exists(
+        j.path('a')) and j.read('a') == 'a\n')
     equal(j.sh('cat a; echo from-second > b').out, 'a\n', 'the second')
     out, err = first.communicate(timeout=20)
     equal((first.returncode, out), (0, b'from-second\n'), f'the first: {err}')

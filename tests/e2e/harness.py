@@ -401,6 +401,24 @@ def with_mark(mark):
             and p != os.getpid()]
 
 
+def in_front(seconds):
+    """Whether `sleep @seconds`, a mark(), runs, and a key would reach it."""
+    for pid in with_mark('sleep ' + seconds):
+        try:
+            with open(f'/proc/{pid}/stat') as f:
+                head, _, tail = f.read().rpartition(')')
+        except OSError:
+            continue
+        group, terminal = tail.split()[2], tail.split()[5]
+        if head.endswith('(sleep') and group == terminal:
+            return True
+    return False
+
+
+def until_in_front(seconds):
+    wait_for(f'sleep {seconds} in front', 10, lambda: in_front(seconds))
+
+
 def mounts_below(path):
     with open('/proc/self/mountinfo') as f:
         return [x for x in f if x.split()[4].startswith(path)]

@@ -11,7 +11,7 @@ import subprocess
 import termios
 
 from harness import (Term, World, check, contains, equal, main, mark,
-                     processes, test, wait_for, with_mark)
+                     processes, test, until_in_front, wait_for, with_mark)
 
 w = World()
 w.env['PS1'] = 'yard> '
@@ -26,24 +26,6 @@ def bash():
     t.send("PS1='yar''d> '\n")
     t.expect('yard> ')
     return t
-
-
-def in_front(seconds):
-    """Whether `sleep @seconds` runs, and a key would reach it."""
-    for pid in with_mark('sleep ' + seconds):
-        try:
-            with open(f'/proc/{pid}/stat') as f:
-                head, _, tail = f.read().rpartition(')')
-        except OSError:
-            continue
-        group, terminal = tail.split()[2], tail.split()[5]
-        if head.endswith('(sleep') and group == terminal:
-            return True
-    return False
-
-
-def until_in_front(seconds):
-    wait_for(f'sleep {seconds} in front', 10, lambda: in_front(seconds))
 
 
 @test('the command has a terminal of its own, of the same size')
