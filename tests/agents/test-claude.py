@@ -20,12 +20,9 @@ w = World()
 _ready = []
 
 
-def ready():
-    """Claude's path and the model; the first call installs and starts."""
-    if not _ready:
-        program, where = claude.install()
-        model = w.serve(claude.Model(w.env['PATH']))
-        w.policy(f'''version: 1
+def policy():
+    _, model, where = _ready[0]
+    return f'''version: 1
 files:
   read: [/usr, /etc, /opt, "{where}"]
   write: [.]
@@ -33,9 +30,17 @@ files:
 network:
   allow:
     - {{host: model.test, ports: [80], connect: "127.0.0.1:{model.port}"}}
-''')
-        _ready.append((program, model))
-    return _ready[0]
+'''
+
+
+def ready():
+    """Claude's path and the model; the first call installs and starts."""
+    if not _ready:
+        program, where = claude.install()
+        model = w.serve(claude.Model(w.env['PATH']))
+        _ready.append((program, model, where))
+        w.policy(policy())
+    return _ready[0][:2]
 
 
 ENV = {
@@ -135,6 +140,35 @@ def other_hosts():
     equal({x['host'] for x in w.having('net.grant')}, {'model.test'},
           'grants')
     check(w.having('net.refuse'), 'no refusal is recorded')
+
+
+@test('its own telemetry is on the ledger, and no prompt in it', 150)
+def telemetry():
+    program, model = ready()
+    prepare()
+    said = World(policy() + 'audit: {telemetry: on}\n')
+    said.write('hello.txt', 'a file to read\n')
+    r = said.run(program, '-p', 'do the secret-prompt-31415',
+                 '--dangerously-skip-permissions', options=options(),
+                 timeout=120)
+    equal(r.code, 0, f'{r.out[-1500:]} {r.err[-1500:]}')
+    rows = said.having('agent.event')
+    names = {x.get('name') for x in rows}
+    for name in ('user_prompt', 'api_request', 'tool_result'):
+        check(f'claude_code.{name}' in names, f'no {name} in {names}')
+    equal({x['trust'] for x in rows}, {'claimed'}, 'trust')
+    equal({x['service'] for x in rows}, {'claude-code'}, 'service')
+    calls = [x for x in rows if x.get('name') == 'claude_code.api_request']
+    for x in calls:
+        check(x['tokens_in'] > 0 and x['tokens_out'] > 0 and x['model'] and
+              x['ms'] >= 0 and 'cost_microusd' in x, f'{x}')
+    tools = {x.get('tool') for x in rows
+             if x.get('name') == 'claude_code.tool_result'}
+    check({'Bash', 'Read', 'Write'} <= tools, f'{tools}')
+    check('metric' in {x['signal'] for x in rows}, 'metrics')
+    check('secret-prompt-31415' not in json.dumps(rows), 'no prompt')
+    contains(said.bawn('show', '@').out, 'claimed by the agent', 'show')
+    said.verify()
 
 
 main()
