@@ -239,15 +239,16 @@ static void take_log(struct work *k, const struct json *o)
 {
 	const struct json *attributes = list(o, "attributes");
 	const struct json *body = json_find(o, "body");
-	struct str name = json_find_str(o, "eventName");
+	struct str name = otlp_any_string(find_attr(attributes, "event.name"));
 	struct json_out w = JSON_OUT(&k->record);
 	struct otlp_members m;
 
 	if (is_too_many(k))
 		return;
 	k->cut = false;
+	/* Where both are there the other is a place in the agent's source. */
 	if (name.len == 0)
-		name = otlp_any_string(find_attr(attributes, "event.name"));
+		name = json_find_str(o, "eventName");
 	/* Agents say "agent.event" there. */
 	if (is_long_form(otlp_any_string(body), name)) {
 		name = otlp_any_string(body);

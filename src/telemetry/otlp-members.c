@@ -71,6 +71,7 @@ static const struct {
 	{ "cached_content_token_count", OTLP_TOKENS_CACHE_READ },
 	{ "gen_ai.usage.cache_read.input_tokens", OTLP_TOKENS_CACHE_READ },
 	{ "cache_creation_tokens", OTLP_TOKENS_CACHE_WRITE },
+	{ "cache_write_token_count", OTLP_TOKENS_CACHE_WRITE },
 	{ "gen_ai.usage.cache_creation.input_tokens", OTLP_TOKENS_CACHE_WRITE },
 	{ "cost_usd", OTLP_COST },
 	{ "duration_ms", OTLP_MS },
