@@ -583,6 +583,7 @@ static int connect_tcp(struct sock *s, const union addr *a, socklen_t len)
 	struct behalf *b = s->socks->b;
 	struct sockaddr_in6 dest;
 	uint16_t port;
+	bool tells;
 	int r;
 
 	if (s->state == SOCK_GONE)
@@ -595,13 +596,12 @@ static int connect_tcp(struct sock *s, const union addr *a, socklen_t len)
 	if (r != 0)
 		return r;
 	port = ntohs(dest.sin6_port);
-	if (is_telemetry(b->c.plan, &dest)) {
-		r = connect_relay(s, &dest);
-	} else if (reach_is_loopback(&dest.sin6_addr) && port != DNS_PORT) {
+	tells = is_telemetry(b->c.plan, &dest);
+	if (!tells && port != DNS_PORT && reach_is_loopback(&dest.sin6_addr)) {
 		r = connect_own(s, &dest);
 		if (r == -ECONNREFUSED)
 			r = refuse(b, IPPROTO_TCP, &dest.sin6_addr, port);
-	} else if (port == DNS_PORT || !WALL(BEHALF_VERDICT) ||
+	} else if (tells || port == DNS_PORT || !WALL(BEHALF_VERDICT) ||
 		   reach_allows(b->c.plan, &dest.sin6_addr, port)) {
 		r = connect_relay(s, &dest);
 	} else {
