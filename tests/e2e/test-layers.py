@@ -4,6 +4,7 @@
 
 import json
 import os
+import subprocess
 import time
 
 from harness import (Term, World, check, contains, equal, main, test,
@@ -135,8 +136,11 @@ def limits():
 @test('what is hidden later has the line of the policy on its record')
 def hidden_later():
     w = world('version: 1\n', org='version: 1\nfiles: {hide: ["*.key"]}\n')
-    w.sh('echo x > a.key; sleep 1; cat a.key')
-    record = w.having('file.hide')[0]
+    p = w.popen(['sh', '-c', 'echo x > a.key; echo made; read go'],
+                stdin=subprocess.PIPE)
+    equal(p.stdout.readline(), b'made\n', 'start')
+    record = wait_for('the record', 10, lambda: w.having('file.hide'))[0]
+    p.communicate(b'go\n', timeout=20)
     equal((record['rule.layer'], record['rule.file'], record['rule.line']),
           ('organisation', '/etc/bawn/org.yaml', 2), 'rule')
 

@@ -237,8 +237,10 @@ def streams():
 
 @test('two sessions at once in one project')
 def two():
-    a = w.popen(['sh', '-c', 'echo a > one; sleep 1; cat two'])
-    b = w.popen(['sh', '-c', 'echo b > two; sleep 1; cat one'])
+    meet = ('echo %s; n=0; until [ -s %s ] || [ $n = 300 ]; do sleep 0.05; '
+            'n=$((n+1)); done; cat %s')
+    a = w.popen(['sh', '-c', meet % ('a > one', 'two', 'two')])
+    b = w.popen(['sh', '-c', meet % ('b > two', 'one', 'one')])
     equal(a.communicate(timeout=20)[0], b'b\n', 'the first')
     equal(b.communicate(timeout=20)[0], b'a\n', 'the second')
     equal((a.returncode, b.returncode), (0, 0), 'exit codes')
