@@ -39,7 +39,7 @@ static void put_event(struct json_out *w, const struct event *e)
 
 static void put_members(struct json_out *w, const struct event *e)
 {
-	char name[128];
+	char name[EVENT_NAME + sizeof("bawn.")];
 
 	EVENT_EACH(it, e)
 	{

@@ -62,6 +62,20 @@ static struct str clean(struct arena *a, struct str s)
 	return (struct str){ dst, n };
 }
 
+/* Longer or odder names would be the same once they are cut or cleaned. */
+static bool is_name(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.ptr[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		      (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+		      c == '-'))
+			return false;
+	}
+	return s.len > 0 && s.len <= EVENT_NAME;
+}
+
 static int clean_all(struct arena *a, const struct json *fields,
 		     struct json **ret)
 {
@@ -77,11 +91,12 @@ static int clean_all(struct arena *a, const struct json *fields,
 
 		if (!j)
 			return -ENOMEM;
+		if (!is_name(it->key))
+			return 1;
 		*j = *it;
 		j->next = NULL;
 		if (j->type == JSON_STRING)
 			j->string = clean(a, j->string);
-		j->key = clean(a, j->key);
 		*end = j;
 		end = &j->next;
 		o->kids.n++;

@@ -14,6 +14,7 @@
 
 #define EVENT_ARENA   ((size_t)1024 * 1024) /* enough for any record */
 #define EVENT_MEMBERS 128u                  /* of one record */
+#define EVENT_NAME    100u                  /* bytes of a member's name */
 
 struct export_kind;
 
@@ -32,8 +33,9 @@ struct event {
 };
 
 /*
- * One stored line, without LF; what @ret holds lives in @a.  0; 1: no record;
- * -ENOMEM.
+ * One stored line, without LF; what @ret holds lives in @a.  0; 1: no record, or
+ * none that every form can carry: too many members, or names that are not short
+ * words of letters, digits, and "._-"; -ENOMEM.
  */
 must_check int event_read(struct arena *a, struct str line,
 			  const struct event_origin *from, struct event *ret);

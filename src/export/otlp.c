@@ -19,8 +19,6 @@
 #include "export/kinds.h"
 #include "export/proto.h"
 
-#define NAME_MAX_BYTES 128u
-
 enum {
 	LOG_TIME = 1,
 	LOG_SEVERITY = 2,
@@ -59,7 +57,7 @@ static void take_number(struct taker *t, const char *name, uint64_t v)
 
 static void walk_members(const struct event *e, struct taker *t)
 {
-	char name[NAME_MAX_BYTES];
+	char name[EVENT_NAME + sizeof("bawn.")];
 
 	EVENT_EACH(it, e)
 	{

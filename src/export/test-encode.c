@@ -43,6 +43,32 @@ static struct json *parse(struct arena *a, struct buf *b)
 	return j;
 }
 
+static int read_named(struct arena *a, const char *name)
+{
+	char *rest = arena_printf(a, ",\"%s\":\"x\"", name);
+	char *line = arena_printf(a, HEAD, "file.open", rest, 0);
+	struct event e;
+
+	return event_read(a, str_of(line), &from, &e);
+}
+
+/* Names that every form can carry. */
+static void test_names(void)
+{
+	AUTO(arena) struct arena a = ARENA_NULL;
+	char name[EVENT_NAME + 2] = { 0 };
+
+	arena_init(&a, EVENT_ARENA);
+	CHECK_EQ(read_named(&a, "a.b_c-9"), 0);
+	CHECK_EQ(read_named(&a, ""), 1);
+	CHECK_EQ(read_named(&a, "a b"), 1);
+	CHECK_EQ(read_named(&a, "\\udcff"), 1);
+	memset(name, 'a', EVENT_NAME);
+	CHECK_EQ(read_named(&a, name), 0);
+	name[EVENT_NAME] = 'a';
+	CHECK_EQ(read_named(&a, name), 1);
+}
+
 static void test_not_utf8(void)
 {
 	AUTO(arena) struct arena a = ARENA_NULL;
@@ -436,6 +462,7 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "what is no UTF-8 is shown as such", test_not_utf8 },
+		{ "names that no form can carry", test_names },
 		{ "record", test_record },
 		{ "OCSF: required members of each class", test_ocsf_required },
 		{ "OCSF: what has no place is in unmapped",
