@@ -554,6 +554,7 @@ static void make_room(struct receive *r)
 		if (!first || c->timer.at_ns < first->timer.at_ns)
 			first = c;
 	}
+	ASSERT(first); /* n_clients counts the list */
 	client_free(first);
 }
 
