@@ -82,20 +82,11 @@ static int set_newest(struct query *q, struct reader *rd)
 
 static int judge(struct asked *s, struct str line)
 {
-	AUTO(arena) struct arena a = ARENA_NULL;
-	struct record rec;
-	int r;
+	int r = ledger_show(line, s->q, !s->o.count, s->o.json);
 
-	arena_init(&a, LINE_ARENA);
-	r = record_read(&a, line, &rec);
-	if (r != 0) {
-		s->unreadable++;
-		return r < 0 ? r : 0;
-	}
-	if (!query_matches(s->q, rec.fields))
-		return 0;
-	s->found++;
-	return s->o.count ? 0 : ledger_print(&rec, line, s->o.json);
+	s->unreadable += r == LEDGER_NO_RECORD;
+	s->found += r == 0;
+	return r < 0 ? r : 0;
 }
 
 static int all_found(struct asked *s, struct find *f)

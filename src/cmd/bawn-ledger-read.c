@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "cmd/bawn-ledger.h"
+#include "ledger/query.h"
 #include "ledger/reader.h"
 #include "ledger/tell.h"
 
@@ -60,7 +61,7 @@ static int print(struct str s)
 	return fwrite(s.ptr, 1, s.len, stdout) == s.len ? 0 : -EIO;
 }
 
-int ledger_print(const struct record *rec, struct str line, bool json)
+static int print_record(const struct record *rec, struct str line, bool json)
 {
 	const struct tell t = { .now_ns = clock_utc_ns(),
 				.show_session = true };
@@ -76,7 +77,7 @@ int ledger_print(const struct record *rec, struct str line, bool json)
 	return b.failed ? -ENOMEM : print(buf_str(&b));
 }
 
-static int show_line(struct show *s, struct str line)
+int ledger_show(struct str line, const struct query *q, bool print, bool json)
 {
 	AUTO(arena) struct arena a = ARENA_NULL;
 	struct record rec;
@@ -84,11 +85,11 @@ static int show_line(struct show *s, struct str line)
 
 	arena_init(&a, LINE_ARENA);
 	r = record_read(&a, line, &rec);
-	if (r != 0) {
-		s->unreadable++;
-		return r < 0 ? r : 0;
-	}
-	return ledger_print(&rec, line, s->opts->json);
+	if (r != 0)
+		return r < 0 ? r : LEDGER_NO_RECORD;
+	if (q && !query_matches(q, rec.fields))
+		return LEDGER_NO_MATCH;
+	return print ? print_record(&rec, line, json) : 0;
 }
 
 /* Nothing new now.  0: something came; 1: done; -errno. */
@@ -115,7 +116,9 @@ static int show_all(struct show *s)
 
 		r = reader_next(s->reader, &l);
 		if (r == 0) {
-			r = show_line(s, l.text);
+			r = ledger_show(l.text, NULL, true, s->opts->json);
+			s->unreadable += r == LEDGER_NO_RECORD;
+			r = r < 0 ? r : 0;
 		} else if (r == READER_LONG) {
 			s->unreadable++;
 			r = 0;

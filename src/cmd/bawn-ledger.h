@@ -85,8 +85,18 @@ int ledger_open(struct arena *a, bool wait, const char **ret_dir,
 /* The same for a place that is known. */
 int ledger_open_dir(const char *dir, bool wait, struct reader **ret);
 
-/* One record on stdout.  0 or -errno. */
-int ledger_print(const struct record *rec, struct str line, bool json);
+enum ledger_outcome {
+	LEDGER_NO_MATCH = 1,
+	LEDGER_NO_RECORD,
+};
+
+/*
+ * A stored line, and with @print on stdout: is it a record, for which @q, which
+ * may be NULL, holds?  0, an outcome, or -errno.
+ */
+struct query;
+must_check int ledger_show(struct str line, const struct query *q, bool print,
+			   bool json);
 
 /* STATE/ledger in @a, or NULL after saying why. */
 const char *ledger_dir(struct arena *a);

@@ -11,7 +11,6 @@
 #include "export/worker-confine.h"
 
 #include <fcntl.h>
-#include <linux/landlock.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -19,49 +18,15 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "base/ruleset.h"
 #include "base/wall.h"
 
-#define FS_ABI1       ((UINT64_C(1) << 13) - 1)
-#define FS_REFER      (UINT64_C(1) << 13) /* ABI 2 */
-#define FS_TRUNCATE   (UINT64_C(1) << 14) /* ABI 3 */
-#define FS_IOCTL_DEV  (UINT64_C(1) << 15) /* ABI 5 */
-#define NET_BIND      UINT64_C(1)         /* ABI 4 */
-#define SCOPE_SIGNALS UINT64_C(2)         /* ABI 6 */
-#define FS_READ       (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-#define FS_FILE       (LANDLOCK_ACCESS_FS_READ_FILE)
-#define FS_WRITE                                     \
-	(FS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE |   \
-	 LANDLOCK_ACCESS_FS_MAKE_REG | FS_TRUNCATE | \
+#define FS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define FS_FILE (LANDLOCK_ACCESS_FS_READ_FILE)
+#define FS_WRITE                                                     \
+	(FS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE |                   \
+	 LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_TRUNCATE | \
 	 LANDLOCK_ACCESS_FS_REMOVE_FILE)
-
-/* struct landlock_ruleset_attr of ABI 6; an older kernel is told less of it. */
-struct ruleset {
-	uint64_t fs, net, scoped;
-};
-
-static uint64_t handled(int abi)
-{
-	uint64_t all = FS_ABI1;
-
-	if (abi >= 2)
-		all |= FS_REFER;
-	if (abi >= 3)
-		all |= FS_TRUNCATE;
-	if (abi >= 5)
-		all |= FS_IOCTL_DEV;
-	return all;
-}
-
-static int allow_fd(int ruleset, int fd, uint64_t access)
-{
-	struct landlock_path_beneath_attr rule = { .allowed_access = access,
-						   .parent_fd = fd };
-
-	return syscall(SYS_landlock_add_rule, ruleset,
-		       LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == -1
-		       ? neg_errno()
-		       : 0;
-}
 
 /* What is not there needs no rule. */
 static int allow(int ruleset, const char *path, uint64_t access)
@@ -70,7 +35,7 @@ static int allow(int ruleset, const char *path, uint64_t access)
 
 	if (fd == -1)
 		return errno == ENOENT || errno == EACCES ? 0 : neg_errno();
-	return allow_fd(ruleset, fd, access);
+	return ruleset_allow(ruleset, fd, access);
 }
 
 static int allow_parent(int ruleset, const char *path, uint64_t access)
@@ -96,7 +61,7 @@ static int allow_all(int ruleset, const struct worker *w, uint64_t all)
 					    "/run/NetworkManager" };
 	const char *files[] = { w->sink->ca, w->sink->certificate, w->sink->key,
 				"/dev/null", "/dev/urandom" };
-	int r = allow_fd(ruleset, w->state_fd, FS_WRITE & all);
+	int r = ruleset_allow(ruleset, w->state_fd, FS_WRITE & all);
 
 	for (size_t i = 0; r == 0 && i < N_ELEMS(dirs); i++)
 		r = allow(ruleset, dirs[i], FS_READ);
@@ -110,28 +75,21 @@ static int allow_all(int ruleset, const struct worker *w, uint64_t all)
 	return r;
 }
 
-static int landlock_enter(const struct worker *w, int abi)
+static int fence(const struct worker *w, int abi)
 {
-	struct ruleset rs = { .fs = handled(abi) };
-	size_t size = sizeof(rs.fs);
+	const struct ruleset all = {
+		.fs = ruleset_files(abi),
+		.net = LANDLOCK_ACCESS_NET_BIND_TCP,
+		.scoped = LANDLOCK_SCOPE_SIGNAL,
+	};
 	AUTO(fd) int fd = -1;
-	int r;
+	int r = ruleset_new(abi, &all);
 
-	if (abi >= 4) {
-		rs.net = NET_BIND;
-		size += sizeof(rs.net);
-	}
-	if (abi >= 6) {
-		rs.scoped = SCOPE_SIGNALS;
-		size += sizeof(rs.scoped);
-	}
-	fd = (int)syscall(SYS_landlock_create_ruleset, &rs, size, 0);
-	if (fd == -1)
-		return neg_errno();
-	r = allow_all(fd, w, rs.fs);
-	if (r == 0 && syscall(SYS_landlock_restrict_self, fd, 0) == -1)
-		r = neg_errno();
-	return r;
+	if (r < 0)
+		return r;
+	fd = r;
+	r = allow_all(fd, w, all.fs);
+	return r == 0 ? landlock_enter(fd) : r;
 }
 
 static const int forbidden[] = {
@@ -201,7 +159,7 @@ int worker_confine(const struct worker *w)
 {
 	const struct rlimit none = { 0, 0 };
 	const struct rlimit memory = { WORKER_MEMORY, WORKER_MEMORY };
-	long abi;
+	int abi;
 	int r = 0;
 
 	if (setrlimit(RLIMIT_CORE, &none) == -1 ||
@@ -210,9 +168,8 @@ int worker_confine(const struct worker *w)
 		return neg_errno();
 	if (!SANITIZED && setrlimit(RLIMIT_AS, &memory) == -1)
 		return neg_errno();
-	abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
-		      LANDLOCK_CREATE_RULESET_VERSION);
+	abi = landlock_abi();
 	if (abi >= 1 && WALL(SINK_LANDLOCK))
-		r = landlock_enter(w, (int)abi);
+		r = fence(w, abi);
 	return r == 0 && WALL(SINK_SECCOMP) ? seccomp_enter() : r;
 }

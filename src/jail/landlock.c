@@ -2,18 +2,9 @@
 #include "jail/landlock.h"
 
 #include <fcntl.h>
-#include <linux/landlock.h>
 #include <sys/stat.h>
 
 #include "base/wall.h"
-#include "jail/missing.h"
-
-/* The attribute of ABI 6; older kernels take its beginning. */
-struct attr {
-	uint64_t fs, net, scoped;
-};
-
-#define ALL_1 ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
 
 /* Rights that can be given for one file; the others are about directories. */
 #define OF_FILES                                                      \
@@ -25,59 +16,32 @@ struct attr {
 	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | \
 	 LANDLOCK_ACCESS_FS_READ_DIR)
 
-static uint64_t rights(int abi)
-{
-	uint64_t all = ALL_1;
-
-	if (abi >= 2)
-		all |= LANDLOCK_ACCESS_FS_REFER;
-	if (abi >= 3)
-		all |= LANDLOCK_ACCESS_FS_TRUNCATE;
-	if (abi >= 5)
-		all |= LANDLOCK_ACCESS_FS_IOCTL_DEV;
-	return all;
-}
-
-int landlock_abi(void)
-{
-	long r = syscall(SYS_landlock_create_ruleset, NULL, 0,
-			 LANDLOCK_CREATE_RULESET_VERSION);
-
-	return r > 0 ? (int)r : 0;
-}
-
 static int new_ruleset(int abi, uint64_t fs, uint64_t net)
 {
-	struct attr a = { .fs = fs, .net = net };
-	size_t size = abi >= LANDLOCK_ABI_SCOPES ? sizeof(a)
-		      : abi >= LANDLOCK_ABI_TCP  ? offsetof(struct attr, scoped)
-						 : offsetof(struct attr, net);
-	long r;
+	struct ruleset r = { .fs = fs, .net = net };
 
-	if (abi >= LANDLOCK_ABI_SCOPES && WALL(LANDLOCK_SCOPES))
-		a.scoped = LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET |
+	if (WALL(LANDLOCK_SCOPES))
+		r.scoped = LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET |
 			   LANDLOCK_SCOPE_SIGNAL;
-	r = syscall(SYS_landlock_create_ruleset, &a, size, 0);
-	return r == -1 ? neg_errno() : (int)r;
+	return ruleset_new(abi, &r);
 }
 
 int landlock_new(int abi)
 {
-	return new_ruleset(abi, rights(abi), 0);
+	return new_ruleset(abi, ruleset_files(abi), 0);
 }
 
 int landlock_new_unbound(int abi)
 {
-	return new_ruleset(
-		abi, rights(abi),
-		abi >= LANDLOCK_ABI_TCP ? LANDLOCK_ACCESS_NET_BIND_TCP : 0);
+	return new_ruleset(abi, ruleset_files(abi),
+			   LANDLOCK_ACCESS_NET_BIND_TCP);
 }
 
 int landlock_new_alone(int abi)
 {
 	return abi >= LANDLOCK_ABI_SCOPES
 		       ? new_ruleset(
-				 abi, rights(abi),
+				 abi, ruleset_files(abi),
 				 WALL(FENCE_TCP)
 					 ? LANDLOCK_ACCESS_NET_BIND_TCP |
 						   LANDLOCK_ACCESS_NET_CONNECT_TCP
@@ -99,37 +63,19 @@ int landlock_allow(int ruleset, int abi, const char *path, bool writable)
 			: landlock_allow_fd(ruleset, abi, fd, writable);
 }
 
-static int add_rule(int ruleset, int fd, uint64_t allowed)
-{
-	struct landlock_path_beneath_attr a = { .allowed_access = allowed,
-						.parent_fd = fd };
-
-	return syscall(SYS_landlock_add_rule, ruleset,
-		       LANDLOCK_RULE_PATH_BENEATH, &a, 0) == -1
-		       ? neg_errno()
-		       : 0;
-}
-
 int landlock_allow_fd(int ruleset, int abi, int fd, bool writable)
 {
-	uint64_t allowed = writable ? rights(abi) : OF_READERS;
+	uint64_t allowed = writable ? ruleset_files(abi) : OF_READERS;
 	struct stat st;
 
 	if (fstat(fd, &st) == -1)
 		return neg_errno();
 	if (!S_ISDIR(st.st_mode))
-		allowed &= OF_FILES & rights(abi);
-	return add_rule(ruleset, fd, allowed);
+		allowed &= OF_FILES & ruleset_files(abi);
+	return ruleset_allow(ruleset, fd, allowed);
 }
 
 int landlock_allow_names(int ruleset, int fd)
 {
-	return add_rule(ruleset, fd, LANDLOCK_ACCESS_FS_READ_DIR);
-}
-
-int landlock_enter(int ruleset)
-{
-	if (syscall(SYS_landlock_restrict_self, ruleset, 0) == -1)
-		return neg_errno();
-	return 0;
+	return ruleset_allow(ruleset, fd, LANDLOCK_ACCESS_FS_READ_DIR);
 }

@@ -5,13 +5,7 @@
  */
 #pragma once
 
-#include "base/base.h"
-
-/* 0: not there.  Found by asking the kernel to make a ruleset. */
-int landlock_abi(void);
-
-#define LANDLOCK_ABI_TCP    4 /* brought TCP's ports */
-#define LANDLOCK_ABI_SCOPES 6 /* brought them: abstract sockets, signals */
+#include "base/ruleset.h"
 
 /* A ruleset that handles all that @abi offers.  A descriptor or -errno. */
 must_check int landlock_new(int abi);
@@ -37,5 +31,3 @@ must_check int landlock_allow(int ruleset, int abi, const char *path,
 must_check int landlock_allow_fd(int ruleset, int abi, int fd, bool writable);
 /* What directories below @fd hold may be listed, and no more. */
 must_check int landlock_allow_names(int ruleset, int fd);
-/* Needs no_new_privs.  For this process and all it starts. */
-must_check int landlock_enter(int ruleset);

@@ -6,76 +6,41 @@
  *   2. Landlock: only files in the ledger's directory; no network, and no
  *      signals and abstract sockets outside where the kernel can
  *   3. seccomp: the system calls below, the rest kills
- *
- * Debian 12's headers know Landlock up to ABI 2; later bits are given here.
  */
 #include "ledger/confine.h"
 
-#include <linux/landlock.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 
+#include "base/ruleset.h"
 #include "base/wall.h"
 
-#define FS_TRUNCATE  (UINT64_C(1) << 14) /* ABI 3 */
-#define FS_IOCTL_DEV (UINT64_C(1) << 15) /* ABI 5 */
-#define NET_ALL      UINT64_C(3)         /* ABI 4: bind, connect */
-#define SCOPE_ALL    UINT64_C(3)         /* ABI 6: abstract sockets, signals */
-#define FS_ABI1      ((UINT64_C(1) << 13) - 1)
-#define FS_REFER     (UINT64_C(1) << 13) /* ABI 2 */
+/* REMOVE_FILE: rename(2) over the old `checkpoint`, old journals. */
+#define OWN_FILES                                                       \
+	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |   \
+	 LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |  \
+	 LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | \
+	 LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_TRUNCATE)
 
-/* struct landlock_ruleset_attr of ABI 6; an older kernel is told less of it. */
-struct ruleset {
-	uint64_t fs, net, scoped;
-};
-
-static uint64_t fs_rights(int abi)
+static int fence(int dirfd, int abi)
 {
-	uint64_t all = FS_ABI1;
-
-	if (abi >= 2)
-		all |= FS_REFER;
-	if (abi >= 3)
-		all |= FS_TRUNCATE;
-	if (abi >= 5)
-		all |= FS_IOCTL_DEV;
-	return all;
-}
-
-static int landlock_enter(int dirfd, int abi)
-{
-	struct ruleset rs = { .fs = fs_rights(abi) };
-	struct landlock_path_beneath_attr rule = { .parent_fd = dirfd };
-	size_t size = sizeof(rs.fs);
+	const struct ruleset all = {
+		.fs = ruleset_files(abi),
+		.net = LANDLOCK_ACCESS_NET_BIND_TCP |
+		       LANDLOCK_ACCESS_NET_CONNECT_TCP,
+		.scoped = LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET |
+			  LANDLOCK_SCOPE_SIGNAL,
+	};
 	AUTO(fd) int fd = -1;
+	int r = ruleset_new(abi, &all);
 
-	if (abi >= 4) {
-		rs.net = NET_ALL;
-		size += sizeof(rs.net);
-	}
-	if (abi >= 6) {
-		rs.scoped = SCOPE_ALL;
-		size += sizeof(rs.scoped);
-	}
-	fd = (int)syscall(SYS_landlock_create_ruleset, &rs, size, 0);
-	if (fd == -1)
-		return neg_errno();
-
-	/* REMOVE_FILE: rename(2) over the old `checkpoint`, old journals. */
-	rule.allowed_access =
-		rs.fs &
-		(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
-		 LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
-		 LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |
-		 LANDLOCK_ACCESS_FS_REMOVE_DIR | FS_TRUNCATE);
-	if (syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH,
-		    &rule, 0) == -1 ||
-	    syscall(SYS_landlock_restrict_self, fd, 0) == -1)
-		return neg_errno();
-	return 0;
+	if (r < 0)
+		return r;
+	fd = r;
+	r = ruleset_allow(fd, dirfd, OWN_FILES & all.fs);
+	return r == 0 ? landlock_enter(fd) : r;
 }
 
 /* #syscalls scribe: recvmsg sendmsg epoll_wait epoll_pwait epoll_ctl close */
@@ -142,8 +107,7 @@ static int seccomp_enter(void)
 int confine_scribe(int dirfd, struct confine_report *ret)
 {
 	const struct rlimit none = { 0, 0 };
-	long abi;
-	int r;
+	int abi, r;
 
 	*ret = (struct confine_report){ .landlock_abi = 0 };
 	if (setrlimit(RLIMIT_CORE, &none) == -1 ||
@@ -151,13 +115,12 @@ int confine_scribe(int dirfd, struct confine_report *ret)
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		return neg_errno();
 
-	abi = syscall(SYS_landlock_create_ruleset, NULL, 0,
-		      LANDLOCK_CREATE_RULESET_VERSION);
+	abi = landlock_abi();
 	if (abi >= 1 && WALL(SCRIBE_LANDLOCK)) {
-		r = landlock_enter(dirfd, (int)abi);
+		r = fence(dirfd, abi);
 		if (r != 0)
 			return r;
-		ret->landlock_abi = (int)abi;
+		ret->landlock_abi = abi;
 	}
 	if (SANITIZED)
 		return 0;

@@ -17,11 +17,11 @@
  */
 #include "ledger/tree.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "base/fd.h"
 #include "base/wall.h"
 
 /* What may wait is a group more than what tree_settle() leaves. */
@@ -171,28 +171,24 @@ int tree_save_synced(struct tree *t, const char *path, struct str content)
 	return save(t, path, content, true);
 }
 
+static int remove_one(void *owner, const char *name)
+{
+	(void)unlinkat(*(const int *)owner, name, 0);
+	return 0;
+}
+
 /* The partial forms of a full tile or bundle: "@path.p/W". */
 static void remove_partials(int dirfd, const char *path)
 {
 	char name[TILE_PATH_SIZE + 8];
-	const struct dirent *e;
-	DIR *d;
-	int fd;
+	AUTO(fd) int fd = -1;
 
 	(void)snprintf(name, sizeof(name), "%s.p", path);
 	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
 		return; /* nearly always: none was published */
-	d = fdopendir(fd);
-	if (!d) {
-		(void)close(fd);
-		return;
-	}
-	while ((e = readdir(d)) != NULL) {
-		if (e->d_name[0] != '.')
-			(void)unlinkat(fd, e->d_name, 0);
-	}
-	(void)closedir(d);
+	/* What is left is in nobody's way, and goes the next time. */
+	(void)!dir_each(fd, remove_one, &fd);
 	(void)unlinkat(dirfd, name, AT_REMOVEDIR);
 }
 

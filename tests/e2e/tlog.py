@@ -8,6 +8,8 @@ import base64
 import hashlib
 import os
 
+from ledgerfile import cut_entry, read_file, tile_name
+
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey, Ed25519PublicKey)
@@ -165,14 +167,6 @@ def head(note):
     return lines[0], int(lines[1]), base64.b64decode(lines[2], validate=True)
 
 
-def tile_name(n):
-    parts = [f'{n % 1000:03}']
-    while n >= 1000:
-        n //= 1000
-        parts.insert(0, f'x{n % 1000:03}')
-    return '/'.join(parts)
-
-
 def entries(where, size):
     """The first @size leaves of the tlog-tiles directory @where."""
     out = []
@@ -181,11 +175,10 @@ def entries(where, size):
         path = f'{where}/tile/entries/{tile_name(n)}'
         if width < 256 and not os.path.exists(path):
             path += f'.p/{width}'
-        with open(path, 'rb') as f:
-            b = f.read()
-        while b and len(out) < size:
-            length = int.from_bytes(b[:2], 'big')
-            out.append(b[2:2 + length])
-            assert len(out[-1]) == length, f'{path} is cut'
-            b = b[2 + length:]
+        b = read_file(path)
+        at = 0
+        while at < len(b) and len(out) < size:
+            leaf, at = cut_entry(b, at)
+            assert at <= len(b), f'{path} is cut'
+            out.append(leaf)
     return out
