@@ -80,6 +80,7 @@ static void send_close(struct run *r)
 	json_kuint(&w, "bytes_in", r->use.bytes_in);
 	json_kuint(&w, "bytes_out", r->use.bytes_out);
 	json_kuint(&w, "wall_ms", wall_ms(r));
+	json_kuint(&w, "ledger_ms", r->use.ledger_ms);
 	json_close(&w, '}');
 	if (r->out.failed ||
 	    ipc_send(r->keeper_fd, MSG_CLOSE, RUN_CLOSE_ID, buf_str(&r->out),

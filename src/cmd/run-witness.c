@@ -29,6 +29,7 @@
 
 #define SEEN_MAX 128u
 #define EXE_MAX  256u
+#define LAST_WORD_MAX ((size_t)4096) /* of memory to read it */
 
 struct seen {
 	int nr, error;
@@ -181,6 +182,19 @@ static void died(struct run *r)
 		(void)snprintf(r->reason, sizeof(r->reason), "%s", text);
 }
 
+/* It has no more to say than how long it waited. */
+static void take_last_word(struct run *r, struct str body)
+{
+	AUTO(arena) struct arena a = ARENA_NULL;
+	struct json *j = NULL;
+	int64_t ms = 0;
+
+	arena_init(&a, LAST_WORD_MAX);
+	if (json_parse(&a, body, &j, NULL) == 0)
+		ms = json_find_int(j, "ledger_ms", 0);
+	r->use.ledger_ms = ms > 0 ? (uint64_t)ms : 0;
+}
+
 static int on_witness(struct loop_io *io, uint32_t events)
 {
 	struct run *r = io->owner;
@@ -196,7 +210,9 @@ static int on_witness(struct loop_io *io, uint32_t events)
 		dismiss(r);
 		return 0;
 	}
-	if ((e != 0 || m.type != MSG_WITNESS) && WALL(WITNESS_DEATH))
+	if (e == 0 && m.type == MSG_WITNESS)
+		take_last_word(r, buf_str(&m.body));
+	else if (WALL(WITNESS_DEATH))
 		died(r);
 	over(r);
 	return 0;

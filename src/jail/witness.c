@@ -33,6 +33,7 @@
 #include "jail/witness.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -465,6 +466,15 @@ static void linger(const struct witness *w)
 		;
 }
 
+static int say_last(const struct witness *w)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "{\"ledger_ms\":%" PRIu64 "}",
+		       notes_waited_ns(w->notes) / NS_PER_MS);
+	return ipc_say(w->control, MSG_WITNESS, 0, str_of(text));
+}
+
 static noreturn_fn void witness_main(int control)
 {
 	static struct witness w = { .control = CONTROL, .listener = -1 };
@@ -484,8 +494,7 @@ static noreturn_fn void witness_main(int control)
 	if (w.openers)
 		openers_give_up(w.openers, on_opened, &w);
 	hashes_ask(w.hashes, true);
-	if (notes_flush(w.notes, true) != 0 ||
-	    ipc_say(w.control, MSG_WITNESS, 0, STR("{}")) != 0)
+	if (notes_flush(w.notes, true) != 0 || say_last(&w) != 0)
 		die();
 	linger(&w);
 	_exit(0);

@@ -7,7 +7,8 @@
  *                  (witness-begin-parse.h).  Calls made before wait for it
  *   end of file    of what the supervisor sends: no process of the jail is left,
  *                  or no supervisor; the rest is recorded
- *   MSG_WITNESS    witness -> supervisor, {}: all is with the scribe; it ends
+ *   MSG_WITNESS    witness -> supervisor, {"ledger_ms"}: all is with the scribe,
+ *                  which it waited so long for; it ends
  *
  * Without its listener the calls that it would see fail with ENOSYS: a session
  * without its witness cannot go on, and its supervisor ends it.

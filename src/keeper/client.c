@@ -196,6 +196,7 @@ static int answer_close(void *peer, struct ipc_msg *m)
 		.stime_us = json_find_int(body, "stime_us", 0),
 		.maxrss_kb = json_find_int(body, "maxrss_kb", 0),
 		.wall_ms = json_find_int(body, "wall_ms", 0),
+		.ledger_ms = json_find_int(body, "ledger_ms", 0),
 	};
 	c->session->mounts = ipc_take_fd(m, 0);
 	session_close(c->session, m->id, &end);

@@ -761,6 +761,8 @@ static int append_close(struct session *s)
 	json_kint(&w, "maxrss_kb", e->maxrss_kb);
 	json_kint(&w, "bytes_in", s->bytes_in);
 	json_kint(&w, "bytes_out", s->bytes_out);
+	if (e->ledger_ms > 0)
+		json_kint(&w, "ledger_ms", e->ledger_ms);
 	record_end(&w);
 	if (b.failed)
 		return -ENOMEM;

@@ -64,7 +64,7 @@ enum session_state {
 struct session_end {
 	int64_t code, signal;
 	struct str reason; /* "exit", "signal", "killed", ... */
-	int64_t utime_us, stime_us, maxrss_kb, wall_ms;
+	int64_t utime_us, stime_us, maxrss_kb, wall_ms, ledger_ms;
 };
 
 struct session {

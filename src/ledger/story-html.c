@@ -475,6 +475,12 @@ static void put_cost(struct page *p)
 	buf_clear(&b);
 	story_format_bytes(used(p, "bytes_out"), &b);
 	item(p, "Bytes out", buf_str(&b));
+	if (used(p, "ledger_ms") >= STORY_WAITED_MS) {
+		buf_clear(&b);
+		story_format_ns(used(p, "ledger_ms") % (1ull << 40) * NS_PER_MS,
+				&b);
+		item(p, "Waited for the ledger", buf_str(&b));
+	}
 	raw(p, "</dl>\n");
 }
 

@@ -609,6 +609,13 @@ static void put_cost(struct page *p)
 		add(p, " out");
 	}
 	put_line(p);
+	if (used(p, "ledger_ms") >= STORY_WAITED_MS) {
+		p->colour = YELLOW;
+		story_format_ns(used(p, "ledger_ms") % (1ull << 40) * NS_PER_MS,
+				&p->line);
+		add(p, " of it waiting for the ledger");
+		put_line(p);
+	}
 }
 
 static void put_proof(struct page *p)

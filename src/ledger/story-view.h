@@ -18,6 +18,8 @@ struct story_view {
 };
 
 #define STORY_WIDTH_MIN 60u
+/* A session that waited longer for the ledger is told of. */
+#define STORY_WAITED_MS 100u
 
 /* For a terminal or a file; some 40 lines unless view->all. */
 void story_text(const struct story *s, const struct story_view *view,

@@ -193,6 +193,42 @@ static void test_whole(void)
 	end(&t);
 }
 
+static bool has_text(const struct buf *b, const char *text)
+{
+	return memmem(buf_str(b).ptr, buf_str(b).len, text, strlen(text)) !=
+	       NULL;
+}
+
+/* What it waited is told when it was long. */
+static void test_waited(void)
+{
+	static const char before[] = "\"code\":0,\"ms\":61500,\"ledger_ms\":";
+	static const struct {
+		unsigned ms;
+		bool told;
+	} rows[] = {
+		{ 0, false },
+		{ STORY_WAITED_MS - 1, false },
+		{ STORY_WAITED_MS, true },
+		{ 1500, true },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		char fields[80];
+		struct teller t;
+
+		begin(&t);
+		open_session(&t);
+		(void)snprintf(fields, sizeof(fields), "%s%u", before,
+			       rows[i].ms);
+		add(&t, "session.close", fields);
+		text(&t, false);
+		CHECK_EQ(has_text(&t.out, "of it waiting for the ledger"),
+			 rows[i].told);
+		end(&t);
+	}
+}
+
 static void test_empty(void)
 {
 	AUTO(arena) struct arena a = ARENA_NULL;
@@ -514,6 +550,7 @@ int main(void)
 {
 	static const struct test tests[] = {
 		{ "a whole session", test_whole },
+		{ "what it waited for the ledger", test_waited },
 		{ "no record at all", test_empty },
 		{ "still running", test_running },
 		{ "programs that were not found", test_failed_exec },

@@ -587,6 +587,10 @@ def slow():
             str(x.get('path', '')).startswith(where + '/')]
     for what, want, got in files_add_up(mine, 4000, False):
         equal(got, want, what)
+    end = [x for x in records() if x['kind'] == 'session.close'][-1]
+    check(end.get('ledger_ms', 0) >= 500, 'how long: %s' % end)
+    r = w.bawn('show', end['session'])
+    check('waiting for the ledger' in r.out, r.out)
 
 
 def comm(pid):
