@@ -233,7 +233,7 @@ static void try_seccomp(struct probe_result *r)
 {
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 
-	int e = seccomp_enter(SECCOMP_JAIL, SECCOMP_SEES_NOTHING, false);
+	int e = seccomp_enter(SECCOMP_JAIL, SECCOMP_SEES_NOTHING, false, NULL);
 
 	if (e < 0) {
 		errno = -e;
@@ -250,7 +250,7 @@ static void try_listener(struct probe_result *r)
 	int fd;
 
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	fd = seccomp_enter(SECCOMP_JAIL, SECCOMP_SEES_NOTHING, true);
+	fd = seccomp_enter(SECCOMP_JAIL, SECCOMP_SEES_NOTHING, true, NULL);
 	if (fd < 0)
 		errno = -fd;
 	probe_set(r, fd >= 0);
@@ -261,7 +261,7 @@ static void try_sync_wake_up(struct probe_result *r)
 	int fd;
 
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	fd = seccomp_enter(SECCOMP_JAIL, SECCOMP_SEES_NOTHING, true);
+	fd = seccomp_enter(SECCOMP_JAIL, SECCOMP_SEES_NOTHING, true, NULL);
 	probe_set(r, fd >= 0 && ioctl(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
 				      SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) == 0);
 }
@@ -283,7 +283,7 @@ static void try_nested(struct probe_result *r)
 	int e;
 
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	e = seccomp_enter(SECCOMP_NESTED, SECCOMP_SEES_NOTHING, false);
+	e = seccomp_enter(SECCOMP_NESTED, SECCOMP_SEES_NOTHING, false, NULL);
 	if (e < 0)
 		errno = -e;
 	probe_set(r, e >= 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 &&

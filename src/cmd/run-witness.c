@@ -27,8 +27,8 @@
 #include "jail/witness.h"
 #include "ledger/record.h"
 
-#define SEEN_MAX 128u
-#define EXE_MAX  256u
+#define SEEN_MAX      128u
+#define EXE_MAX       256u
 #define LAST_WORD_MAX ((size_t)4096) /* of memory to read it */
 
 struct seen {

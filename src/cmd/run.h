@@ -61,7 +61,8 @@ enum run_need {
 struct run_use {
 	uint64_t utime_us, stime_us, maxrss_kb;
 	uint64_t bytes_in, bytes_out;
-	uint64_t ledger_ms; /* the witness waited for the ledger, and all for it */
+	uint64_t
+		ledger_ms; /* the witness waited for the ledger, and all for it */
 };
 
 #define RUN_GRACE_NS (5 * NS_PER_S) /* from SIGTERM to SIGKILL */

@@ -25,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 #include "base/fd.h"
@@ -184,8 +185,17 @@ int ipc_say(int fd, uint32_t type, uint32_t id, struct str body)
 	return 0;
 }
 
+/* With @pass in the two registers behind its own, see ipc_send_passing(). */
+static ssize_t send_message(int fd, const struct msghdr *m,
+			    const uint32_t *pass)
+{
+	if (!pass)
+		return sendmsg(fd, m, MSG_NOSIGNAL);
+	return syscall(SYS_sendmsg, fd, m, MSG_NOSIGNAL, pass[0], pass[1]);
+}
+
 static int send_frame(int fd, struct header h, struct str body, const int *fds,
-		      size_t n_fds)
+		      size_t n_fds, const uint32_t *pass)
 {
 	union control control = { 0 };
 	struct iovec iov[2] = {
@@ -207,7 +217,7 @@ static int send_frame(int fd, struct header h, struct str body, const int *fds,
 		c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
 		memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
 	}
-	while (sendmsg(fd, &m, MSG_NOSIGNAL) == -1) {
+	while (send_message(fd, &m, pass) == -1) {
 		if (errno != EINTR)
 			return gone_as_epipe(neg_errno());
 	}
@@ -243,7 +253,7 @@ int ipc_send(int fd, uint32_t type, uint32_t id, struct str body,
 	if (body.len > IPC_BODY_MAX || n_fds > IPC_FDS_MAX)
 		return -EMSGSIZE;
 	if (body.len <= IPC_INLINE_MAX)
-		return send_frame(fd, h, body, fds, n_fds);
+		return send_frame(fd, h, body, fds, n_fds, NULL);
 
 	r = store_body(body);
 	if (r < 0)
@@ -254,7 +264,18 @@ int ipc_send(int fd, uint32_t type, uint32_t id, struct str body,
 		memcpy(all + 1, fds, n_fds * sizeof(int));
 	h.type |= IN_MEMFD;
 	body = (struct str){ .ptr = (const char *)&len, .len = sizeof(len) };
-	return send_frame(fd, h, body, all, n_fds + 1);
+	return send_frame(fd, h, body, all, n_fds + 1, NULL);
+}
+
+int ipc_send_passing(int fd, uint32_t type, struct str body, const int *fds,
+		     size_t n_fds, const uint32_t pass[2])
+{
+	struct header h = { type, 0 };
+
+	ASSERT(type < IN_MEMFD);
+	if (body.len > IPC_INLINE_MAX || n_fds > IPC_FDS_MAX)
+		return -EMSGSIZE;
+	return send_frame(fd, h, body, fds, n_fds, pass);
 }
 
 /*

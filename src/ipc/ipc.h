@@ -49,6 +49,13 @@ must_check int ipc_peer(int fd, uid_t *ret_uid, pid_t *ret_pid);
 must_check int ipc_send(int fd, uint32_t type, uint32_t id, struct str body,
 			const int *fds, size_t n_fds);
 /*
+ * The same for a short body, by a sendmsg(2) with @pass in its fourth and fifth
+ * register: a filter may know it by that.
+ */
+must_check int ipc_send_passing(int fd, uint32_t type, struct str body,
+				const int *fds, size_t n_fds,
+				const uint32_t pass[2]);
+/*
  * The same for a short body, by send(2) instead of sendmsg(2): a filter shows
  * the latter to others, who cannot see its address otherwise, and not this.
  */

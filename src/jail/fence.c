@@ -183,7 +183,7 @@ int fence_enter(const struct fence *f, int *ret_listener, struct diag *reterr)
 	r = prove_alone(f, reterr);
 	if (r != 0)
 		return r;
-	r = seccomp_enter(SECCOMP_LANDLOCK, SECCOMP_SEES_NOTHING, true);
+	r = seccomp_enter(SECCOMP_LANDLOCK, SECCOMP_SEES_NOTHING, true, NULL);
 	if (r < 0) {
 		diag_set(reterr, 0, 0, "the system call filter: %s",
 			 strerror(-r));

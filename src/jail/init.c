@@ -542,11 +542,11 @@ static enum seccomp_sees seen_calls(const struct init *in)
 	}
 }
 
-static void enter_filter(struct init *in)
+static void enter_filter(struct init *in, struct seccomp_pass *ret_pass)
 {
 	in->listener =
 		seccomp_enter(in->plan.nested ? SECCOMP_NESTED : SECCOMP_JAIL,
-			      seen_calls(in), true);
+			      seen_calls(in), true, ret_pass);
 	if (in->listener < 0)
 		fail_errno(in, in->listener, "the system call filter");
 	step(in, "filter");
@@ -581,7 +581,7 @@ static void format_ready(const struct init *in, struct buf *b)
 	json_close(&w, '}');
 }
 
-static void send_ready(struct init *in)
+static void send_ready(struct init *in, const struct seccomp_pass *pass)
 {
 	AUTO(buf) struct buf b = BUF_NULL;
 	int fds[IPC_FDS_MAX];
@@ -600,8 +600,8 @@ static void send_ready(struct init *in)
 	for (size_t i = 0; i < in->mounts.n_listeners; i++)
 		fds[n++] = in->mounts.listeners[i];
 	r = b.failed ? -ENOMEM
-		     : ipc_send(in->conf.sock, MSG_INIT_READY, 0, buf_str(&b),
-				fds, n);
+		     : ipc_send_passing(in->conf.sock, MSG_INIT_READY,
+					buf_str(&b), fds, n, pass->words);
 	if (r != 0)
 		fail_errno(in, r, "init's socket");
 	for (size_t i = 0; i < n; i++)
@@ -610,59 +610,15 @@ static void send_ready(struct init *in)
 
 /*
  * The filter shows the witness every sendmsg(2), which is what carries
- * descriptors, and the witness has no listener yet.  So who sends is a process
- * that was there before the filter; it shares memory and descriptors.
+ * descriptors, and the witness has no listener yet: the pass lets this one by.
  */
-#define SENDER_STACK ((size_t)32 * 1024)
-
-struct sender {
-	struct init *in;
-	int go[2]; /* a pipe */
-};
-
-static own_stack int sender_main(void *arg)
-{
-	struct sender *s = arg;
-	char c;
-
-	if (read(s->go[0], &c, 1) != 1)
-		_exit(FAILED);
-	send_ready(s->in);
-	_exit(0);
-}
-
-static void enter_filter_and_send(struct init *in)
-{
-	static _Alignas(16) char stack[SENDER_STACK];
-	struct sender s = { .in = in };
-	int status = -1;
-	pid_t pid;
-
-	if (pipe2(s.go, O_CLOEXEC) == -1)
-		fail_errno(in, neg_errno(), "a pipe");
-	pid = clone(sender_main, stack + sizeof(stack),
-		    CLONE_VM | CLONE_FILES | SIGCHLD, &s);
-	if (pid == -1)
-		fail_errno(in, neg_errno(), "a process of init's");
-	enter_filter(in);
-	if (write(s.go[1], "", 1) != 1)
-		fail_errno(in, neg_errno(), "a pipe");
-	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-		;
-	if (status != 0)
-		_exit(FAILED); /* it has said why */
-	(void)close(s.go[0]);
-	(void)close(s.go[1]);
-}
-
 static void lock_filter(struct init *in)
 {
-	if (seen_calls(in) == SECCOMP_SEES_ALL) {
-		enter_filter_and_send(in);
-		return;
-	}
-	enter_filter(in);
-	send_ready(in);
+	struct seccomp_pass pass = { { 0 } };
+
+	enter_filter(in, &pass);
+	send_ready(in, &pass);
+	explicit_bzero(&pass, sizeof(pass));
 }
 
 static void send_started(struct init *in)

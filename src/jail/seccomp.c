@@ -3,6 +3,7 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 
 #include "jail/missing.h"
@@ -41,36 +42,68 @@ const struct seccomp_rare *seccomp_rare_match(int nr, const uint64_t args[6])
 	return NULL;
 }
 
-/* The kernel copies; the casts drop const for the C type. */
-#define PROGRAM(name)                                              \
-	{                                                          \
-		.len = (unsigned short)N_ELEMS(name),              \
-		.filter = (struct sock_filter *)(uintptr_t)(name), \
+struct program {
+	const struct sock_filter *insns;
+	size_t n;
+};
+
+#define PROGRAM(name)                 \
+	{                             \
+		(name), N_ELEMS(name) \
 	}
 
-int seccomp_enter(enum seccomp_kind kind, enum seccomp_sees sees,
-		  bool want_listener)
+static const struct program programs[][3] = {
+	[SECCOMP_JAIL] = { PROGRAM(jail_filter), PROGRAM(jail_filter_writes),
+			   PROGRAM(jail_filter_all) },
+	[SECCOMP_NESTED] = { PROGRAM(nested_filter),
+			     PROGRAM(nested_filter_writes),
+			     PROGRAM(nested_filter_all) },
+	/* What it may, the warden sees. */
+	[SECCOMP_LANDLOCK] = { PROGRAM(landlock_filter),
+			       PROGRAM(landlock_filter),
+			       PROGRAM(landlock_filter) },
+};
+
+#define INSNS_MAX 1024u
+_Static_assert(N_ELEMS(nested_filter_all) <= INSNS_MAX &&
+		       N_ELEMS(jail_filter_all) <= INSNS_MAX &&
+		       N_ELEMS(landlock_filter) <= INSNS_MAX,
+	       "room for each");
+
+/* Everybody can read the marks here, so they never stay. */
+static void insert_pass(struct sock_filter *insns, size_t n,
+			const struct seccomp_pass *pass)
 {
-	struct sock_fprog programs[][3] = {
-		[SECCOMP_JAIL] = { PROGRAM(jail_filter),
-				   PROGRAM(jail_filter_writes),
-				   PROGRAM(jail_filter_all) },
-		[SECCOMP_NESTED] = { PROGRAM(nested_filter),
-				     PROGRAM(nested_filter_writes),
-				     PROGRAM(nested_filter_all) },
-		/* What it may, the warden sees. */
-		[SECCOMP_LANDLOCK] = { PROGRAM(landlock_filter),
-				       PROGRAM(landlock_filter),
-				       PROGRAM(landlock_filter) },
-	};
-	struct sock_fprog *program = &programs[kind][sees];
+	for (size_t i = 0; i < n; i++) {
+		if (insns[i].code != (BPF_JMP | BPF_JEQ | BPF_K))
+			continue;
+		if (insns[i].k == JAIL_PASS_0)
+			insns[i].k = pass->words[0];
+		else if (insns[i].k == JAIL_PASS_1)
+			insns[i].k = pass->words[1];
+	}
+}
+
+static int draw_pass(struct seccomp_pass *ret)
+{
+	ssize_t n;
+
+	do {
+		n = getrandom(ret, sizeof(*ret), 0);
+	} while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return neg_errno();
+	return n == (ssize_t)sizeof(*ret) ? 0 : -EIO;
+}
+
+static int enter(struct sock_fprog *program, bool want_listener)
+{
 	unsigned long flags =
 		want_listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER |
 					SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 			      : 0;
-	long r;
+	long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
 
-	r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
 	if (r == -1 && errno == EINVAL && want_listener) {
 		/* Before 5.19: a signal may interrupt a call that waits. */
 		flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
@@ -78,4 +111,26 @@ int seccomp_enter(enum seccomp_kind kind, enum seccomp_sees sees,
 			    program);
 	}
 	return r == -1 ? neg_errno() : (int)r;
+}
+
+int seccomp_enter(enum seccomp_kind kind, enum seccomp_sees sees,
+		  bool want_listener, struct seccomp_pass *ret_pass)
+{
+	const struct program *p = &programs[kind][sees];
+	struct sock_filter insns[INSNS_MAX];
+	struct sock_fprog program = { .len = (unsigned short)p->n,
+				      .filter = insns };
+	struct seccomp_pass pass = { { 0 } };
+	int r = draw_pass(&pass);
+
+	if (r != 0)
+		return r;
+	memcpy(insns, p->insns, p->n * sizeof(insns[0]));
+	insert_pass(insns, p->n, &pass);
+	r = enter(&program, want_listener);
+	explicit_bzero(insns, p->n * sizeof(insns[0]));
+	if (ret_pass)
+		*ret_pass = pass;
+	explicit_bzero(&pass, sizeof(pass));
+	return r;
 }

@@ -44,14 +44,24 @@ enum seccomp_kind {
 /* How much of what is allowed the listener sees. */
 enum seccomp_sees {
 	SECCOMP_SEES_NOTHING,
-	SECCOMP_SEES_WRITES,
-	SECCOMP_SEES_ALL, /* sendmsg(2), too: also the caller's own */
+	SECCOMP_SEES_WRITES, /* sendmsg(2), too: also the caller's own */
+	SECCOMP_SEES_ALL,    /* opens that only read, too */
+};
+
+/*
+ * A sendmsg(2) with these in its fourth and fifth register is not seen: so init
+ * sends its listener, before which the witness answers nobody.  Random, and to be
+ * forgotten when that is done.
+ */
+struct seccomp_pass {
+	uint32_t words[2];
 };
 
 /*
  * Enter a filter; needs no_new_privs.  With @want_listener the result is the
  * notification descriptor (seccomp_unotify(2)), else 0.  Without a listener the
- * rare calls fail with ENOSYS.  -errno.
+ * rare calls fail with ENOSYS.  @ret_pass may be NULL: then nobody has one.
+ * -errno.
  */
 must_check int seccomp_enter(enum seccomp_kind kind, enum seccomp_sees sees,
-			     bool want_listener);
+			     bool want_listener, struct seccomp_pass *ret_pass);

@@ -52,7 +52,8 @@ static noreturn_fn void child(int sock, void (*fn)(void))
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		_exit(98);
-	listener = seccomp_enter(SECCOMP_LANDLOCK, SECCOMP_SEES_NOTHING, true);
+	listener = seccomp_enter(SECCOMP_LANDLOCK, SECCOMP_SEES_NOTHING, true,
+				 NULL);
 	if (listener < 0 ||
 	    ipc_send(sock, MSG_INIT_STARTED, 0, STR("{}"), &listener, 1) != 0)
 		_exit(99);

@@ -31,7 +31,7 @@ static void wait_said(int in, unsigned n)
 static void fence_self(void)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
-	    seccomp_enter(SECCOMP_JAIL, SECCOMP_SEES_NOTHING, false) < 0)
+	    seccomp_enter(SECCOMP_JAIL, SECCOMP_SEES_NOTHING, false, NULL) < 0)
 		_exit(1);
 }
 

@@ -9,9 +9,11 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "base/test.h"
 #include "jail/missing.h"
@@ -421,6 +423,72 @@ static void test_rest_is_allowed(void)
 	}
 }
 
+static uint32_t ask_send(uint64_t pass_0, uint64_t pass_1)
+{
+	struct seccomp_data d = { .nr = SYS_sendmsg,
+				  .arch = ARCH,
+				  .args = { 3, 0, 0, pass_0, pass_1 } };
+
+	return run_program(jail_filter_writes, N_ELEMS(jail_filter_writes), &d);
+}
+
+/* Once with each number; a child's exit code: one bit for each that was sent. */
+static void send_and_exit(const uint32_t passes[][2], size_t n)
+{
+	struct seccomp_pass own = { { 0 } };
+	struct msghdr m = { 0 };
+	int fds[2], sent = 0;
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, fds) == -1 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
+	    seccomp_enter(SECCOMP_JAIL, SECCOMP_SEES_WRITES, false, &own) != 0)
+		_exit(255);
+	for (size_t i = 0; i < n; i++) {
+		/* Without a listener it fails. */
+		if (syscall(SYS_sendmsg, fds[0], &m, 0,
+			    own.words[0] ^ passes[i][0],
+			    own.words[1] ^ passes[i][1]) == 0)
+			sent |= 1 << i;
+	}
+	_exit(sent);
+}
+
+static void test_pass(void)
+{
+	static const uint32_t off[][2] = {
+		{ 0, 0 }, { 1, 0 }, { 0, 1 }, { 1, 1 }, { UINT32_MAX, 0 }
+	};
+	int status = -1;
+	pid_t pid;
+
+	CHECK_EQ(ask_send(JAIL_PASS_0, JAIL_PASS_1), ALLOW);
+	CHECK_EQ(ask_send(JAIL_PASS_0, 0), NOTIFY);
+	CHECK_EQ(ask_send(0, JAIL_PASS_1), NOTIFY);
+	CHECK_EQ(ask_send(0, 0), NOTIFY);
+	CHECK_EQ(ask(SYS_sendmsg, 3, 0, 0, 0), ALLOW);
+	pid = fork();
+	if (pid == 0)
+		send_and_exit(off, N_ELEMS(off));
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK(WIFEXITED(status));
+	CHECK_EQ(WEXITSTATUS(status), 1);
+	/* The numbers that all can read are nobody's. */
+	pid = fork();
+	if (pid == 0) {
+		struct seccomp_pass own = { { 0 } };
+		struct msghdr m = { 0 };
+
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
+		    seccomp_enter(SECCOMP_JAIL, SECCOMP_SEES_WRITES, false,
+				  &own) != 0)
+			_exit(255);
+		(void)syscall(SYS_sendmsg, -1, &m, 0, JAIL_PASS_0, JAIL_PASS_1);
+		_exit(errno == ENOSYS ? 0 : 1);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -435,6 +503,7 @@ int main(void)
 		{ "the rest is allowed", test_rest_is_allowed },
 		{ "nested: what gives way", test_nested_gives_way },
 		{ "nested: the rest stays", test_nested_keeps_the_rest },
+		{ "a sendmsg that carries the pass", test_pass },
 	};
 
 	return test_main(tests, N_ELEMS(tests));
