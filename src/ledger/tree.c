@@ -320,7 +320,11 @@ int tree_settle(struct tree *t)
  * One syncfs(2) instead of a sync for each file: three for 256 records cost more
  * than all the rest (measured: 22,000 records/s against 190,000 with a disk that
  * needs 3 ms for one).  It waits for what others wrote, too; so it is done once
- * for a whole journal, and not while anybody waits for an answer.
+ * for a whole journal, and not while anybody waits for an answer.  Still that is
+ * less: with 300 MB of another program's waiting to be written it took 200 to
+ * 265 ms, fdatasync(2) of a journal's 435 files 243 to 912, with their writing
+ * begun by sync_file_range(2) 761 to 1198; without the others' 13 to 38 ms, 298
+ * to 864 and 273 to 661 (ext4, three rounds in turn, a busy machine).
  */
 int tree_sync(struct tree *t)
 {
