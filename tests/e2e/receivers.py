@@ -3,8 +3,8 @@
 
 The two Debian packages cannot be installed side by side, and would start
 services, so they are only unpacked, into the tests' cache.  The official OTLP
-definitions come as the package opentelemetry-proto, from the registry that this
-machine's pip is configured for.
+definitions come as the package opentelemetry-proto, and a parser of CEF as
+pycef, from the registry that this machine's pip is configured for.
 """
 
 import contextlib
@@ -33,6 +33,7 @@ DEBS = ('rsyslog rsyslog-openssl libestr0 libfastjson4 liblognorm5 '
         'syslog-ng-core libivykis0 libnet1 libwrap0 libpcre3 libglib2.0-0 '
         'libjson-c5').split()
 OTLP = 'opentelemetry-proto==1.20.0'
+CEF = 'pycef==1.11'
 FETCH_SECONDS = 120
 LIB = 'x86_64-linux-gnu'
 
@@ -88,6 +89,17 @@ def otlp():
     from google.protobuf import json_format
     from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
     return logs_service_pb2, json_format
+
+
+def cef():
+    """A parser of CEF that others wrote."""
+    where = once('cef-parser-1.11', lambda new: call(
+        new, sys.executable, '-m', 'pip', 'install', '--no-deps',
+        '--no-compile', '--target', new, CEF))
+    if where not in sys.path:
+        sys.path.insert(0, where)
+    import pycef
+    return pycef.parse
 
 
 def free_port():
