@@ -149,12 +149,24 @@ static struct str next_component(struct cursor *c)
 	return ret;
 }
 
+/* Most globs of a list begin otherwise: no need to look closer. */
+static bool begins_otherwise(struct str glob, struct str s)
+{
+	char c = glob.len > 0 ? glob.ptr[0] : '*';
+
+	if (memchr("*?[\\/", c, 5) || (unsigned char)c >= 0x80)
+		return false;
+	return s.len == 0 || s.ptr[0] != c;
+}
+
 bool glob_match(struct str glob, struct str s)
 {
 	struct cursor g = { glob, true }, t = { s, true };
 	struct cursor star_g = { 0 }, star_t = { 0 };
 	bool star = false;
 
+	if (begins_otherwise(glob, s))
+		return false;
 	while (g.more || t.more) {
 		struct cursor g2 = g, t2 = t;
 

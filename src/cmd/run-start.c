@@ -298,6 +298,18 @@ static int begin_again(struct run *r, struct jail_ids ids, struct str plan,
 	return e == 0 ? jail_configure(r->jail, &r->plan, plan, &ids, why) : e;
 }
 
+/* Ahead of the moment when it is needed. */
+static int choose_env(struct run *r)
+{
+	int e = run_env_build(&r->arena, &r->plan, environ, r->opts.env.items,
+			      r->opts.env.n, &r->env, &r->n_env);
+
+	if (e <= 0)
+		return e;
+	run_fail(r, "more than %u variables for the command", PLAN_MAX_ENV);
+	return 0;
+}
+
 int run_granted(struct run *r, struct ipc_msg *m)
 {
 	struct jail_ids ids = { 0, 0 };
@@ -351,7 +363,7 @@ int run_granted(struct run *r, struct ipc_msg *m)
 		e = run_watch_relay(r);
 	if (e == 0 && r->phase == RUN_MAKING)
 		e = run_hide_start(r);
-	return e;
+	return e == 0 && r->phase == RUN_MAKING ? choose_env(r) : e;
 }
 
 /* ---- go ---- */
@@ -379,22 +391,12 @@ static int go(struct run *r)
 {
 	struct jail_go g = { .argv = (const char *const *)r->argv,
 			     .n_argv = (size_t)r->argc,
+			     .env = r->env,
+			     .n_env = r->n_env,
 			     .cols = r->tty.cols,
 			     .rows = r->tty.rows };
-	const char **env = NULL;
-	int e;
+	int e = choose_fds(r, g.fds);
 
-	e = run_env_build(&r->arena, &r->plan, environ, r->opts.env.items,
-			  r->opts.env.n, &env, &g.n_env);
-	if (e > 0) {
-		run_fail(r, "more than %u variables for the command",
-			 PLAN_MAX_ENV);
-		return 0;
-	}
-	if (e < 0)
-		return e;
-	g.env = env;
-	e = choose_fds(r, g.fds);
 	if (e == 0)
 		e = jail_go(r->jail, &g);
 	if (e < 0)

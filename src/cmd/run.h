@@ -115,6 +115,8 @@ struct run {
 	bool watching;           /* run_hide_watch() was called */
 	struct str layers;       /* body of MSG_INIT_READY */
 	char no_jail[1000];      /* why there is none of namespaces; "" */
+	const char **env;        /* of the command, in the arena */
+	size_t n_env;
 
 	struct run_hits *hits;     /* run-limits.c */
 	struct run_refusals *seen; /* run-witness.c: of a warden */
