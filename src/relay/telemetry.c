@@ -40,6 +40,7 @@ struct telemetry {
 	struct rate rate;
 	unsigned n_receivers; /* ever */
 	bool paused;
+	void (*run)(int take_fd); /* of a receiver; does not return */
 	struct buf body;
 };
 
@@ -145,8 +146,10 @@ static int spawn(struct telemetry *t)
 		(void)close(fds[1]);
 		return r;
 	}
-	if (pid == 0)
-		receiver_run(fds[1]);
+	if (pid == 0) {
+		t->run(fds[1]);
+		_exit(1);
+	}
 	(void)close(fds[1]);
 	t->n_receivers++;
 	t->channel.fd = fds[0];
@@ -213,6 +216,7 @@ int telemetry_new(struct telemetry **ret, struct loop *loop,
 	t->loop = loop;
 	t->scribe = scribe;
 	t->paused = true;
+	t->run = receiver_run;
 	buf_init(&t->body, 4096);
 	rate_init(&t->rate, loop_now_ns(loop), 2);
 	t->channel =
@@ -224,6 +228,11 @@ int telemetry_new(struct telemetry **ret, struct loop *loop,
 	if (r == 0)
 		*ret = TAKE(t);
 	return r;
+}
+
+void telemetry_set_run(struct telemetry *t, void (*run)(int take_fd))
+{
+	t->run = run;
 }
 
 void telemetry_free(struct telemetry *t)

@@ -27,6 +27,8 @@ DEFINE_AUTO(telemetry, struct telemetry, telemetry_free);
 
 /* A client, non-blocking; taken.  -errno ends the relay. */
 must_check int telemetry_take(struct telemetry *t, int take_fd);
+/* For tests: what a receiver runs instead of receiver_run(). */
+void telemetry_set_run(struct telemetry *t, void (*run)(int take_fd));
 must_check int telemetry_pause(struct telemetry *t, bool pause);
 /* The receiver's last words.  -errno: the ledger cannot be reached. */
 must_check int telemetry_end(struct telemetry *t);
