@@ -349,6 +349,91 @@ static void test_filter(void)
 	}
 }
 
+/* ---- the receiver, which has less ---- */
+
+/* What a relay may; the end of a channel that it got when it still might. */
+static int receiver_end = -1;
+
+static int in_receiver(long (*call)(void))
+{
+	return confine_receiver() == 0 ? outcome(call()) : 92;
+}
+
+static long call_socket(void)
+{
+	return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+static long call_pair(void)
+{
+	int fds[2];
+
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds);
+}
+
+static long call_fork(void)
+{
+	return fork();
+}
+
+static long call_pipe(void)
+{
+	int fds[2];
+
+	return pipe2(fds, O_CLOEXEC | O_NONBLOCK);
+}
+
+static long call_connect(void)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET };
+
+	return connect(receiver_end, (struct sockaddr *)&sa, sizeof(sa));
+}
+
+static long call_own_work(void)
+{
+	return send(receiver_end, "x", 1, MSG_NOSIGNAL);
+}
+
+static long (*receiver_call)(void);
+
+static int try_receiver(const struct confine_layers *l)
+{
+	int fds[2];
+
+	(void)l;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1)
+		return 93;
+	receiver_end = fds[0];
+	return in_receiver(receiver_call);
+}
+
+static void test_receiver(void)
+{
+	static const struct {
+		const char *what;
+		long (*call)(void);
+		int want;
+	} rows[] = {
+		{ "a socket", call_socket, KILLED + SIGSYS },
+		{ "a pair", call_pair, KILLED + SIGSYS },
+		{ "a child", call_fork, KILLED + SIGSYS },
+		{ "a pipe", call_pipe, KILLED + SIGSYS },
+		{ "to dial", call_connect, KILLED + SIGSYS },
+		{ "to tell", call_own_work, 10 },
+	};
+
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		int got;
+
+		receiver_call = rows[i].call;
+		got = in_own_relay(try_receiver);
+		if (got != rows[i].want)
+			printf("# %s\n", rows[i].what);
+		CHECK_EQ(got, rows[i].want);
+	}
+}
+
 /* ---- what the kernel says of a relay ---- */
 
 struct seen {
@@ -484,6 +569,7 @@ int main(void)
 		{ "one wall against files is enough, none is not",
 		  test_one_or_none },
 		{ "the filter", test_filter },
+		{ "a receiver has less", test_receiver },
 		{ "what the kernel says", test_status },
 	};
 
