@@ -290,11 +290,14 @@ def check_one_by_one(w, who):
 
 
 def parent(pid):
+    """Of one that lives: who held the id maps is dead, and reaped when there is
+    time."""
     try:
         with open(f'/proc/{pid}/stat') as f:
-            return int(f.read().rpartition(')')[2].split()[1])
+            state, up = f.read().rpartition(')')[2].split()[:2]
     except OSError:
         return 0
+    return 0 if state in 'ZX' else int(up)
 
 
 def check_init_environment(w, who):
