@@ -163,6 +163,41 @@ static void same(struct world *w, struct index *x)
 }
 
 /* Two segments, taken in at once, then piece by piece. */
+/* The term of @path is somewhere in the index's files. */
+static bool holds_path(const struct world *w, const char *path)
+{
+	static const char *const tails[] = { "", "-wal", "-journal", "-shm" };
+	uint64_t term = term_of(STR("path"), str_of(path));
+	uint8_t bytes[8]; /* as SQLite stores a large integer */
+
+	for (unsigned i = 0; i < 8; i++)
+		bytes[i] = (uint8_t)(term >> (56 - 8 * i));
+	for (size_t i = 0; i < N_ELEMS(tails); i++) {
+		AUTO(buf) struct buf b = BUF_NULL;
+		char name[256];
+
+		(void)snprintf(name, sizeof(name), "%s%s", w->path, tails[i]);
+		buf_init(&b, ROOM);
+		if (file_load(AT_FDCWD, name, &b) == 0 &&
+		    memmem(buf_str(&b).ptr, b.len, bytes, sizeof(bytes)))
+			return true;
+	}
+	return false;
+}
+
+static void erase(struct world *w, const struct store_erase *e,
+		  const struct store_options *o)
+{
+	AUTO(store) struct store *s = NULL;
+	uint64_t n = 0;
+
+	CHECK_EQ(store_open(&s, w->dir.path, o, NULL), 0);
+	if (e) {
+		CHECK_EQ(store_erase(s, e, &n), 0);
+		CHECK(n > 0);
+	}
+}
+
 static void test_same(void)
 {
 	AUTO(index) struct index *x = NULL;
@@ -177,6 +212,15 @@ static void test_same(void)
 	same_of(&w, x, 4);
 	a = ask(&w, "session = 0s003", x, false);
 	CHECK_EQ(a.n, 1800);
+
+	/* Of two segments the one that an erasure touched. */
+	erase(&w, &(struct store_erase){ .before = 1000000 + 200 * 1000 },
+	      NULL);
+	CHECK(holds_path(&w, "/p/100"));
+	CHECK_EQ(index_catch_up(x, w.reader, INDEX_LAG, NULL), 0);
+	CHECK(!holds_path(&w, "/p/100") && holds_path(&w, "/p/69999"));
+	CHECK_EQ(ask(&w, "session = 0s003", x, false).n, 1800);
+	CHECK_EQ(ask(&w, "path = /p/69999", x, false).n, 1);
 	index_free(TAKE(x));
 	CHECK_EQ(index_remove(w.path), 0);
 	end(&w);
@@ -475,89 +519,42 @@ static void test_post(void)
 
 /* ---- erased payloads ---- */
 
-/* The term of @path is somewhere in the index's files. */
-static bool holds_path(const struct world *w, const char *path)
-{
-	static const char *const tails[] = { "", "-wal", "-journal", "-shm" };
-	uint64_t term = term_of(STR("path"), str_of(path));
-	uint8_t bytes[8]; /* as SQLite stores a large integer */
-
-	for (unsigned i = 0; i < 8; i++)
-		bytes[i] = (uint8_t)(term >> (56 - 8 * i));
-	for (size_t i = 0; i < N_ELEMS(tails); i++) {
-		AUTO(buf) struct buf b = BUF_NULL;
-		char name[256];
-
-		(void)snprintf(name, sizeof(name), "%s%s", w->path, tails[i]);
-		buf_init(&b, ROOM);
-		if (file_load(AT_FDCWD, name, &b) == 0 &&
-		    memmem(buf_str(&b).ptr, b.len, bytes, sizeof(bytes)))
-			return true;
-	}
-	return false;
-}
-
-static void erase(struct world *w, const struct store_erase *e,
-		  const struct store_options *o)
-{
-	AUTO(store) struct store *s = NULL;
-	uint64_t n = 0;
-
-	CHECK_EQ(store_open(&s, w->dir.path, o, NULL), 0);
-	if (e) {
-		CHECK_EQ(store_erase(s, e, &n), 0);
-		CHECK(n > 0);
-	}
-}
-
 /* What is erased is not found by its terms, which are in no byte any more. */
 static void test_erased(void)
 {
-	/* One per place in 500 to 599, and in the second segment. */
-	const struct store_erase mine = { .session = STR("0s005") };
 	const struct store_erase early = { .before = 1000000 + 2000 * 1000 };
 	AUTO(index) struct index *x = NULL;
 	struct world w;
 
 	begin(&w);
-	fill(&w, 70000, 650);
+	fill(&w, 6000, 50);
 	x = open_index(&w, 0);
-	CHECK(holds_path(&w, "/p/550") && holds_path(&w, "/p/65550"));
-	CHECK(holds_path(&w, "/p/450") && holds_path(&w, "/p/69999"));
+	CHECK(holds_path(&w, "/p/0") && holds_path(&w, "/p/1999"));
 
 	/* The index is open, and its reader has read. */
-	erase(&w, &mine, NULL);
+	erase(&w, &early, NULL);
 	CHECK_EQ(index_catch_up(x, w.reader, INDEX_LAG, NULL), 0);
-	CHECK(!holds_path(&w, "/p/550") && !holds_path(&w, "/p/65550"));
-	CHECK(holds_path(&w, "/p/450") && holds_path(&w, "/p/69999"));
+	CHECK(!holds_path(&w, "/p/0") && !holds_path(&w, "/p/1999"));
+	CHECK(holds_path(&w, "/p/2000") && holds_path(&w, "/p/5999"));
 	CHECK_EQ(ask(&w, "path = /p/550", x, false).n, 0);
 	CHECK_EQ(ask(&w, "session = 0s005", x, false).n, 200);
 	same_of(&w, x, 4);
-
-	/* In the first segment alone; the file is closed meanwhile. */
-	index_free(TAKE(x));
-	erase(&w, &early, NULL);
-	x = open_index(&w, INDEX_LAG);
-	CHECK(!holds_path(&w, "/p/0") && !holds_path(&w, "/p/1999"));
-	CHECK(holds_path(&w, "/p/2000") && holds_path(&w, "/p/69999"));
-	same_of(&w, x, 4);
 	index_free(TAKE(x));
 
-	/* By a limit: of the oldest bundles a few are left. */
+	/* By a limit, of the oldest bundles that no journal has. */
 	erase(&w, NULL,
-	      &(struct store_options){ .limits = { .bytes = 1000000 } });
+	      &(struct store_options){ .limits = { .bytes = 100000 } });
 	x = open_index(&w, INDEX_LAG);
-	CHECK(!holds_path(&w, "/p/2100"));
-	CHECK(!holds_path(&w, "/p/5000"));
-	CHECK(holds_path(&w, "/p/69999"));
+	CHECK(!holds_path(&w, "/p/2100") && !holds_path(&w, "/p/3000"));
+	CHECK(holds_path(&w, "/p/5999"));
 	same_of(&w, x, 4);
 
 	/* Who reads it by damaged marks does without; the next one mends. */
 	test_file_write(&w.dir, "erased", STR("1 0\n"));
 	CHECK_EQ(index_catch_up(x, w.reader, INDEX_LAG, NULL), -EIO);
-	erase(&w, &(struct store_erase){ .session = STR("0s649") }, NULL);
+	erase(&w, &(struct store_erase){ .session = STR("0s008") }, NULL);
 	CHECK_EQ(index_catch_up(x, w.reader, INDEX_LAG, NULL), 0);
-	CHECK(!holds_path(&w, "/p/64950") && holds_path(&w, "/p/69999"));
+	CHECK(!holds_path(&w, "/p/5850") && holds_path(&w, "/p/5999"));
 
 	/* Another ledger in its place, with fewer erasures. */
 	test_file_write(&w.dir, "erased", STR("1 0 256\n"));
