@@ -39,9 +39,10 @@
 
 #define POLL_SLOW_NS    (250 * NS_PER_MS)
 #define POLL_FAST_NS    (50 * NS_PER_MS)
-#define DISK_NS         (20 * NS_PER_MS) /* between two pieces of a pass */
-#define DISK_REST_NS    (5 * NS_PER_S)   /* between two passes */
-#define DISK_ENTRIES    500u             /* of a piece; about 1 ms */
+#define DISK_NS         (20 * NS_PER_MS)  /* between two pieces of a pass */
+#define DISK_REST_NS    (5 * NS_PER_S)    /* between two passes */
+#define SWEEP_NS        (100 * NS_PER_MS) /* after the command's start */
+#define DISK_ENTRIES    500u              /* of a piece; about 1 ms */
 #define CPU_PERIOD_US   100000u
 #define SELF_CGROUP_MAX ((size_t)8 * 1024)
 
@@ -61,9 +62,9 @@ struct limits {
 	pid_t init;
 	struct loop *loop;
 	struct watcher memory, pids;
-	struct loop_timer poll, disk, time;
+	struct loop_timer poll, disk, time, sweep;
 	struct disk_scan *scan;
-	bool told_pids, done;
+	bool told_pids, swept, done;
 };
 
 static const char *const limit_names[LIMIT_N] = {
@@ -501,6 +502,20 @@ static int on_time(struct loop_timer *t)
 	return 0;
 }
 
+/* What the dead have left.  Not while the command starts: nobody waits for it. */
+static void sweep(struct limits *l)
+{
+	if (!l->swept)
+		cgroup_sweep(&l->cg);
+	l->swept = true;
+}
+
+static int on_sweep(struct loop_timer *t)
+{
+	sweep(t->owner);
+	return 0;
+}
+
 static int watch_timers(struct limits *l)
 {
 	uint64_t now = clock_mono_ns();
@@ -509,6 +524,7 @@ static int watch_timers(struct limits *l)
 	l->poll = (struct loop_timer){ .run = on_poll, .owner = l };
 	l->disk = (struct loop_timer){ .run = on_disk, .owner = l };
 	l->time = (struct loop_timer){ .run = on_time, .owner = l };
+	l->sweep = (struct loop_timer){ .run = on_sweep, .owner = l };
 	if (l->way[LIMIT_MEMORY] == LIMIT_WAY_POLL ||
 	    l->way[LIMIT_PROCESSES] == LIMIT_WAY_RLIMIT)
 		r = loop_timer_set(l->loop, &l->poll, now + POLL_FAST_NS);
@@ -517,6 +533,8 @@ static int watch_timers(struct limits *l)
 	if (r == 0 && l->want.time_s)
 		r = loop_timer_set(l->loop, &l->time,
 				   now + l->want.time_s * NS_PER_S);
+	if (r == 0)
+		r = loop_timer_set(l->loop, &l->sweep, now + SWEEP_NS);
 	return r;
 }
 
@@ -537,7 +555,6 @@ int limits_watch(struct limits *l, struct loop *loop)
 		r = watch_counter(l, &l->pids, LIMIT_PROCESSES, CGROUP_PIDS);
 	if (r == 0)
 		r = watch_timers(l);
-	cgroup_sweep(&l->cg);
 	return r;
 }
 
@@ -559,6 +576,8 @@ void limits_done(struct limits *l)
 		loop_timer_clear(l->loop, &l->poll);
 		loop_timer_clear(l->loop, &l->disk);
 		loop_timer_clear(l->loop, &l->time);
+		loop_timer_clear(l->loop, &l->sweep);
+		sweep(l);
 	}
 	disk_scan_free(TAKE(l->scan));
 	cgroup_remove(&l->cg);
