@@ -256,29 +256,19 @@ static int start_role(const struct daemon *d, role_fn role, int lock_fd,
 		      const int *others, size_t n_others, pid_t *ret_pid,
 		      int *ret_fd)
 {
-	int fds[2];
-	int r = ipc_pair(fds);
-	pid_t pid;
+	int fd = -1;
+	pid_t pid = ipc_fork(&fd);
 
-	if (r != 0)
-		return r;
-	pid = fork();
-	if (pid == -1) {
-		r = neg_errno();
-		(void)close(fds[0]);
-		(void)close(fds[1]);
-		return r;
-	}
 	if (pid == 0) {
-		(void)close(fds[0]);
 		(void)close(lock_fd);
 		for (size_t i = 0; i < n_others; i++)
 			(void)close(others[i]);
-		_exit(role(d, fds[1]));
+		_exit(role(d, fd));
 	}
-	(void)close(fds[1]);
+	if (pid < 0)
+		return pid;
 	*ret_pid = pid;
-	*ret_fd = fds[0];
+	*ret_fd = fd;
 	return 0;
 }
 

@@ -248,21 +248,18 @@ _Static_assert(N_ELEMS(((struct run *)0)->openers) == OPENERS, "a place each");
 static int start_opener(struct run *r, struct opener_config *c, size_t i,
 			int *ret_sock)
 {
-	int pair[2], e = ipc_pair(pair);
-	pid_t pid;
+	int sock = -1;
+	pid_t pid = ipc_fork(&sock);
 
-	if (e != 0)
-		return e;
-	c->sock = pair[1];
-	pid = fork();
-	if (pid == 0)
+	if (pid == 0) {
+		c->sock = sock;
 		opener_main(c);
-	e = pid == -1 ? neg_errno() : 0;
-	(void)close(pair[1]);
-	*ret_sock = pair[0];
-	if (e == 0)
-		r->openers[i] = pid;
-	return e;
+	}
+	if (pid < 0)
+		return pid;
+	*ret_sock = sock;
+	r->openers[i] = pid;
+	return 0;
 }
 
 /* What it is told; @n descriptors of @fds are there. */

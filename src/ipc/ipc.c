@@ -86,6 +86,25 @@ int ipc_pair(int ret[2])
 	return 0;
 }
 
+pid_t ipc_fork(int *ret_fd)
+{
+	int fds[2], r = ipc_pair(fds);
+	pid_t pid;
+
+	if (r != 0)
+		return r;
+	pid = fork();
+	if (pid == -1) {
+		r = neg_errno();
+		(void)close(fds[0]);
+		(void)close(fds[1]);
+		return r;
+	}
+	(void)close(fds[pid == 0 ? 0 : 1]);
+	*ret_fd = fds[pid == 0 ? 1 : 0];
+	return pid;
+}
+
 static int make_address(const char *path, struct sockaddr_un *ret)
 {
 	size_t len = strlen(path);

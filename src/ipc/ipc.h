@@ -36,6 +36,11 @@ int ipc_take_fd(struct ipc_msg *m, size_t i);
 
 /* Both ends CLOEXEC. */
 must_check int ipc_pair(int ret[2]);
+/*
+ * fork(2) with such a pair between the two: each gets its own end, and has no
+ * other.  The pid; 0 in the child; -errno.
+ */
+must_check pid_t ipc_fork(int *ret_fd);
 /* A listening socket at @path (mode 0600, old socket file replaced). */
 must_check int ipc_listen(const char *path);
 must_check int ipc_connect(const char *path);

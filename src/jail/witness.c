@@ -502,19 +502,12 @@ static noreturn_fn void witness_main(int control)
 
 pid_t witness_spawn(int *ret_sock)
 {
-	int pair[2], e = ipc_pair(pair);
-	pid_t pid;
+	int sock = -1;
+	pid_t pid = ipc_fork(&sock);
 
-	if (e != 0)
-		return e;
-	pid = fork();
 	if (pid == 0)
-		witness_main(pair[1]);
-	e = pid == -1 ? neg_errno() : 0;
-	(void)close(pair[1]);
-	if (e != 0)
-		(void)close(pair[0]);
-	else
-		*ret_sock = pair[0];
-	return e != 0 ? e : pid;
+		witness_main(sock);
+	if (pid > 0)
+		*ret_sock = sock;
+	return pid;
 }

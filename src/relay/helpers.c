@@ -398,24 +398,14 @@ static int run_helper(struct loop_io *io, uint32_t events)
 
 static int spawn(struct helpers *h, struct channel *c)
 {
-	int fds[2], r;
-	pid_t pid;
+	int fd = -1, r;
+	pid_t pid = ipc_fork(&fd);
 
-	r = ipc_pair(fds);
-	if (r != 0)
-		return r;
-	pid = fork();
-	if (pid == -1) {
-		r = neg_errno();
-		(void)close(fds[0]);
-		(void)close(fds[1]);
-		return r;
-	}
 	if (pid == 0)
-		helper_run(fds[1]);
-	(void)close(fds[1]);
-
-	c->fd = fds[0];
+		helper_run(fd);
+	if (pid < 0)
+		return pid;
+	c->fd = fd;
 	c->io = (struct loop_io){
 		.fd = c->fd, .events = EPOLLIN, .run = run_helper, .owner = c
 	};

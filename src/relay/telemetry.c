@@ -133,28 +133,19 @@ static int run_channel(struct loop_io *io, uint32_t events)
 
 static int spawn(struct telemetry *t)
 {
-	int fds[2], r;
-	pid_t pid;
+	int fd = -1, r;
+	pid_t pid = ipc_fork(&fd);
 
-	r = ipc_pair(fds);
-	if (r != 0)
-		return r;
-	pid = fork();
-	if (pid == -1) {
-		r = neg_errno();
-		(void)close(fds[0]);
-		(void)close(fds[1]);
-		return r;
-	}
 	if (pid == 0) {
-		t->run(fds[1]);
+		t->run(fd);
 		_exit(1);
 	}
-	(void)close(fds[1]);
+	if (pid < 0)
+		return pid;
 	t->n_receivers++;
-	t->channel.fd = fds[0];
+	t->channel.fd = fd;
 	t->channel.events = t->paused ? 0 : EPOLLIN;
-	r = fd_set_nonblock(fds[0], true);
+	r = fd_set_nonblock(fd, true);
 	if (r == 0)
 		r = loop_io_add(t->loop, &t->channel);
 	if (r != 0)
