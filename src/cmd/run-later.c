@@ -289,7 +289,9 @@ void run_later_end(struct run *r)
 		return;
 	}
 	r->looking = true;
-	l->timer = (struct loop_timer){ .run = on_timer, .owner = r };
+	l->timer = (struct loop_timer){ .run = on_timer,
+					.owner = r,
+					.patient = true };
 	if (r->init_gone)
 		run_later_gone(r);
 	else if (loop_timer_set(r->loop, &l->timer,
