@@ -455,13 +455,15 @@ static void begin(struct witness *w)
 
 /*
  * Until the supervisor is gone: our end takes time of the processors, which those
- * need that are about to end a session.
+ * need that are about to end a session.  Who computes hashes ends when there is
+ * nobody to ask for one, and the supervisor waits for that.
  */
-static void linger(const struct witness *w)
+static void linger(struct witness *w)
 {
 	struct pollfd p = { .fd = w->control };
 	uint64_t until = clock_mono_ns() + LINGER_MS * NS_PER_MS;
 
+	hashes_free(TAKE(w->hashes));
 	while (poll(&p, 1, LINGER_MS) == -1 && clock_mono_ns() < until)
 		;
 }
