@@ -265,7 +265,13 @@ static int step_leave(struct store *s)
 	int r = 0;
 
 	if (e->end > s->journal.first) {
-		r = erase_rest(s, true, &n);
+		/*
+		 * What fills bundles goes to their files as the old journal has
+		 * it, which is the one that counts until there is another.
+		 */
+		r = tree_settle(&s->tree);
+		if (r == 0)
+			r = erase_rest(s, true, &n);
 		if (r == 0)
 			r = store_switch(s);
 	}
