@@ -466,6 +466,72 @@ static void show_lost(struct line *l)
 	add(l, "of the agent's own telemetry");
 }
 
+/* "20:21:22", with the date in front when it is not @now's. */
+static void add_time(struct line *l, uint64_t at_ns, uint64_t now_ns)
+{
+	time_t at = (time_t)(at_ns / NS_PER_S);
+	time_t now = (time_t)(now_ns / NS_PER_S);
+	struct tm t = { 0 }, n = { 0 };
+
+	if (!localtime_r(&at, &t) || !localtime_r(&now, &n)) {
+		add(l, "--:--:--");
+		return;
+	}
+	if (t.tm_year != n.tm_year || t.tm_yday != n.tm_yday)
+		(void)buf_printf(l->b, "%04d-%02d-%02d ", t.tm_year + 1900,
+				 t.tm_mon + 1, t.tm_mday);
+	(void)buf_printf(l->b, "%02d:%02d:%02d", t.tm_hour, t.tm_min, t.tm_sec);
+}
+
+static void show_first(struct line *l)
+{
+	add_text(l, "lines");
+	add(l, " lines of the ledger's first form");
+}
+
+static void show_key(struct line *l)
+{
+	add_text(l, "vkey");
+}
+
+static void show_erase(struct line *l)
+{
+	add_text(l, "n");
+	add(l, json_find_int(l->rec, "n", 0) == 1 ? " payload" : " payloads");
+	if (!has(l, "of"))
+		return;
+	add(l, " of session ");
+	add_text(l, "of");
+}
+
+static void more_erase(struct line *l)
+{
+	uint64_t before = (uint64_t)json_find_int(l->rec, "before", 0);
+
+	if (before > 0) {
+		detail(l, ", ");
+		add(l, "before ");
+		add_time(l, before, 0);
+	}
+	detail_text(l, "by ", "user", "");
+	more_reason(l);
+	detail_text(l, "", "why", "");
+}
+
+static void more_key(struct line *l)
+{
+	detail_text(l, "by ", "user", "");
+	detail_text(l, "", "why", "");
+}
+
+static void show_sink(struct line *l)
+{
+	add(l, "record ");
+	add_text(l, "record");
+	add(l, " by sink ");
+	add_text(l, "sink");
+}
+
 static const struct {
 	const char *verb;
 	void (*subject)(struct line *l);
@@ -473,6 +539,9 @@ static const struct {
 } rows[RECORD_KIND_MAX_] = {
 	[RECORD_LEDGER_START] = { "ledger", show_start, more_start },
 	[RECORD_LEDGER_TORN] = { "cut", show_torn, more_torn },
+	[RECORD_LEDGER_FIRST] = { "took in", show_first, NULL },
+	[RECORD_LEDGER_KEY] = { "new key", show_key, more_key },
+	[RECORD_LEDGER_ERASE] = { "erased", show_erase, more_erase },
 	[RECORD_DAEMON_START] = { "up", show_daemon, more_daemon },
 	[RECORD_DAEMON_STOP] = { "down", show_daemon, more_daemon },
 	[RECORD_PEER_KILLED] = { "killed", show_peer, more_reason },
@@ -502,26 +571,10 @@ static const struct {
 	[RECORD_NET_LISTEN] = { "listen", show_socket, more_seen },
 	[RECORD_NET_SEND] = { "send", show_socket, more_seen },
 	[RECORD_SESSION_OUTPUT] = { "output", show_output, NULL },
+	[RECORD_SINK_REJECT] = { "rejected", show_sink, more_reason },
 	[RECORD_AGENT_EVENT] = { "said", show_event, more_event },
 	[RECORD_AGENT_LOST] = { "lost", show_lost, more_reason },
 };
-
-/* "20:21:22", with the date in front when it is not @now's. */
-static void add_time(struct line *l, uint64_t at_ns, uint64_t now_ns)
-{
-	time_t at = (time_t)(at_ns / NS_PER_S);
-	time_t now = (time_t)(now_ns / NS_PER_S);
-	struct tm t = { 0 }, n = { 0 };
-
-	if (!localtime_r(&at, &t) || !localtime_r(&now, &n)) {
-		add(l, "--:--:--");
-		return;
-	}
-	if (t.tm_year != n.tm_year || t.tm_yday != n.tm_yday)
-		(void)buf_printf(l->b, "%04d-%02d-%02d ", t.tm_year + 1900,
-				 t.tm_mon + 1, t.tm_mday);
-	(void)buf_printf(l->b, "%02d:%02d:%02d", t.tm_hour, t.tm_min, t.tm_sec);
-}
 
 static void add_rule(struct line *l)
 {

@@ -74,6 +74,19 @@ static const struct {
 		    "\"lost\":2,\"damage\":true,\"reason\":\"why\"" BACK),
 	  "cut      17 bytes that were never acknowledged  (kept in torn-1, 2 "
 	  "durable records are missing, why)" },
+	{ STR(FRONT "\"ledger.first\"" ALLOW ",\"lines\":5" BACK),
+	  "took in  5 lines of the ledger's first form" },
+	{ STR(FRONT "\"ledger.key\"" ALLOW
+		    ",\"vkey\":\"k+1+A\",\"note\":\"x\",\"why\":\"lost\"" BACK),
+	  "new key  k+1+A  (by u, lost)" },
+	{ STR(FRONT "\"ledger.erase\"" ALLOW ",\"n\":1,\"of\":\"s1\"" BACK),
+	  "erased   1 payload of session s1  (by u)" },
+	{ STR(FRONT "\"ledger.erase\"" ALLOW
+		    ",\"n\":7,\"reason\":\"limit\"" BACK),
+	  "erased   7 payloads  (by u, limit)" },
+	{ STR(FRONT "\"sink.reject\"" ALLOW ",\"sink\":\"siem\",\"record\":9,"
+		    "\"reason\":\"HTTP 400\"" BACK),
+	  "rejected record 9 by sink siem  (HTTP 400)" },
 	{ STR(FRONT "\"ledger.start\"" ALLOW ",\"pid\":3,\"layer.landlock\":7,"
 		    "\"layer.seccomp\":true" BACK),
 	  "ledger   pid 3  (landlock 7, seccomp)" },
@@ -136,6 +149,22 @@ static void test_rows(void)
 	}
 }
 
+/* A kind without a row would have no verb. */
+static void test_verbs(void)
+{
+	const struct json nothing = { .type = JSON_OBJECT };
+	const struct tell t = { .now_ns = 0 };
+
+	for (unsigned k = 1; k < RECORD_KIND_MAX_; k++) {
+		struct record r = { .fields = &nothing, .head.kind = k };
+		AUTO(buf) struct buf b = BUF_NULL;
+
+		buf_init(&b, 4096);
+		tell_record(&t, &r, &b);
+		CHECK(!b.failed && !strstr(buf_cstr(&b), "(null)"));
+	}
+}
+
 static void test_columns(void)
 {
 	const struct tell later = { .now_ns = UINT64_C(1795307000000000000),
@@ -186,6 +215,7 @@ int main(void)
 {
 	static const struct test tests[] = {
 		{ "one row for each kind", test_rows },
+		{ "each kind has a verb", test_verbs },
 		{ "date and session", test_columns },
 		{ "long records", test_long },
 	};
