@@ -69,6 +69,13 @@ static inline void auto_fd(int *fd)
 		(void)close(*fd);
 }
 
+/* Close it, if there is one; there is none then. */
+static inline void drop_fd(int *fd)
+{
+	auto_fd(fd);
+	*fd = -1;
+}
+
 static inline void auto_bytes(char **p)
 {
 	free(*p);

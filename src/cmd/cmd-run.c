@@ -137,13 +137,6 @@ static void run_init(struct run *r)
 	r->needs = RUN_NEEDS;
 }
 
-static void close_fd(int *fd)
-{
-	int f = TAKE_FD(*fd);
-
-	auto_fd(&f);
-}
-
 /* @last: we are about to end. */
 static void run_done(struct run *r, bool last)
 {
@@ -161,11 +154,11 @@ static void run_done(struct run *r, bool last)
 	loop_free(TAKE(r->loop));
 	free(r->notices);
 	free(r->hits);
-	close_fd(&r->keeper_fd);
-	close_fd(&r->relay_fd);
-	close_fd(&r->signal_fd);
-	close_fd(&r->witness_fd);
-	close_fd(&r->master);
+	drop_fd(&r->keeper_fd);
+	drop_fd(&r->relay_fd);
+	drop_fd(&r->signal_fd);
+	drop_fd(&r->witness_fd);
+	drop_fd(&r->master);
 	ipc_msg_done(&r->msg);
 	buf_done(&r->out);
 	buf_done(&r->words);

@@ -21,9 +21,8 @@
 static void drop_sockets(struct run *r)
 {
 	loop_io_remove(r->loop, &r->hash_io);
-	auto_fd(&r->hash_fd);
-	auto_fd(&r->hash_scribe);
-	r->hash_fd = r->hash_scribe = -1;
+	drop_fd(&r->hash_fd);
+	drop_fd(&r->hash_scribe);
 }
 
 static noreturn_fn void execute(struct run *r, const char *path)
@@ -131,7 +130,6 @@ bool run_hasher_await(struct run *r)
 
 void run_hasher_done(struct run *r)
 {
-	auto_fd(&r->hash_fd);
-	auto_fd(&r->hash_scribe);
-	r->hash_fd = r->hash_scribe = -1;
+	drop_fd(&r->hash_fd);
+	drop_fd(&r->hash_scribe);
 }

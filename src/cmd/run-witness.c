@@ -157,8 +157,7 @@ static bool is_due(const struct run *r)
 static void dismiss(struct run *r)
 {
 	loop_io_remove(r->loop, &r->witness_io);
-	auto_fd(&r->witness_fd);
-	r->witness_fd = -1;
+	drop_fd(&r->witness_fd);
 }
 
 static void over(struct run *r)
@@ -397,8 +396,7 @@ void run_witness_done(struct run *r)
 {
 	free(TAKE(r->seen));
 	run_hasher_done(r);
-	auto_fd(&r->witness_scribe);
-	r->witness_scribe = -1;
+	drop_fd(&r->witness_scribe);
 	/* It has said all, mostly; or says it to nobody. */
 	end(&r->witness);
 	for (size_t i = 0; i < N_ELEMS(r->openers); i++)

@@ -60,8 +60,7 @@ static int record_lost(struct telemetry *t, const char *reason, uint64_t n)
 static void close_channel(struct telemetry *t)
 {
 	loop_io_remove(t->loop, &t->channel);
-	auto_fd(&t->channel.fd);
-	t->channel.fd = -1;
+	drop_fd(&t->channel.fd);
 }
 
 /* ---- what the receiver says ---- */
