@@ -19,6 +19,17 @@ struct str json_find_str(const struct json *o, const char *key)
 	return json_is(v, JSON_STRING) ? v->string : (struct str){ 0 };
 }
 
+bool json_get_str(const struct json *o, const char *key, size_t max,
+		  struct str *ret)
+{
+	const struct json *v = json_find(o, key);
+
+	if (!json_is(v, JSON_STRING))
+		return false;
+	*ret = v->string;
+	return ret->len <= max;
+}
+
 int64_t json_find_int(const struct json *o, const char *key, int64_t absent)
 {
 	const struct json *v = json_find(o, key);

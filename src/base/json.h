@@ -55,6 +55,9 @@ const struct json *json_find(const struct json *o, const char *key);
 struct str json_find_str(const struct json *o, const char *key);
 int64_t json_find_int(const struct json *o, const char *key, int64_t absent);
 bool json_find_bool(const struct json *o, const char *key, bool absent);
+/* False: it is not there, no string, or of more than @max bytes. */
+bool json_get_str(const struct json *o, const char *key, size_t max,
+		  struct str *ret);
 static inline bool json_is(const struct json *j, enum json_type t)
 {
 	return j && j->type == t;

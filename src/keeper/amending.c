@@ -4,25 +4,13 @@
 #include "ipc/protocol.h"
 #include "keeper/client.h"
 #include "keeper/state.h"
-
-#define SESSION_MAX 64u  /* bytes of a session id */
-#define WHY_MAX     256u /* bytes, as the ledger takes them */
+#include "ledger/record.h"
+#include "ledger/store.h"
 
 struct wish {
 	struct str session, why;
 	int64_t before; /* UTC ns; 0: any time */
 };
-
-static bool is_session(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.ptr[i];
-
-		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z'))
-			return false;
-	}
-	return s.len <= SESSION_MAX;
-}
 
 static bool read_string(const struct json *body, const char *key,
 			struct str *ret)
@@ -42,12 +30,13 @@ static bool read_wish(const struct json *body, uint32_t type, struct wish *ret)
 	const struct json *before = json_find(body, "before");
 
 	*ret = (struct wish){ .before = 0 };
-	if (!read_string(body, "why", &ret->why) || ret->why.len > WHY_MAX)
+	if (!read_string(body, "why", &ret->why) ||
+	    ret->why.len > STORE_WHY_MAX)
 		return false;
 	if (type == MSG_ROTATE_KEY)
 		return true;
 	if (!read_string(body, "session", &ret->session) ||
-	    !is_session(ret->session))
+	    !record_is_session(ret->session))
 		return false;
 	if (before && (!json_is(before, JSON_INT) || before->integer <= 0))
 		return false;

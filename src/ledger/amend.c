@@ -16,8 +16,7 @@
 #include "base/json.h"
 #include "ipc/protocol.h"
 #include "ledger/note.h"
-
-#define SESSION_MAX 64u /* bytes of a session id */
+#include "ledger/record.h"
 
 void amend_init(struct amend *a)
 {
@@ -32,15 +31,6 @@ void amend_done(struct amend *a)
 
 /* ---- requests ---- */
 
-static bool get_string(const struct json *o, const char *key, size_t max,
-		       struct str *ret)
-{
-	if (!json_is(json_find(o, key), JSON_STRING))
-		return false;
-	*ret = json_find_str(o, key);
-	return ret->len <= max;
-}
-
 /* All members are there and no others. */
 static bool read_request(const struct json *o, uint32_t type,
 			 struct store_erase *ret)
@@ -49,12 +39,12 @@ static bool read_request(const struct json *o, uint32_t type,
 
 	*ret = (struct store_erase){ .before = 0 };
 	if (!json_is(o, JSON_OBJECT) ||
-	    !get_string(o, "user", STORE_USER_MAX, &ret->by.user) ||
-	    !get_string(o, "why", STORE_WHY_MAX, &ret->by.why))
+	    !json_get_str(o, "user", STORE_USER_MAX, &ret->by.user) ||
+	    !json_get_str(o, "why", STORE_WHY_MAX, &ret->by.why))
 		return false;
 	if (type == MSG_ROTATE_KEY)
 		return o->kids.n == 2;
-	if (!get_string(o, "session", SESSION_MAX, &ret->session) ||
+	if (!json_get_str(o, "session", RECORD_SESSION_MAX, &ret->session) ||
 	    !json_is(before, JSON_INT) || before->integer < 0)
 		return false;
 	ret->before = (uint64_t)before->integer;

@@ -182,3 +182,13 @@ int record_read(struct arena *a, struct str line, struct record *ret)
 	*ret = (struct record){ .head = h, .fields = o };
 	return 0;
 }
+
+bool record_is_session(struct str id)
+{
+	for (size_t i = 0; i < id.len; i++) {
+		if (!((id.ptr[i] >= 'a' && id.ptr[i] <= 'z') ||
+		      (id.ptr[i] >= '0' && id.ptr[i] <= '9')))
+			return false;
+	}
+	return id.len <= RECORD_SESSION_MAX;
+}

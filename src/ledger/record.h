@@ -15,7 +15,11 @@
 
 #define RECORD_MAX_BYTES ((size_t)32 * 1024) /* of one stored line */
 /* Of it, what a writer may send; the rest is for what the scribe adds. */
-#define RECORD_MAX_BODY ((size_t)28 * 1024)
+#define RECORD_MAX_BODY    ((size_t)28 * 1024)
+
+#define RECORD_SESSION_MAX 64u /* bytes of a session's id */
+/* Small letters and digits, no more of them; of none too. */
+bool record_is_session(struct str id);
 
 enum record_kind {
 	RECORD_LEDGER_START = 1, /* scribe */

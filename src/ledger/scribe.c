@@ -59,7 +59,6 @@
 #define WRITERS_MAX  4096u
 #define MANY_WRITERS 24u
 #define CHANNEL_MAX  8192u /* bytes of a MSG_CHANNEL */
-#define ID_MAX       64u   /* bytes of a session id */
 #define NAME_MAX_    256u  /* bytes of user and of task */
 #define AMEND_MS     5u /* of changing the ledger, then who writes is heard */
 #define PHASE_SERVE  1u
@@ -570,25 +569,6 @@ static int answer_append(void *peer, struct ipc_msg *m)
 	return 0;
 }
 
-static bool is_id(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if (!((s.ptr[i] >= 'a' && s.ptr[i] <= 'z') ||
-		      (s.ptr[i] >= '0' && s.ptr[i] <= '9')))
-			return false;
-	}
-	return s.len <= ID_MAX;
-}
-
-static bool get_string(const struct json *o, const char *key, size_t max,
-		       struct str *ret)
-{
-	if (!json_is(json_find(o, key), JSON_STRING))
-		return false;
-	*ret = json_find_str(o, key);
-	return ret->len <= max;
-}
-
 static int answer_channel(void *peer, struct ipc_msg *m)
 {
 	struct writer *keeper = peer, *w = NULL;
@@ -604,10 +584,11 @@ static int answer_channel(void *peer, struct ipc_msg *m)
 	if (r < 0)
 		return r;
 	if (r > 0 || !json_is(o, JSON_OBJECT) || o->kids.n != 4 ||
-	    !get_string(o, "session", ID_MAX, &session) || !is_id(session) ||
-	    !get_string(o, "user", NAME_MAX_, &user) ||
-	    !get_string(o, "task", NAME_MAX_, &task) ||
-	    !get_string(o, "role", NAME_MAX_, &role) ||
+	    !json_get_str(o, "session", RECORD_SESSION_MAX, &session) ||
+	    !record_is_session(session) ||
+	    !json_get_str(o, "user", NAME_MAX_, &user) ||
+	    !json_get_str(o, "task", NAME_MAX_, &task) ||
+	    !json_get_str(o, "role", NAME_MAX_, &role) ||
 	    !record_role_find(role, &r_role) || r_role == RECORD_ROLE_SCRIBE)
 		return violation(s, "channel: not as it must be");
 

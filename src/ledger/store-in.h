@@ -4,6 +4,7 @@
 
 #include "ledger/checkpoint.h"
 #include "ledger/note.h"
+#include "ledger/record.h"
 #include "ledger/store.h"
 #include "ledger/tree.h"
 
@@ -35,7 +36,8 @@ enum erase_step {
 /* What is being erased (store-erase.c). */
 struct eraser {
 	enum erase_step step;
-	char session[64], user[STORE_USER_MAX], why[STORE_WHY_MAX];
+	char session[RECORD_SESSION_MAX], user[STORE_USER_MAX];
+	char why[STORE_WHY_MAX];
 	size_t session_len, user_len, why_len;
 	uint64_t before;     /* UTC ns; 0: any time */
 	uint64_t from, upto; /* places in the tree: only records of those */
