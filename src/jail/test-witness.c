@@ -2,6 +2,7 @@
 /* What the witness reads from a process, and how what it saw is folded. */
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -383,11 +384,11 @@ static void test_confined(void)
 }
 
 /* @tids call in this order, @step_ns apart; what is said of the last. */
-static bool crowd_after(const char *tids, uint64_t step_ns)
+static enum crowd_answer crowd_after(const char *tids, uint64_t step_ns)
 {
 	struct crowd c = { .score = 0 };
-	uint64_t now = 1;
-	bool r = false;
+	uint64_t now = UINT64_C(1000000000);
+	enum crowd_answer r = CROWD_HERE;
 
 	for (; *tids; tids++, now += step_ns)
 		r = crowd_see(&c, *tids, now);
@@ -399,25 +400,50 @@ static void test_crowd(void)
 	static const struct {
 		const char *tids;
 		uint64_t step_ns;
-		bool several;
+		enum crowd_answer answer;
 	} rows[] = {
-		{ "a", 1000, false },
-		{ "aaaaaaaaaaaaaaaaaaaaaaaa", 1000, false },
-		{ "ab", 1000, false },
-		{ "abababab", 1000, true },
-		{ "aabbaabbaabbaabb", 1000, true },
-		{ "abcabcabcabc", 1000, true },
+		{ "a", 1000, CROWD_LOOK },
+		{ "aa", 1000, CROWD_HERE },
+		{ "aaaaaaaaaaaaaaaaaaaaaaaa", 1000, CROWD_HERE },
+		{ "ab", 1000, CROWD_LOOK },
+		{ "abababab", 1000, CROWD_APART },
+		{ "aabbaabbaabbaabb", 1000, CROWD_APART },
+		{ "abcabcabcabc", 1000, CROWD_APART },
 		/* One program after the other. */
-		{ "aabbaaccaaddaaeeaaffaaggaahhaa", 1000, false },
-		{ "aabbccddeeffgghhiijj", 1000, false },
+		{ "aabbaaccaaddaaeeaaffaaggaahhaa", 1000, CROWD_HERE },
+		{ "aabbccddeeffgghhiijj", 1000, CROWD_HERE },
+		{ "aabbccddeeffgghhiij", 1000, CROWD_LOOK },
+		/* Rarely: the look costs little then. */
+		{ "aaaaaaaa", UINT64_C(1000000), CROWD_LOOK },
+		{ "ababababab", UINT64_C(1000000), CROWD_LOOK },
 		/* Once, and long ago. */
-		{ "ababababab", UINT64_C(30000000), false },
-		{ "abababababaacdefghi", 1000, false },
+		{ "ababababab", UINT64_C(30000000), CROWD_LOOK },
+		{ "abababababaacdefghii", 1000, CROWD_HERE },
 	};
 
 	for (size_t i = 0; i < N_ELEMS(rows); i++)
 		CHECK_EQ(crowd_after(rows[i].tids, rows[i].step_ns),
-			 rows[i].several);
+			 rows[i].answer);
+}
+
+/* One that is held on a processor was there last. */
+static void test_cpu(void)
+{
+	cpu_set_t was, one;
+	int here;
+
+	CHECK_EQ(sched_getaffinity(0, sizeof(was), &was), 0);
+	for (size_t i = 0; i < CPU_SETSIZE; i++) {
+		if (!CPU_ISSET(i, &was))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(i, &one);
+		CHECK_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+		here = look_cpu(gettid());
+		CHECK_EQ(here, (int)i);
+	}
+	CHECK_EQ(sched_setaffinity(0, sizeof(was), &was), 0);
+	CHECK_EQ(look_cpu(INT32_MAX), -1);
 }
 
 int main(void)
@@ -434,6 +460,7 @@ int main(void)
 		{ "what it is told", test_begin },
 		{ "one that is never needed", test_spare },
 		{ "several at the same time", test_crowd },
+		{ "the processor of a thread", test_cpu },
 		{ "its own filter", test_confined },
 	};
 

@@ -34,7 +34,7 @@
 	X(pidfd_open) X(pidfd_getfd) X(getsockname) X(openat2) \
 	X(fstat) X(newfstatat) X(statx) X(fstatfs) X(fcntl) \
 	X(brk) X(mmap) X(munmap) X(mremap) X(madvise) X(mprotect) \
-	X(futex) X(getpid) X(gettid) X(rt_sigprocmask) \
+	X(futex) X(getcpu) X(getpid) X(gettid) X(rt_sigprocmask) \
 	X(restart_syscall) X(exit) X(exit_group)
 /* clang-format on */
 

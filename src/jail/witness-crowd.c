@@ -12,13 +12,15 @@
 #define SCORE_CROWD 4u
 #define SCORE_MAX   16u
 #define APART_NS    (20 * NS_PER_MS) /* two runs that tell nothing together */
+#define DENSE_NS    (NS_PER_MS / 40) /* between two calls of a run */
 
-bool crowd_see(struct crowd *c, pid_t tid, uint64_t now_ns)
+/* True: a run begins. */
+static bool see_run(struct crowd *c, pid_t tid, uint64_t now_ns)
 {
 	bool known = false;
 
 	if (c->runs[c->at] == tid)
-		return c->score >= SCORE_CROWD;
+		return false;
 	for (unsigned i = 0; i < CROWD_RUNS; i++)
 		known |= c->runs[i] == tid;
 	if (now_ns - c->since_ns > APART_NS)
@@ -30,5 +32,18 @@ bool crowd_see(struct crowd *c, pid_t tid, uint64_t now_ns)
 	c->at = (c->at + 1) % CROWD_RUNS;
 	c->runs[c->at] = tid;
 	c->since_ns = now_ns;
-	return c->score >= SCORE_CROWD;
+	return true;
+}
+
+enum crowd_answer crowd_see(struct crowd *c, pid_t tid, uint64_t now_ns)
+{
+	bool dense = now_ns - c->last_ns < DENSE_NS;
+	bool begins = see_run(c, tid, now_ns);
+
+	c->last_ns = now_ns;
+	if (!dense)
+		return CROWD_LOOK;
+	if (c->score >= SCORE_CROWD)
+		return CROWD_APART;
+	return begins ? CROWD_LOOK : CROWD_HERE;
 }

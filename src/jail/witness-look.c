@@ -19,12 +19,15 @@
 
 #include "base/clock.h"
 
-#define FRESH_NS (100 * NS_PER_MS)
-#define PLACES   1024u            /* remembered processes; a power of two */
-#define PAGE     ((uint64_t)4096) /* the smallest there is */
-#define FIRST    ((size_t)256) /* bytes of a string that are asked for first */
-#define ARGS_MAX 64u           /* of which the text is read */
-#define ARG_READ ((size_t)256) /* bytes of each */
+#define FRESH_NS        (100 * NS_PER_MS)
+#define PLACES          1024u /* remembered processes; a power of two */
+#define PAGE            ((uint64_t)4096) /* the smallest there is */
+#define FIRST           ((size_t)256) /* bytes of a string that are asked for first */
+#define ARGS_MAX        64u           /* of which the text is read */
+#define ARG_READ        ((size_t)256) /* bytes of each */
+
+#define STAT_AFTER_NAME 3u /* fields of proc_pid_stat(5) */
+#define STAT_PROCESSOR  39u
 
 struct look {
 	struct look_who places[PLACES];
@@ -286,19 +289,24 @@ static long number_at(const char *text, const char *key, bool last)
 	return n;
 }
 
-static void read_status(struct look_who *w)
+/* The beginning of /proc/TID/@what, terminated; "" when it cannot be read. */
+static void read_file(pid_t tid, const char *what, char *dst, size_t size)
 {
-	char path[40], text[1024];
+	char path[40];
 	AUTO(fd) int fd = -1;
 	ssize_t n;
 
-	w->tgid = w->ppid = w->inside = 0;
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)w->tid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)tid, what);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd == -1 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
-		return;
-	text[n] = '\0';
+	n = fd == -1 ? -1 : read(fd, dst, size - 1);
+	dst[n > 0 ? n : 0] = '\0';
+}
+
+static void read_status(struct look_who *w)
+{
+	char text[1024];
+
+	read_file(w->tid, "status", text, sizeof(text));
 	/* "Name:" comes first and has its line breaks escaped. */
 	w->tgid = (pid_t)number_at(text, "\nTgid:\t", false);
 	w->ppid = (pid_t)number_at(text, "\nPPid:\t", false);
@@ -307,22 +315,34 @@ static void read_status(struct look_who *w)
 
 uint32_t look_umask(pid_t tid)
 {
-	char path[40], text[512];
-	AUTO(fd) int fd = -1;
 	uint32_t mask = 0;
+	char text[512];
 	const char *p;
-	ssize_t n;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd == -1 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
-		return 0;
-	text[n] = '\0';
+	read_file(tid, "status", text, sizeof(text));
 	p = strstr(text, "\nUmask:\t");
 	for (p = p ? p + strlen("\nUmask:\t") : ""; *p >= '0' && *p <= '7'; p++)
 		mask = mask << 3 | (uint32_t)(*p - '0');
 	return mask & 0777;
+}
+
+int look_cpu(pid_t tid)
+{
+	char text[1024];
+	struct str rest, word;
+	const char *end;
+	uint32_t cpu;
+
+	read_file(tid, "stat", text, sizeof(text));
+	end = strrchr(text, ')'); /* its name may hold anything */
+	if (!end)
+		return -1;
+	rest = str_of(end + 1);
+	for (unsigned i = STAT_AFTER_NAME; i <= STAT_PROCESSOR; i++) {
+		if (!str_word(&rest, &word))
+			return -1;
+	}
+	return str_u32(word, 0, INT32_MAX, &cpu) ? (int)cpu : -1;
 }
 
 const struct look_who *look_who(struct look *l, pid_t tid)

@@ -50,6 +50,8 @@ must_check ssize_t look_string(pid_t tid, uint64_t addr, char *dst,
  * does not fit.
  */
 size_t look_link(pid_t tid, const char *what, char *dst, size_t size);
+/* The processor it was on last; -1: it cannot be told. */
+int look_cpu(pid_t tid);
 /* The path of its descriptor @fd. */
 size_t look_fd(pid_t tid, int fd, char *dst, size_t size);
 

@@ -74,11 +74,11 @@ struct witness {
 	bool started;            /* the command has asked to be executed */
 	pid_t first;             /* who did */
 	bool ticking;
-	bool no_sync; /* before Linux 6.6 */
+	bool has_sync; /* since Linux 6.6 */
 	struct crowd crowd;
 	/* the call at hand */
 	uint64_t id;
-	bool crowded;            /* it is one of several at the same time */
+	bool apart;              /* its caller is not to come to us */
 	const struct note *note; /* to be taken when it was let go */
 	size_t n_notes;
 };
@@ -128,7 +128,7 @@ static bool send_apart(struct witness *w, struct seccomp_notif_resp *resp)
 {
 	bool sent;
 
-	w->no_sync = !set_sync(w, false);
+	(void)set_sync(w, false);
 	sent = ioctl(w->listener, SECCOMP_IOCTL_NOTIF_SEND, resp) == 0;
 	(void)set_sync(w, true);
 	return sent;
@@ -143,7 +143,7 @@ static bool answer(struct witness *w, int error)
 		resp.error = -error;
 	else
 		resp.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	if (w->crowded && !w->no_sync)
+	if (w->apart)
 		return send_apart(w, &resp);
 	return ioctl(w->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) == 0;
 }
@@ -270,6 +270,25 @@ static bool open_for(struct witness *w, const struct call_seen *c)
 	return r == OPENERS_ANSWERED;
 }
 
+/* The caller goes on on another processor than ours. */
+static bool is_apart(struct witness *w, pid_t tid)
+{
+	int there;
+
+	if (!w->has_sync)
+		return false;
+	switch (crowd_see(&w->crowd, tid, clock_mono_ns())) {
+	case CROWD_HERE:
+		return false;
+	case CROWD_APART:
+		return true;
+	case CROWD_LOOK:
+		break;
+	}
+	there = look_cpu(tid);
+	return there >= 0 && there != sched_getcpu();
+}
+
 static void handle(struct witness *w, const struct seccomp_notif *n)
 {
 	uint64_t args[6];
@@ -282,7 +301,7 @@ static void handle(struct witness *w, const struct seccomp_notif *n)
 	for (size_t i = 0; i < N_ELEMS(args); i++)
 		args[i] = n->data.args[i];
 	w->id = n->id;
-	w->crowded = crowd_see(&w->crowd, c.tid, clock_mono_ns());
+	w->apart = is_apart(w, c.tid);
 	if (!w->started && call_is_exec(c.nr)) {
 		w->started = true;
 		w->first = c.tid;
@@ -447,9 +466,7 @@ static void begin(struct witness *w)
 	notes_to(w->notes, scribe);
 	if (w->begin.audit == PLAN_AUDIT_EXACT)
 		take_openers(w, &m, n);
-	/* EINVAL, ENOTTY before 6.6: then it is only slower. */
-	(void)ioctl(w->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
-		    SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+	w->has_sync = set_sync(w, true);
 	hear_the_end(w);
 }
 
