@@ -367,9 +367,16 @@ static void publish(struct scribe *s)
 	arm_publish(s); /* again, when it failed */
 }
 
+/* While records come, each group would have its checkpoint. */
 static int publish_due(struct loop_timer *t)
 {
-	publish(t->owner);
+	struct scribe *s = t->owner;
+
+	if (store_waiting(s->store) > 0 &&
+	    loop_now_ns(s->loop) < s->behind_since + PUBLISH_MS * NS_PER_MS)
+		arm_publish(s);
+	else
+		publish(s);
 	return 0;
 }
 
