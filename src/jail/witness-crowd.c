@@ -12,7 +12,7 @@
 #define SCORE_CROWD 4u
 #define SCORE_MAX   16u
 #define APART_NS    (20 * NS_PER_MS) /* two runs that tell nothing together */
-#define DENSE_NS    (NS_PER_MS / 40) /* between two calls of a run */
+#define DENSE_NS    (NS_PER_MS / 5)  /* between two calls of a run */
 
 /* True: a run begins. */
 static bool see_run(struct crowd *c, pid_t tid, uint64_t now_ns)
