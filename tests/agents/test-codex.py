@@ -5,10 +5,7 @@
 import json
 import os
 import re
-import shutil
-import subprocess
 import sys
-import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
@@ -17,28 +14,10 @@ sys.path.insert(0, HERE)
 
 import cache
 from harness import World, check, contains, equal, main, skip, test
+from scripted import Model
 
 VERSION = '0.169.0'
 w = World()
-
-
-class Model:
-    """responses-server.mjs; prints its port, then a line per request."""
-
-    def __init__(self, command):
-        node = shutil.which('node', path=w.env['PATH'])
-        if not node:
-            skip('no node')
-        self.p = subprocess.Popen([node, HERE + '/responses-server.mjs'],
-                                  stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, text=True,
-                                  env=dict(os.environ, MODEL_COMMAND=command))
-        self.port = int(self.p.stdout.readline())
-        threading.Thread(target=self.p.stdout.read, daemon=True).start()
-
-    def close(self):
-        self.p.kill()
-        self.p.wait()
 
 
 def documented():
@@ -50,7 +29,8 @@ def documented():
 @test('its own telemetry is on the ledger, and no prompt in it', 300)
 def telemetry():
     path = cache.npm_package('@openai/codex', VERSION, 'codex', skip)
-    model = w.serve(Model('echo from-codex > seen.txt'))
+    model = w.serve(Model(w.env['PATH'], 'responses-server.mjs',
+                          'echo from-codex > seen.txt'))
     where = os.path.dirname(os.path.dirname(os.path.dirname(path)))
     w.policy(f'''version: 1
 files:
