@@ -8,7 +8,7 @@
  *
  * HEAD    bytes gather in `in` until the empty line
  * LENGTH  `left` bytes of the body are missing
- * CHUNKS  as http-parse.h has it
+ * CHUNKS  as h1-chunks-parse.h has it
  * LINGER  answered for the last time; what still comes is dropped, so that the
  *         answer is not lost to a reset
  *
@@ -27,9 +27,10 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "http/h1-chunks-parse.h"
+#include "http/h1-frame.h"
 #include "relay/table.h"
 #include "telemetry/gunzip.h"
-#include "telemetry/http-parse.h"
 #include "telemetry/otlp-event.h"
 #include "telemetry/otlp-parse.h"
 #include "telemetry/rate.h"
@@ -55,7 +56,7 @@ struct client {
 	enum otlp_signal signal;
 	bool json, gzip, keep;
 	uint64_t left;
-	struct http_chunks chunks;
+	struct h1_chunks chunks;
 	size_t counted; /* of body, in receive.bytes */
 };
 
@@ -366,57 +367,93 @@ static bool take_request(struct client *c)
 
 /* ---- heads ---- */
 
-/* 0; else the status. */
-static unsigned judge(struct client *c, const struct http_request *q,
-		      const char **ret_text)
+/* Whose encoding is @v.  False: it cannot be read here. */
+static bool read_coding(struct client *c, struct str v)
 {
+	c->gzip = h1_is(v, "gzip");
+	return c->gzip || !v.ptr || h1_is(v, "identity");
+}
+
+/* application/json; charset=utf-8 */
+static bool is_type(struct str v, const char *type)
+{
+	struct str name = { 0 };
+
+	(void)str_cut(&v, ';', &name);
+	return h1_is(str_trim(name), type);
+}
+
+/* 0; else the status. */
+static unsigned judge(struct client *c, const struct h1_head *h,
+		      const struct h1_frame *f, const char **ret_text)
+{
+	struct str type = h1_find(h, "content-type");
 	size_t s = 0;
 
-	c->json = http_is(q->content_type, "application/json");
+	c->json = is_type(type, "application/json");
 	*ret_text = "not here: POST /v1/logs, /v1/traces or /v1/metrics";
 	while (s < OTLP_SIGNAL_MAX_ &&
-	       !str_eq(q->target, str_of(otlp_signals[s].path)))
+	       !str_eq(h->target, str_of(otlp_signals[s].path)))
 		s++;
 	if (s == OTLP_SIGNAL_MAX_)
 		return 404;
-	if (!str_eq(q->method, STR("POST")))
+	if (!str_eq(h->method, STR("POST")))
 		return 405;
 	*ret_text = "application/x-protobuf or application/json, plain or gzip";
-	if (!c->json && !http_is(q->content_type, "application/x-protobuf"))
+	if (!c->json && !is_type(type, "application/x-protobuf"))
 		return 415;
-	if (q->coding == HTTP_CODING_OTHER)
+	if (!read_coding(c, h1_find(h, "content-encoding")))
 		return 415;
 	*ret_text = "at most 1 MiB in one request";
-	if (q->has_length && q->length > RECEIVE_WIRE_MAX)
+	if (f->length > RECEIVE_WIRE_MAX)
 		return 413;
 	c->signal = (enum otlp_signal)s;
-	c->gzip = q->coding == HTTP_GZIP;
-	c->keep = q->keep;
+	c->keep = f->keep;
 	return 0;
 }
 
 static bool begin_request(struct client *c, struct str head)
 {
-	struct http_request q;
+	struct h1_frame f = { .body = H1_BODY_NONE };
 	const char *text = "not a request of HTTP/1.1";
-	unsigned status = http_head_parse(head, &q);
+	struct h1_head h;
+	unsigned status = h1_request_parse(head, &h);
 	size_t rest = c->in.len - head.len;
 
 	if (status == 0)
-		status = judge(c, &q, &text);
+		status = h1_request_frame(&h, &f);
+	if (status == 0)
+		status = judge(c, &h, &f, &text);
 	if (status != 0)
 		return refuse(c, status, text);
 	buf_consume(&c->in, head.len);
-	c->chunks = (struct http_chunks){ .state = HTTP_CHUNK_SIZE };
-	c->left = q.length;
-	c->state = q.chunked ? STATE_CHUNKS : STATE_LENGTH;
+	c->chunks = (struct h1_chunks){ .state = H1_CHUNK_SIZE };
+	c->left = f.length;
+	c->state = f.body == H1_BODY_CHUNKED ? STATE_CHUNKS : STATE_LENGTH;
 	set_timer(c, RECEIVE_REQUEST_MS);
-	if (q.expects && rest == 0)
+	if (f.expects && rest == 0)
 		return say(c, STR("HTTP/1.1 100 Continue\r\n\r\n"));
 	return true;
 }
 
 /* ---- bytes ---- */
+
+/* 0; 400, 413. */
+static unsigned take_chunks(struct client *c, size_t *ret_used)
+{
+	struct str in = buf_str(&c->in);
+	struct h1_piece_seen p = { .what = H1_PIECE_MORE };
+
+	do {
+		if (!h1_chunks_next(&c->chunks, &in, &p))
+			return 400;
+		if (c->chunks.left > c->body.max - c->body.len ||
+		    (p.what == H1_PIECE_DATA && !buf_add(&c->body, p.data)))
+			return 413;
+	} while (p.what == H1_PIECE_DATA || p.what == H1_PIECE_TRAILER);
+	*ret_used = c->in.len - in.len;
+	return 0;
+}
 
 /* What came for the body, into it.  False: close it. */
 static bool take_body(struct client *c, bool *ret_whole)
@@ -435,8 +472,8 @@ static bool take_body(struct client *c, bool *ret_whole)
 		c->left -= used;
 		*ret_whole = c->left == 0;
 	} else {
-		status = http_chunks_take(&c->chunks, s, &c->body, &used);
-		*ret_whole = c->chunks.state == HTTP_CHUNK_DONE;
+		status = take_chunks(c, &used);
+		*ret_whole = c->chunks.state == H1_CHUNK_DONE;
 	}
 	if (status != 0)
 		return refuse(c, status,
@@ -460,10 +497,10 @@ static bool step(struct client *c, bool *ret_more)
 		return true;
 	}
 	if (c->state == STATE_HEAD) {
-		n = http_head_length(buf_str(&c->in));
-		if (n == 0 && c->in.len <= HTTP_HEAD_MAX)
+		n = h1_head_length(buf_str(&c->in), 0);
+		if (n == 0 && c->in.len <= RECEIVE_HEAD_MAX)
 			return true;
-		if (n == 0 || n > HTTP_HEAD_MAX)
+		if (n == 0 || n > RECEIVE_HEAD_MAX)
 			return refuse(c, 431, "too long a head");
 		*ret_more = true;
 		return begin_request(c, (struct str){ buf_str(&c->in).ptr, n });
@@ -572,7 +609,7 @@ int receive_take(struct receive *r, int take_fd)
 	list_init(&c->link);
 	list_add(&r->clients, &c->link);
 	r->n_clients++;
-	buf_init(&c->in, READ_MAX + 2 * HTTP_HEAD_MAX);
+	buf_init(&c->in, READ_MAX + 2 * RECEIVE_HEAD_MAX);
 	buf_init(&c->body, RECEIVE_WIRE_MAX);
 	c->io = (struct loop_io){
 		.fd = take_fd, .events = EPOLLIN, .run = run_client, .owner = c

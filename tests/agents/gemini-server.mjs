@@ -38,7 +38,7 @@ async function answer(request, response) {
 	} catch { /* no JSON: no model request */ }
 	if (!action || !body) {
 		response.writeHead(404, { 'content-type': 'application/json' });
-		response.end('{"error":{"code":404,"message":"no such path","status":"NOT_FOUND"}}');
+		response.end('{"error":{"code":404,"status":"NOT_FOUND","message":"-"}}');
 		return;
 	}
 	const whole = JSON.stringify(action[2] === 'countTokens' ? { totalTokens: 100 } : {
