@@ -44,8 +44,8 @@ static int open_lock(const char *state_dir)
 	return fd == -1 ? neg_errno() : fd;
 }
 
-/* Does anybody listen where the file says? */
-static bool is_served(int lock_fd)
+/* Does anybody listen where the file says?  1, 0; -errno: that cannot be told. */
+static int is_served(int lock_fd)
 {
 	AUTO(arena) struct arena a = ARENA_NULL;
 	char text[LOCK_MAX];
@@ -57,13 +57,14 @@ static bool is_served(int lock_fd)
 	arena_init(&a, 8 * LOCK_MAX);
 	if (n <= 0 || json_parse(&a, str_trim((struct str){ text, (size_t)n }),
 				 &j, NULL) != 0)
-		return false;
+		return a.failed ? -ENOMEM : 0;
 	path = arena_cstr(&a, json_find_str(j, "socket"));
-	fd = path ? ipc_connect(path) : -1;
-	if (fd < 0)
-		return false;
-	(void)close(fd);
-	return true;
+	fd = path ? ipc_connect(path) : a.failed ? -ENOMEM : -ENOENT;
+	if (fd >= 0)
+		(void)close(fd);
+	if (fd >= 0 || fd == -EAGAIN) /* so many ask */
+		return 1;
+	return fd == -ENOENT || fd == -ECONNREFUSED ? 0 : fd;
 }
 
 static int take_lock(int lock_fd)
@@ -72,10 +73,13 @@ static int take_lock(int lock_fd)
 	uint64_t end = clock_mono_ns() + WAIT_NS;
 
 	while (flock(lock_fd, LOCK_EX | LOCK_NB) == -1) {
+		int r;
+
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return neg_errno();
-		if (is_served(lock_fd))
-			return ELECTION_LOST;
+		r = is_served(lock_fd);
+		if (r != 0)
+			return r > 0 ? ELECTION_LOST : r;
 		if (clock_mono_ns() > end)
 			return -ETIMEDOUT;
 		(void)nanosleep(&nap, NULL);

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SHA256_Update(3) and not EVP_DigestUpdate(3): OpenSSL 3.0 allocates a new context
+ * at each EVP_DigestInit_ex2(3), so that a record could not be hashed when memory is
+ * short.  The older functions are deprecated for not going through providers, and
+ * nothing else; they work on what the caller has.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "ledger/hash.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 
 struct hash {
-	EVP_MD *md;
-	EVP_MD_CTX *ctx;
+	SHA256_CTX ctx;
 };
 
 int hash_new(struct hash **ret)
@@ -15,23 +21,15 @@ int hash_new(struct hash **ret)
 
 	if (!h)
 		return -ENOMEM;
-	/* No OPENSSL_CONF: the environment does not choose our SHA-256. */
+	/* No OPENSSL_CONF: the environment does not choose what signs. */
 	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
 		return -EIO;
-	h->md = EVP_MD_fetch(NULL, "SHA256", NULL);
-	h->ctx = EVP_MD_CTX_new();
-	if (!h->md || !h->ctx)
-		return -ENOMEM;
 	*ret = TAKE(h);
 	return 0;
 }
 
 void hash_free(struct hash *h)
 {
-	if (!h)
-		return;
-	EVP_MD_CTX_free(h->ctx);
-	EVP_MD_free(h->md);
 	free(h);
 }
 
@@ -39,14 +37,11 @@ void hash_free(struct hash *h)
 void hash_three(struct hash *h, struct str a, struct str b, struct str c,
 		struct digest *ret)
 {
-	unsigned len = 0;
-
-	ASSERT(EVP_DigestInit_ex2(h->ctx, h->md, NULL) == 1 &&
-	       EVP_DigestUpdate(h->ctx, a.ptr, a.len) == 1 &&
-	       EVP_DigestUpdate(h->ctx, b.ptr, b.len) == 1 &&
-	       EVP_DigestUpdate(h->ctx, c.ptr, c.len) == 1 &&
-	       EVP_DigestFinal_ex(h->ctx, ret->b, &len) == 1 &&
-	       len == DIGEST_BYTES);
+	ASSERT(SHA256_Init(&h->ctx) == 1 &&
+	       SHA256_Update(&h->ctx, a.ptr, a.len) == 1 &&
+	       SHA256_Update(&h->ctx, b.ptr, b.len) == 1 &&
+	       SHA256_Update(&h->ctx, c.ptr, c.len) == 1 &&
+	       SHA256_Final(ret->b, &h->ctx) == 1);
 }
 
 void hash_raw(struct hash *h, struct str s, struct digest *ret)

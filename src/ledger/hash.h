@@ -35,7 +35,7 @@ DEFINE_AUTO(hash, struct hash, hash_free);
 /* Lower-case hexadecimal SHA-256 of @s. */
 must_check int hash_hex(struct hash *h, struct str s,
 			char ret[LEDGER_HASH_LEN + 1]);
-/* These cannot fail: memory was taken by hash_new(). */
+/* These cannot fail: they allocate nothing. */
 void hash_raw(struct hash *h, struct str s, struct digest *ret);
 void hash_three(struct hash *h, struct str a, struct str b, struct str c,
 		struct digest *ret);

@@ -63,7 +63,7 @@ struct shared {
 	_Atomic uint32_t hits, crashes;
 	char who[16], what[32];   /* of the first hit */
 	char dead[16];            /* of the first crash */
-	_Atomic uint32_t foreign; /* crashes within libseccomp */
+	_Atomic uint32_t foreign; /* crashes within libraries */
 };
 
 static struct shared *shared; /* NULL: nothing is counted or fails */
@@ -122,8 +122,8 @@ static bool fails(enum class c, const char *what)
 	return true;
 }
 
-/* It does not survive a lack of memory; that is not ours to mend. */
-static bool in_libseccomp(void)
+/* They do not survive a lack of memory; that is not ours to mend. */
+static bool in_library(void)
 {
 	void *frames[64];
 	int n = backtrace(frames, 64);
@@ -131,7 +131,8 @@ static bool in_libseccomp(void)
 
 	for (int i = 0; i < n; i++) {
 		if (dladdr(frames[i], &info) && info.dli_fname &&
-		    strstr(info.dli_fname, "libseccomp"))
+		    (strstr(info.dli_fname, "libseccomp") ||
+		     strstr(info.dli_fname, "libcrypto")))
 			return true;
 	}
 	return false;
@@ -145,7 +146,7 @@ static void crashed(int sig)
 	goes_on = false;
 	first = 0; /* what follows is not tried */
 	backtrace_symbols_fd(frames, backtrace(frames, 64), STDERR_FILENO);
-	if (shared && in_libseccomp())
+	if (shared && in_library())
 		shared->foreign++;
 	else if (shared && (!role[0] || strcmp(role, self) == 0) &&
 		 shared->crashes++ == 0)
@@ -206,7 +207,7 @@ __attribute__((constructor)) static void begin(void)
 		abort();
 	(void)close(fd);
 	watch_crashes();
-	(void)in_libseccomp(); /* loads what it needs while there is memory */
+	(void)in_library(); /* loads what it needs while there is memory */
 	shared = p;
 }
 

@@ -236,14 +236,15 @@ def torture(shoot, kinds, role=''):
             raise Failure(f'{shot.read()}: {e} ({shot.again()})') from None
         shot.read()
         equal(shot.crashes, 0,
-              f'{shot}: {shot.dead} crashes ({shot.again()})')
+              f'{shot}: {shot.dead} crashes ({shot.again()}): '
+              f'{w.log()[-2000:]}')
         tried += 1
         hit += shot.hits > 0
         foreign += shot.foreign
         plans.append((kind, todo))
     left = sum(len(todo) for _, todo in plans)
     print(f'# {tried} tried, {hit} reached, {left} left out, '
-          f'{foreign} crashes within libseccomp')
+          f'{foreign} crashes within libraries')
 
 
 # ---- the daemon ----
@@ -261,7 +262,7 @@ def daemon(env):
     return p
 
 
-def stop(p, what):
+def stop(p, what, shot=None):
     with contextlib.suppress(ProcessLookupError):
         p.terminate()
     try:
@@ -272,8 +273,9 @@ def stop(p, what):
         raise Failure(f'{what}: bawnd does not end: '
                       f'{w.log()[-600:]}') from None
     # While it begins our signal ends it at once, as kill -9 would.
-    check(p.returncode >= 0 or p.returncode == -signal.SIGTERM,
-          f'{what}: bawnd dies of {-p.returncode}')
+    foreign = shot and shot.read().foreign
+    check(p.returncode >= 0 or p.returncode == -signal.SIGTERM or foreign,
+          f'{what}: bawnd dies of {-p.returncode}: {w.log()[-2500:]}')
 
 
 def shoot_daemon(shot):
@@ -287,7 +289,7 @@ def shoot_daemon(shot):
             if judge(str(shot), code, out, err):
                 state['closed'] += code == 0
     finally:
-        stop(p, str(shot))
+        stop(p, str(shot), shot)
     # The next daemon looks after what this one left, under fire or not.
     shots.append(str(shot))
     if ONE or len(shots) % 4 == 0:
