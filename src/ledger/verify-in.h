@@ -34,6 +34,7 @@ struct verify {
 	struct buf checkpoint; /* as it was when we began */
 	struct note note;      /* in it */
 	struct mark marks[MARKS];
+	uint64_t seen_size; /* 0: nothing is remembered */
 	struct note_key key;
 	bool has_key;
 	/* The walk. */

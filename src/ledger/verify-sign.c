@@ -83,6 +83,7 @@ static int load_seen(struct verify *v)
 		return verify_broken(
 			v, CHECKPOINT_NAME, 0,
 			"not of the ledger that was verified before");
+	v->seen_size = v->marks[MARK_SEEN].size;
 	return 0;
 }
 
@@ -173,7 +174,9 @@ int verify_save_seen(struct verify *v)
 {
 	AUTO(buf) struct buf b = BUF_NULL;
 
-	if (!v->o->seen)
+	/* What is remembered grows: an older checkpoint that was put back must not
+	 * make us forget what was there. */
+	if (!v->o->seen || v->marks[MARK_NOW].size < v->seen_size)
 		return 0;
 	buf_init(&b, SEEN_MAX);
 	(void)buf_add(&b, str_of(v->out->key));

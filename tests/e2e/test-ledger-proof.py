@@ -132,6 +132,9 @@ def seen():
     w.write(w.top + '/none', 'not a checkpoint\n')
     equal(w.bawn('ledger', 'verify', '--since', w.top + '/none').code, 1, 'none')
     equal(w.bawn('ledger', 'verify', '--key', 'x').code, 64, 'no key')
+    # An older checkpoint alone is not a step towards that.
+    shutil.copy(good + '/checkpoint', w.state + '/ledger/checkpoint')
+    equal(w.bawn('ledger', 'verify').code, 0, 'more than it speaks of')
     # Back to what it was: each for itself is whole, but history went back.
     shutil.rmtree(w.state + '/ledger')
     shutil.copytree(good, w.state + '/ledger')
@@ -145,6 +148,27 @@ def seen():
     w.stop_daemon()
     equal(w.bawn('ledger', 'verify').code, 1, 'another key')
     equal(w.bawn('ledger', 'verify', '--key', key).code, 1, 'and with --key')
+    w.close()
+
+
+@test('a whole tile in the place of a part has to begin with it')
+def in_place():
+    w = filled()
+    w.stop_daemon()
+    ledger = w.state + '/ledger'
+    good = w.top + '/good'
+    shutil.copytree(ledger, good)
+    for name in ('tile/0/000', 'tile/entries/000'):
+        for keep in (True, False):
+            with open(f'{ledger}/{name}', 'wb') as f:
+                f.write(bytes(8192))
+            if not keep:
+                shutil.rmtree(f'{ledger}/{name}.p')
+            r = w.bawn('ledger', 'verify')
+            equal(r.code, 1, f'{name} {keep}: {r}')
+            shutil.rmtree(ledger)
+            shutil.copytree(good, ledger)
+    w.verify()
     w.close()
 
 
