@@ -135,6 +135,12 @@ static inline int sys_pidfd_open(pid_t pid)
 	return sys_result(syscall(SYS_pidfd_open, pid, 0));
 }
 
+/* Since Linux 6.9: PIDFD_THREAD, which is O_EXCL. */
+static inline int sys_pidfd_open_thread(pid_t tid)
+{
+	return sys_result(syscall(SYS_pidfd_open, tid, O_EXCL));
+}
+
 static inline int sys_pidfd_send_signal(int pidfd, int sig)
 {
 	return sys_result(syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0));

@@ -166,18 +166,63 @@ static void test_long(void)
 	note_begin(&n, RECORD_FILE_RENAME, false, RECORD_CLAIMED);
 	for (int i = 0; i < 4; i++)
 		note_add(&n, i % 2 ? NOTE_TO : NOTE_PATH, str_of(path));
-	CHECK(n.cut); /* the room of a note */
-	n.cut = false;
-	note_begin(&n, RECORD_FILE_RENAME, false, RECORD_CLAIMED);
-	note_add(&n, NOTE_PATH, str_of(path));
-	note_add(&n, NOTE_TO, str_of(path));
-	CHECK(!n.cut);
 	CHECK_EQ(notes_take(w.notes, &n, NULL, NULL), 0);
 	CHECK_EQ(notes_flush(w.notes, true), 0);
 	receive(&w);
-	CHECK_EQ(w.records, 1);
+	CHECK(strstr(w.last, "\"cut\":true") != NULL); /* a note's room */
+	note_begin(&n, RECORD_FILE_RENAME, false, RECORD_CLAIMED);
+	note_add(&n, NOTE_PATH, str_of(path));
+	note_add(&n, NOTE_TO, str_of(path));
+	CHECK_EQ(notes_take(w.notes, &n, NULL, NULL), 0);
+	CHECK_EQ(notes_flush(w.notes, true), 0);
+	receive(&w);
+	CHECK_EQ(w.records, 2);
 	CHECK(strstr(w.last, "\"cut\":true") != NULL);
 	world_done(&w);
+}
+
+/* One that is whole and one that is not are two. */
+static void test_cut(void)
+{
+	static struct note n;
+	struct world w;
+
+	world_init(&w);
+	for (int i = 0; i < 4; i++) {
+		note_begin(&n, RECORD_PROCESS_EXEC, false, RECORD_CLAIMED);
+		note_add(&n, NOTE_ARGV, STR("fold"));
+		if (i % 2)
+			note_cut(&n);
+		CHECK_EQ(notes_take(w.notes, &n, NULL, NULL), 0);
+	}
+	CHECK_EQ(notes_flush(w.notes, true), 0);
+	receive(&w);
+	CHECK_EQ(w.records, 4); /* two firsts, two counts */
+	world_done(&w);
+}
+
+/* Memory that may only be written is read by a system call, so by us too. */
+static void test_write_only(void)
+{
+	char *page = mmap(NULL, 2 * 4096, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char text[64];
+
+	ASSERT(page != MAP_FAILED);
+	memcpy(page + 4090, "abcdefgh", 9);
+	CHECK_EQ(mprotect(page + 4096, 4096, PROT_WRITE), 0);
+	CHECK_EQ(look_string(getpid(), (uint64_t)(uintptr_t)page + 4090, text,
+			     sizeof(text)),
+		 8);
+	CHECK_STR(str_of(text), STR("abcdefgh"));
+	CHECK_EQ(munmap(page + 4096, 4096), 0);
+	CHECK_EQ(look_bytes(getpid(), (uint64_t)(uintptr_t)page + 4090, text,
+			    16),
+		 6);
+	CHECK_EQ(look_bytes(getpid(), (uint64_t)(uintptr_t)page + 4096, text,
+			    16),
+		 -EFAULT);
+	(void)munmap(page, 4096);
 }
 
 /* A scribe that is gone is said, not overlooked. */
@@ -202,7 +247,7 @@ static void test_strings(void)
 	pid_t self = getpid();
 
 	ASSERT(at != MAP_FAILED);
-	ASSERT(mprotect(at + 3 * page, page, PROT_NONE) == 0);
+	ASSERT(munmap(at + 3 * page, page) == 0);
 	memset(at, 'x', 3 * page);
 	for (size_t len = 0; len < 300; len++) {
 		char *s = at + 3 * page - len - 1;
@@ -232,7 +277,7 @@ static void test_strings(void)
 	CHECK_EQ(look_string(self, (uintptr_t)at, got, sizeof(got)),
 		 -ENAMETOOLONG);
 	CHECK_EQ(strlen(got), sizeof(got) - 1);
-	(void)munmap(at, 4 * page);
+	(void)munmap(at, 3 * page);
 }
 
 static void test_argv(void)
@@ -460,6 +505,8 @@ int main(void)
 		{ "what it is told", test_begin },
 		{ "one that is never needed", test_spare },
 		{ "several at the same time", test_crowd },
+		{ "whole and cut", test_cut },
+		{ "memory that may only be written", test_write_only },
 		{ "the processor of a thread", test_cpu },
 		{ "its own filter", test_confined },
 	};

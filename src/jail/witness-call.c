@@ -228,10 +228,6 @@ static int look_plain(struct looking *l)
 
 /* ---- files ---- */
 
-#ifndef __O_TMPFILE
-#define __O_TMPFILE 020000000
-#endif
-
 bool call_is_open(int nr, const uint64_t args[6], struct call_open *ret)
 {
 #ifdef SYS_open
@@ -266,7 +262,8 @@ static const char *access_of(uint64_t flags)
 void call_note_open(struct note *n, const struct call_open *o, struct str path,
 		    enum record_trust trust, struct str exe)
 {
-	bool unnamed = (o->flags & __O_TMPFILE) != 0;
+	/* It has O_DIRECTORY in it, for kernels that do not know it. */
+	bool unnamed = (o->flags & O_TMPFILE) == O_TMPFILE;
 	bool creates = !(o->flags & O_PATH) && (o->flags & O_CREAT || unnamed);
 
 	note_begin(n, creates ? RECORD_FILE_CREATE : RECORD_FILE_OPEN, false,
@@ -336,37 +333,100 @@ static int take_command(struct looking *l)
 	return take(l);
 }
 
+/* "12" of "/proc/self/fd/12" and the like; empty: it is none. */
+static struct str own_fd_of(struct str path)
+{
+	static const char *const where[] = { "/proc/self/fd/", "/dev/fd/",
+					     "/proc/thread-self/fd/" };
+
+	for (size_t i = 0; i < N_ELEMS(where); i++) {
+		uint32_t n;
+
+		if (!str_starts(path, str_of(where[i])))
+			continue;
+		path = str_skip(path, strlen(where[i]));
+		if (str_u32(path, 0, INT32_MAX, &n))
+			return path;
+	}
+	return (struct str){ 0 };
+}
+
+/* Its own link in /proc to the program at @name, or @fd; false: it is a path. */
+static bool find_link(const struct looking *l, struct str name, int fd,
+		      char *dst, size_t size)
+{
+	struct str own = own_fd_of(name);
+	int tid = (int)l->c->tid;
+
+	if (fd >= 0)
+		(void)snprintf(dst, size, "/proc/%d/fd/%d", tid, fd);
+	else if (own.len > 0)
+		(void)snprintf(dst, size, "/proc/%d/fd/%.*s", tid,
+			       STR_ARG(own));
+	else if (str_eq(name, STR("/proc/self/exe")) ||
+		 str_eq(name, STR("/proc/thread-self/exe")))
+		(void)snprintf(dst, size, "/proc/%d/exe", tid);
+	else
+		return false;
+	return true;
+}
+
 /*
- * The hash of what is at the path now, as the process sees it; a link is followed
- * within its root.
+ * What it is about to execute, O_PATH; a link is followed within its root.  Its
+ * own links in /proc are not ours, and lead to files that may have no name.
  */
-static void add_hash(struct looking *l)
+static int open_program(const struct looking *l, struct str name, int fd)
 {
 	static char path[LOOK_FULL];
-	struct str name = note_path(l->n);
-	const char *hex = NULL;
 	AUTO(fd) int root = -1;
-	char what[40];
-	int fd;
+	char what[64];
 
-	if (!l->c->hashes || name.len == 0 || name.ptr[0] != '/' ||
-	    name.len >= sizeof(path))
-		return;
+	if (find_link(l, name, fd, what, sizeof(what))) {
+		int r = open(what, O_PATH | O_CLOEXEC);
+
+		return r == -1 ? neg_errno() : r;
+	}
+	if (name.len == 0 || name.ptr[0] != '/' || name.len >= sizeof(path))
+		return -EINVAL;
 	memcpy(path, name.ptr, name.len);
 	path[name.len] = '\0';
 	(void)snprintf(what, sizeof(what), "/proc/%d/root", (int)l->c->tid);
 	root = open(what, O_PATH | O_CLOEXEC);
-	fd = root == -1 ? -1
-			: sys_openat2(root, path, O_PATH,
-				      RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-	if (fd == -ENOENT)
-		note_add(l->n, NOTE_WHAT, STR("missing"));
-	if (fd < 0)
+	return root == -1
+		       ? -ESRCH
+		       : sys_openat2(root, path, O_PATH,
+				     RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
+/* The hash of what is there now, as the process sees it; @fd: it, by number. */
+static void add_hash(struct looking *l, int fd)
+{
+	struct str name = note_path(l->n);
+	const char *hex = NULL;
+	int program;
+
+	if (!l->c->hashes)
 		return;
-	hex = hashes_find(l->c->hashes, fd, name);
+	program = open_program(l, name, fd);
+	if (program == -ENOENT)
+		note_add(l->n, NOTE_WHAT, STR("missing"));
+	if (program < 0)
+		return;
+	hex = hashes_find(l->c->hashes, program, name);
 	if (hex)
 		note_add(l->n, NOTE_SHA256, str_of(hex));
-	(void)close(fd);
+	(void)close(program);
+}
+
+/* The descriptor that execveat(2) is given with an empty path; -1: none. */
+static int program_fd(const struct looking *l)
+{
+	char first = 'x';
+
+	if (l->c->nr != SYS_execveat || !(arg(l, 4) & AT_EMPTY_PATH) ||
+	    look_bytes(l->c->tid, arg(l, 1), &first, 1) != 1 || first != '\0')
+		return -1;
+	return (int)arg(l, 0);
 }
 
 static int look_exec_call(struct looking *l)
@@ -380,11 +440,11 @@ static int look_exec_call(struct looking *l)
 		return take_command(l);
 	if (!look_argv(l->c->tid, arg(l, at ? 2 : 1), argv, sizeof(argv),
 		       &argc))
-		l->n->cut = true;
+		note_cut(l->n);
 	note_add(l->n, NOTE_ARGV, str_of(argv));
 	(void)look_link(l->c->tid, "cwd", cwd, sizeof(cwd));
 	note_add(l->n, NOTE_CWD, str_of(cwd));
-	add_hash(l);
+	add_hash(l, program_fd(l));
 	return take(l);
 }
 
@@ -445,6 +505,10 @@ static void add_address(struct looking *l, const union address *a, size_t len)
 		   len >= offsetof(struct sockaddr_in6, sin6_scope_id)) {
 		add_inet(l, AF_INET6, &a->in6.sin6_addr, a->in6.sin6_port);
 	} else {
+		/* Linux takes it for AF_INET, where the socket is of that. */
+		if (a->any.sa_family == AF_UNSPEC && len >= sizeof(a->in) &&
+		    (a->in.sin_port != 0 || a->in.sin_addr.s_addr != 0))
+			add_inet(l, AF_INET, &a->in.sin_addr, a->in.sin_port);
 		(void)snprintf(text, sizeof(text), "%u", a->any.sa_family);
 		note_add(l->n, NOTE_FAMILY,
 			 a->any.sa_family == AF_UNSPEC    ? STR("unspec")
@@ -486,7 +550,10 @@ static int look_listen(struct looking *l)
 	AUTO(fd) int process = -1;
 	AUTO(fd) int copy = -1;
 
-	process = sys_pidfd_open(l->c->who->tgid);
+	/* A thread may have descriptors of its own. */
+	process = sys_pidfd_open_thread(l->c->tid);
+	if (process < 0) /* before Linux 6.9 */
+		process = sys_pidfd_open(l->c->who->tgid);
 	if (process >= 0)
 		copy = (int)syscall(SYS_pidfd_getfd, process, (int)arg(l, 0),
 				    0);
@@ -506,13 +573,21 @@ static int take_msghdr(struct looking *l, const struct msghdr *m)
 		       : 0;
 }
 
+/* The kernel cannot read it either, as a rule, and the call fails. */
+static int take_unread(struct looking *l)
+{
+	begin(l, l->row->kind);
+	note_add(l->n, NOTE_UNREAD, STR("1"));
+	return take(l);
+}
+
 static int look_sendmsg(struct looking *l)
 {
 	struct msghdr m = { 0 };
 
 	if (look_bytes(l->c->tid, arg(l, 1), &m, sizeof(m)) !=
 	    (ssize_t)sizeof(m))
-		return 0; /* it fails */
+		return take_unread(l);
 	return take_msghdr(l, &m);
 }
 
@@ -528,9 +603,11 @@ static int look_sendmmsg(struct looking *l)
 		uint64_t n = left < MSGS_AT_ONCE ? left : MSGS_AT_ONCE;
 		ssize_t got = look_bytes(l->c->tid, at, m, n * sizeof(m[0]));
 
-		if (got < (ssize_t)sizeof(m[0]))
-			break;
-		n = (uint64_t)got / sizeof(m[0]);
+		/* Of the last one only what says where it goes is needed. */
+		if (got < (ssize_t)sizeof(m[0].msg_hdr))
+			return take_unread(l);
+		n = ((uint64_t)got + sizeof(m[0]) - sizeof(m[0].msg_hdr)) /
+		    sizeof(m[0]);
 		for (uint64_t i = 0; i < n && r == 0; i++)
 			r = take_msghdr(l, &m[i].msg_hdr);
 		left -= n;

@@ -28,7 +28,7 @@
 /* The most frequent first; the formatter would make a staircase of it. */
 /* clang-format off */
 #define CALLS(X) \
-	X(ioctl) X(process_vm_readv) X(readlinkat) X(openat) X(read) \
+	X(ioctl) X(process_vm_readv) X(readlinkat) X(openat) X(read) X(pread64) \
 	X(close) X(sendmsg) X(setitimer) X(clock_gettime) \
 	X(rt_sigreturn) X(poll_) X(ppoll) X(sendto) X(recvmsg) \
 	X(pidfd_open) X(pidfd_getfd) X(getsockname) X(openat2) \

@@ -19,12 +19,16 @@
 
 #include "base/clock.h"
 
-#define FRESH_NS        (100 * NS_PER_MS)
-#define PLACES          1024u /* remembered processes; a power of two */
-#define PAGE            ((uint64_t)4096) /* the smallest there is */
-#define FIRST           ((size_t)256) /* bytes of a string that are asked for first */
-#define ARGS_MAX        64u           /* of which the text is read */
-#define ARG_READ        ((size_t)256) /* bytes of each */
+#define FRESH_NS (100 * NS_PER_MS)
+#define EXEC_NS  NS_PER_S         /* an execve(2) of a thread takes less */
+#define PLACES   1024u            /* remembered processes; a power of two */
+#define PAGE     ((uint64_t)4096) /* the smallest there is */
+#define FIRST    ((size_t)256) /* bytes of a string that are asked for first */
+#define ARGS_MAX 64u           /* of which the text is read */
+#define ARG_READ ((size_t)256) /* bytes of each */
+
+/* What we want stands behind the groups, of which there may be 65,536. */
+#define STATUS_MAX      ((size_t)1024 * 1024)
 
 #define STAT_AFTER_NAME 3u /* fields of proc_pid_stat(5) */
 #define STAT_PROCESSOR  39u
@@ -46,6 +50,27 @@ void look_free(struct look *l)
 
 /* ---- memory ---- */
 
+/*
+ * Memory that may be written or executed only is read by a system call, but not by
+ * process_vm_readv(2): /proc/PID/mem does, where the kernel lets it.  Behind the
+ * @got bytes at @addr.
+ */
+static ssize_t read_forced(pid_t tid, uint64_t addr, char *dst, size_t len,
+			   ssize_t got)
+{
+	size_t have = got > 0 ? (size_t)got : 0;
+	AUTO(fd) int fd = -1;
+	char path[40];
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return got;
+	n = pread(fd, dst + have, len - have, (off_t)(addr + have));
+	return n > 0 ? (ssize_t)have + n : got;
+}
+
 ssize_t look_bytes(pid_t tid, uint64_t addr, void *dst, size_t len)
 {
 	size_t first = (size_t)(PAGE - addr % PAGE);
@@ -65,7 +90,11 @@ ssize_t look_bytes(pid_t tid, uint64_t addr, void *dst, size_t len)
 		n = 2;
 	}
 	got = process_vm_readv(tid, &to, 1, from, n, 0);
-	return got == -1 ? neg_errno() : got;
+	if (got == -1 && errno != EFAULT)
+		return neg_errno();
+	if (got < (ssize_t)len)
+		got = read_forced(tid, addr, dst, len, got);
+	return got <= 0 ? -EFAULT : got;
 }
 
 ssize_t look_string(pid_t tid, uint64_t addr, char *dst, size_t size)
@@ -304,7 +333,7 @@ static void read_file(pid_t tid, const char *what, char *dst, size_t size)
 
 static void read_status(struct look_who *w)
 {
-	char text[1024];
+	static char text[STATUS_MAX];
 
 	read_file(w->tid, "status", text, sizeof(text));
 	/* "Name:" comes first and has its line breaks escaped. */
@@ -345,6 +374,24 @@ int look_cpu(pid_t tid)
 	return str_u32(word, 0, INT32_MAX, &cpu) ? (int)cpu : -1;
 }
 
+/* The beginning of one that is too long; who it is must not be hidden by that. */
+static void read_exe(struct look_who *w)
+{
+	static const char more[] = "...";
+	char path[40];
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)w->tid);
+	n = readlink(path, w->exe, sizeof(w->exe));
+	if (n < 0)
+		n = 0;
+	if ((size_t)n < sizeof(w->exe))
+		w->exe[n] = '\0';
+	else
+		memcpy(w->exe + sizeof(w->exe) - sizeof(more), more,
+		       sizeof(more));
+}
+
 const struct look_who *look_who(struct look *l, pid_t tid)
 {
 	struct look_who *w = &l->places[(unsigned)tid % PLACES];
@@ -356,8 +403,10 @@ const struct look_who *look_who(struct look *l, pid_t tid)
 		read_status(w);
 		w->exe_old = true;
 	}
-	if (w->exe_old) {
-		(void)look_link(tid, "exe", w->exe, sizeof(w->exe));
+	/* A thread that is not the first takes its process's number with it: until
+	 * then what others of it call is of the program before. */
+	if (w->exe_old || now - w->exec_ns < EXEC_NS) {
+		read_exe(w);
 		w->exe_old = false;
 	}
 	return w;
@@ -371,6 +420,9 @@ void look_exec(struct look *l, const struct look_who *who)
 	/* A thread that executes takes over its process's number. */
 	if (own->tid == who->tid)
 		own->exe_old = true;
-	if (all->tid == who->tgid)
-		all->exe_old = true;
+	if (all->tid != who->tgid)
+		return;
+	all->exe_old = true;
+	if (who->tid != who->tgid)
+		all->exec_ns = clock_mono_ns();
 }

@@ -20,9 +20,10 @@
 struct look_who {
 	pid_t tid, tgid, ppid; /* as the host counts; 0: could not be told */
 	pid_t inside;          /* tgid, as the jail counts */
-	char exe[LOOK_EXE];    /* "": could not be told */
+	char exe[LOOK_EXE];    /* "": could not be told; "...": cut there */
 	uint64_t at_ns;        /* when this was looked at; 0: never */
 	bool exe_old;          /* it has asked to become another program */
+	uint64_t exec_ns;      /* when a thread that is not the first did; 0 */
 };
 
 struct look;

@@ -2,8 +2,8 @@
 /*
  * Theory of operation
  *
- * A note's bytes are its identity: kind, verdict, trust, and each member as key,
- * length, text.  A table of at most PLACES of them, found by a keyed hash and
+ * A note's bytes are its identity: kind, verdict, trust, whether it is cut, and each
+ * member as key, length, text.  A table of at most PLACES of them, found by a keyed hash and
  * compared whole, counts what comes again.  They lie in a pool; when that or the
  * table is full, what was only counted is recorded and all are forgotten, so that
  * the next of each is a first one again.
@@ -30,7 +30,8 @@
 #define POOL_BYTES ((size_t)1024 * 1024)
 #define BATCH_FULL (IPC_INLINE_MAX - RECORD_MAX_BODY)
 #define CUT_AT     ((size_t)1024) /* of a text that no record has room for */
-#define HEAD       3u
+#define HEAD       4u
+#define CUT        3u /* in the head */
 
 struct known {
 	uint64_t hash;
@@ -71,8 +72,13 @@ void note_begin(struct note *n, enum record_kind kind, bool deny,
 	n->bytes[0] = (char)kind;
 	n->bytes[1] = (char)deny;
 	n->bytes[2] = (char)trust;
+	n->bytes[CUT] = 0;
 	n->len = HEAD;
-	n->cut = false;
+}
+
+void note_cut(struct note *n)
+{
+	n->bytes[CUT] = 1;
 }
 
 void note_add(struct note *n, enum note_key key, struct str text)
@@ -83,7 +89,7 @@ void note_add(struct note *n, enum note_key key, struct str text)
 		return;
 	if (text.len > sizeof(n->bytes) - n->len - 3) {
 		text.len = 0;
-		n->cut = true;
+		note_cut(n);
 	}
 	if (text.len == 0)
 		return;
@@ -158,7 +164,6 @@ struct times {
 	uint64_t count;
 	pid_t pid, ppid, inside;
 	const char *args;
-	bool cut;
 };
 
 static void put_pid(struct json_out *w, const char *key, pid_t pid)
@@ -177,7 +182,7 @@ static void format(struct buf *b, const char *bytes, size_t len,
 	record_begin(&w, (enum record_kind)bytes[0], bytes[1] ? "deny" : "none",
 		     (enum record_trust)bytes[2], NULL, t->count);
 	cut = put_members(&w, bytes, len, most);
-	if (cut || t->cut)
+	if (cut || bytes[CUT])
 		json_kbool(&w, "cut", true);
 	put_pid(&w, "pid", t->pid);
 	put_pid(&w, "ppid", t->ppid);
@@ -330,7 +335,7 @@ int notes_take(struct notes *ns, const struct note *n,
 	       const struct look_who *who, const char *args)
 {
 	uint64_t hash = sip_hash(ns->key, n->bytes, n->len);
-	struct times t = { .count = 1, .args = args, .cut = n->cut };
+	struct times t = { .count = 1, .args = args };
 	struct known *k = find(ns, n, hash);
 	int r = 0;
 

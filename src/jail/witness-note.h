@@ -44,15 +44,16 @@ enum note_key {
 #define NOTE_ROOM ((size_t)24 * 1024)
 struct note {
 	size_t len;
-	bool cut;
-	char bytes
-		[NOTE_ROOM]; /* kind, verdict, trust; then key, length, text */
+	/* kind, verdict, trust, whether it is cut; then key, length, text */
+	char bytes[NOTE_ROOM];
 };
 
 void note_begin(struct note *n, enum record_kind kind, bool deny,
 		enum record_trust trust);
 /* An empty text is left out. */
 void note_add(struct note *n, enum note_key key, struct str text);
+/* Something of it had no room, or could not be read to its end. */
+void note_cut(struct note *n);
 void note_add_uint(struct note *n, enum note_key key, uint64_t v);
 
 /* Its NOTE_PATH, borrowed; empty: none. */

@@ -111,7 +111,7 @@ static void note(struct openers *o, struct one *one,
 		 const struct opener_said *said, struct str path, openers_fn fn,
 		 void *ctx)
 {
-	bool opened = said->result == OPENER_OPENED && path.len > 0;
+	bool opened = said->result != OPENER_REFUSED && path.len > 0;
 
 	call_note_open(&o->note, &one->call, opened ? path : str_of(one->path),
 		       RECORD_KERNEL, str_of(one->who.exe));
@@ -138,7 +138,9 @@ static int take(struct openers *o, struct one *one, openers_fn fn, void *ctx)
 	one->busy = false;
 	if (said.result == OPENER_LEFT)
 		return OPENERS_LEFT;
-	if (said.result != OPENER_GONE)
+	/* It was opened, made or emptied, whether or not the caller lived to have
+	 * it. */
+	if (said.result != OPENER_GONE || body.len > sizeof(said))
 		note(o, one, &said, str_skip(body, sizeof(said)), fn, ctx);
 	return OPENERS_ANSWERED;
 }

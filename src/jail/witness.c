@@ -73,6 +73,7 @@ struct witness {
 	struct openers *openers; /* of exact; NULL: none */
 	bool started;            /* the command has asked to be executed */
 	pid_t first;             /* who did */
+	char init_exe[LOOK_EXE]; /* what it was then */
 	bool ticking;
 	bool has_sync; /* since Linux 6.6 */
 	struct crowd crowd;
@@ -316,8 +317,12 @@ static void handle(struct witness *w, const struct seccomp_notif *n)
 		return;
 	}
 	c.who = look_who(w->look, c.tid);
-	/* Until it has become the command, it has init's memory. */
-	if (w->first == c.tid && call_is_exec(c.nr))
+	/* Until it has become the command, it has init's memory, and program. */
+	if (w->first == c.tid && !w->init_exe[0])
+		(void)snprintf(w->init_exe, sizeof(w->init_exe), "%s",
+			       c.who->exe);
+	if (w->first == c.tid && call_is_exec(c.nr) &&
+	    str_eq(str_of(w->init_exe), str_of(c.who->exe)))
 		c.command = &w->begin.command;
 	else if (w->first == c.tid)
 		w->first = 0;
