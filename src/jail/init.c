@@ -544,6 +544,13 @@ static enum seccomp_sees seen_calls(const struct init *in)
 
 static void enter_filter(struct init *in, struct seccomp_pass *ret_pass)
 {
+	/* An opener is in our domain and not in one that a program makes for
+	 * itself, which would be no wall then: better that it has none, and knows. */
+	int r = in->plan.audit == PLAN_AUDIT_EXACT ? seccomp_without_landlock()
+						   : 0;
+
+	if (r < 0)
+		fail_errno(in, r, "the filter of Landlock's calls");
 	in->listener =
 		seccomp_enter(in->plan.nested ? SECCOMP_NESTED : SECCOMP_JAIL,
 			      seen_calls(in), true, ret_pass);

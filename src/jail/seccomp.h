@@ -65,3 +65,9 @@ struct seccomp_pass {
  */
 must_check int seccomp_enter(enum seccomp_kind kind, enum seccomp_sees sees,
 			     bool want_listener, struct seccomp_pass *ret_pass);
+
+/*
+ * Landlock is not to be had from here on, as where the kernel was built without it
+ * (landlock(7): EOPNOTSUPP).  Needs no_new_privs.
+ */
+must_check int seccomp_without_landlock(void);

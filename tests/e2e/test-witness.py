@@ -675,4 +675,22 @@ def odd():
     check(again[0].get('sha256') and 'what' not in again[0], f'{again}')
 
 
+INNER = r'''
+import ctypes, errno, os
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.syscall(444, None, 0, 1) > 0:  # landlock_create_ruleset: its version
+    print('has Landlock')
+print(errno.errorcode.get(ctypes.get_errno()))
+'''
+
+
+@test('exact: no domain of its own for a program, since an opener is not in it')
+def inner():
+    for files, want in (('all', 'has Landlock'), ('exact', 'ENOTSUP')):
+        level(files)
+        r = w.run('python3', '-c', INNER)
+        equal(r.code, 0, r.err)
+        contains(r.out, want, files)
+
+
 main()
