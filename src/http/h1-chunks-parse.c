@@ -52,17 +52,6 @@ static bool read_hex(struct str s, uint64_t *ret)
 	return true;
 }
 
-static bool is_plain(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.ptr[i];
-
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			return false;
-	}
-	return true;
-}
-
 /* A line of at most @max bytes, without its CRLF. */
 static enum line take_line(struct str *in, size_t max, struct str *ret)
 {
@@ -75,7 +64,7 @@ static enum line take_line(struct str *in, size_t max, struct str *ret)
 		return LINE_BAD;
 	ret->len--;
 	*in = s;
-	return is_plain(*ret) ? LINE_WHOLE : LINE_BAD;
+	return h1_is_value(*ret) ? LINE_WHOLE : LINE_BAD;
 }
 
 /* A quoted-string at the beginning: its length with the quotes; 0: none. */

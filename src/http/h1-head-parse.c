@@ -40,7 +40,7 @@ bool h1_is_token(struct str s)
 	return s.len > 0;
 }
 
-static bool is_value(struct str s)
+bool h1_is_value(struct str s)
 {
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.ptr[i];
@@ -156,7 +156,7 @@ bool h1_field_parse(struct str line, struct h1_field *ret)
 	/* What begins with a blank, a folded line, has no token here. */
 	if (!memchr(line.ptr, ':', line.len) ||
 	    !str_cut(&line, ':', &ret->name) || !h1_is_token(ret->name) ||
-	    !is_value(line))
+	    !h1_is_value(line))
 		return false;
 	ret->value = str_trim(line);
 	return true;
@@ -186,7 +186,7 @@ static unsigned parse_status_line(struct str line, struct h1_head *h)
 
 	if (!str_cut(&line, ' ', &version) || !is_version(version, &h->old) ||
 	    !str_cut(&line, ' ', &status) || status.len != 3 ||
-	    !str_u32(status, 100, 599, &n) || !is_value(line))
+	    !str_u32(status, 100, 599, &n) || !h1_is_value(line))
 		return 502;
 	h->status = n;
 	h->reason = line;

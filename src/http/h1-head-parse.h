@@ -47,8 +47,9 @@ must_check bool h1_field_parse(struct str line, struct h1_field *ret);
  */
 size_t h1_head_length(struct str s, size_t from);
 
-/* A word of RFC 9110 section 5.6.2. */
+/* A word of RFC 9110 section 5.6.2; bytes that a value may have (5.5). */
 bool h1_is_token(struct str s);
+bool h1_is_value(struct str s);
 /* Words of HTTP, which do not mind case. */
 bool h1_is(struct str s, const char *word);
 /* Its value; ptr NULL: there is none.  Of several the first. */
