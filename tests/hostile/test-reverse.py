@@ -254,6 +254,8 @@ def false_supervisor(kind, wrong):
     m = c.expect('GRANT')
     d.opened.append(m.json()['session'])
     c.to_relay = socket.socket(fileno=m.fds[0])
+    for fd in m.fds[1:]:
+        os.close(fd)
     c.expect('GO')
     lie(c.to_relay, kind, wrong)
     # No message is right: the descriptors are not those of a jail.
