@@ -8,8 +8,8 @@
 
 #include "http/h1-head-parse.h"
 
-#define H1_CHUNK_LINE_MAX ((size_t)256) /* bytes of a length and extensions */
-#define H1_TRAILERS_MAX   ((size_t)8 * 1024) /* bytes of trailers */
+#define H1_CHUNK_LINE_MAX ((size_t)64)   /* bytes of a length and extensions */
+#define H1_TRAILERS_MAX   ((size_t)1024) /* bytes of trailers */
 
 enum h1_chunk_state {
 	H1_CHUNK_SIZE, /* at "1a;ext CRLF" */

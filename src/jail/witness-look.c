@@ -397,6 +397,8 @@ const struct look_who *look_who(struct look *l, pid_t tid)
 	struct look_who *w = &l->places[(unsigned)tid % PLACES];
 	uint64_t now = clock_mono_ns();
 
+	if (w->tid != tid)
+		w->exec_ns = 0;
 	if (w->tid != tid || w->at_ns == 0 || now - w->at_ns > FRESH_NS) {
 		w->tid = tid;
 		w->at_ns = now;

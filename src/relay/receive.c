@@ -420,6 +420,8 @@ static bool begin_request(struct client *c, struct str head)
 	unsigned status = h1_request_parse(head, &h);
 	size_t rest = c->in.len - head.len;
 
+	if (status == 0 && h.n_fields > RECEIVE_FIELDS_MAX)
+		status = 431;
 	if (status == 0)
 		status = h1_request_frame(&h, &f);
 	if (status == 0)

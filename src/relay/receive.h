@@ -14,6 +14,7 @@
 
 #define RECEIVE_CONNS      64u                       /* the oldest makes room */
 #define RECEIVE_HEAD_MAX   ((size_t)8 * 1024)        /* bytes of a head */
+#define RECEIVE_FIELDS_MAX 64u                       /* of a head */
 #define RECEIVE_WIRE_MAX   ((size_t)1024 * 1024)     /* bytes of a body, sent */
 #define RECEIVE_BYTES_MAX  ((size_t)8 * 1024 * 1024) /* of all bodies */
 #define RECEIVE_REQUEST_MS 20000u /* from its first byte to its last */

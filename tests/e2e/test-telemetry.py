@@ -284,7 +284,7 @@ def heads():
         (post + j + b'Transfer-Encoding: chunked\r\n\r\nfffffffff\r\n', '413'),
         (post + j + b'Expect: tea\r\n\r\n', '417'),
         (post + b'X: ' + b'y' * 9000 + b'\r\n\r\n', '431'),
-        (post + b'X: y\r\n' * 200 + b'\r\n', '431'),
+        (post + b'X: y\r\n' * 100 + b'\r\n', '431'),
         (b'y' * 20000, '431'),
         (post + j + b'Content-Length: 2\r\n\r\n{}', '200'),
         (post + j + b'Expect: 100-continue\r\nContent-Length: 2\r\n\r\n',

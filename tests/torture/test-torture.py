@@ -272,9 +272,8 @@ def stop(p, what, shot=None):
         p.wait()
         raise Failure(f'{what}: bawnd does not end: '
                       f'{w.log()[-600:]}') from None
-    # While it begins our signal ends it at once, as kill -9 would.
     foreign = shot and shot.read().foreign
-    check(p.returncode >= 0 or p.returncode == -signal.SIGTERM or foreign,
+    check(p.returncode >= 0 or foreign,
           f'{what}: bawnd dies of {-p.returncode}: {w.log()[-2500:]}')
 
 
